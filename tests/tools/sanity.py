@@ -11,6 +11,7 @@ from the configured index.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,12 +42,29 @@ def home_directory() -> Path:
     return home
 
 
+def link_interpreters(folder: Path) -> None:
+    """Link every Python that starts; ansible-test takes a version manager's python3.12 that only prints an error for one."""
+    for minor in range(9, 20):
+        name = f"python3.{minor}"
+        if shutil.which(name) is None:
+            continue
+        probe = [name, "-c", "import sys; print(sys.executable)"]
+        answer = subprocess.run(probe, check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        if answer.returncode == 0:
+            (folder / name).symlink_to(answer.stdout.strip())
+
+
 def main() -> int:
     """Run the tests; the exit status is that of ansible-test."""
     pip_cache = os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache" / "pip"))
-    variables = outside(HOME=str(home_directory()), PIP_CACHE_DIR=pip_cache)
+    tools = Path(sys.executable).parent
     command = ["ansible-test", "sanity", "--local", "--color", "no", *sys.argv[1:]]
     with scratch_directory("sanity") as scratch:
+        interpreters = scratch / "interpreters"
+        interpreters.mkdir()
+        link_interpreters(interpreters)
+        path = os.pathsep.join([str(tools), str(interpreters), "/usr/sbin:/usr/bin:/sbin:/bin"])
+        variables = outside(HOME=str(home_directory()), PIP_CACHE_DIR=pip_cache, PATH=path)
         return subprocess.run(command, cwd=copy_tracked(scratch), check=False, env=variables).returncode
 
 
