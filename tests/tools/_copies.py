@@ -50,7 +50,8 @@ def install_artifact(scratch: Path) -> tuple[Path, Path]:
     installed = scratch / "installed"
     run(["ansible-galaxy", "collection", "build", "--output-path", str(scratch), str(source)], cwd=scratch)
     (tarball,) = scratch.glob("*.tar.gz")
-    run(["ansible-galaxy", "collection", "install", "--offline", "-p", str(installed), str(tarball)], cwd=scratch)
+    install = ["ansible-galaxy", "collection", "install", "--offline", "-p", str(installed), str(tarball)]
+    run(install, cwd=scratch, collections_path=installed)
     return tarball, installed
 
 

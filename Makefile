@@ -1,0 +1,71 @@
+# Everything below brings what it needs, see tests/tools/with_tools.py and tests/fleet. `make help` lists the targets.
+
+PYTHON ?= python3
+TOOLS = $(PYTHON) tests/tools/with_tools.py
+GATES = lint sanity unit contract netns package molecule
+
+.DEFAULT_GOAL = help
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## start a fleet of containers, roll out over it, show what was gained (BOX=drop-data: and a network in the way)
+	@$(TOOLS) python tests/demo/demo.py $(if $(BOX),--box $(BOX))
+
+.PHONY: demo-down
+demo-down: ## remove the fleet of containers
+	@$(PYTHON) tests/fleet/fleet down
+
+.PHONY: test
+test: ## run all gates, one after the other, and sum them up
+	@$(PYTHON) tests/tools/gates.py $(GATES)
+
+.PHONY: lint
+lint: ## yamllint, ansible-lint (production, strict), black, changelog fragments
+	@$(TOOLS) yamllint --strict .
+	@$(TOOLS) ansible-lint
+	@$(TOOLS) black --quiet --check --diff plugins tests
+	@$(TOOLS) antsibull-changelog lint
+
+.PHONY: sanity
+sanity: ## every ansible-test sanity test
+	@$(TOOLS) python tests/tools/sanity.py
+
+.PHONY: unit
+unit: ## unit tests
+	@$(TOOLS) pytest tests/unit
+
+.PHONY: contract
+contract: ## what documentation, defaults and tests promise each other
+	@$(TOOLS) pytest tests/contract
+
+.PHONY: netns
+netns: ## real packets between network namespaces (root)
+	@$(TOOLS) pytest tests/netns
+
+.PHONY: package
+package: ## build the artifact, install it elsewhere, use it from there, let Galaxy's importer read it
+	@$(TOOLS) python tests/tools/package.py
+
+.PHONY: molecule
+molecule: ## Molecule over the fleet of containers (SCENARIO="a b": only these; KEEP=1: machines as they are, and left)
+	@$(TOOLS) python tests/tools/molecule.py $(if $(KEEP),--keep) $(SCENARIO)
+
+.PHONY: bench
+bench: ## what rollout and re-run cost, as multiples of a play with one ping
+	@$(TOOLS) python tests/bench/bench.py
+
+.PHONY: simulate
+simulate: ## how often the judge is right, as a table
+	@$(TOOLS) python tests/simulate
+
+.PHONY: format
+format: ## lay the Python files out
+	@$(TOOLS) black --quiet plugins tests
+
+.PHONY: clean
+clean: demo-down ## remove the fleet and everything that was cached
+	@rm -rf "$${FASTOPEN_CACHE:-$$HOME/.cache/fastopen.shadowsocks}" .ansible .pytest_cache
