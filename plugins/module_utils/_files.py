@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files as they are on the host: read whole, written atomically, kept and put back exactly."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+import tempfile
+import typing as t
+
+
+class State(t.NamedTuple):
+    """A file or symbolic link: ``content`` is the bytes, or the link's target. ``mtime`` is seconds since the epoch."""
+
+    content: bytes
+    mode: int
+    uid: int
+    gid: int
+    link: bool = False
+    mtime: float = 0.0
+
+
+def read(path: str) -> t.Optional[State]:
+    """The file or link at path, or None where there is none."""
+    try:
+        info = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISLNK(info.st_mode):
+        return State(os.readlink(path).encode(), 0o777, info.st_uid, info.st_gid, True, info.st_mtime)
+    with open(path, "rb") as stream:
+        return State(stream.read(), stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, False, info.st_mtime)
+
+
+def write(path: str, content: bytes, mode: int, uid: int = 0, gid: int = 0) -> None:
+    """Put the file there whole or not at all: a temporary file in the same folder, synced, then renamed."""
+    folder = os.path.dirname(path)
+    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchown(stream.fileno(), uid, gid)
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    sync_folder(folder)
+
+
+def set_attributes(path: str, mode: int, uid: int, gid: int) -> None:
+    """Mode and owner only: the time of the last change stays, so that no reader looks older than the file."""
+    os.chown(path, uid, gid)
+    os.chmod(path, mode)
+
+
+def link(path: str, target: str) -> None:
+    """Make path a symbolic link to target, in one step."""
+    temporary = f"{path}.new"
+    if os.path.lexists(temporary):
+        os.unlink(temporary)
+    os.symlink(target, temporary)
+    os.rename(temporary, path)
+
+
+def remove(path: str) -> None:
+    """Remove the file or link if it is there."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def restore(path: str, state: t.Optional[State]) -> None:
+    """Put path back as it was read; None means that there was nothing."""
+    if state is None:
+        remove(path)
+    elif state.link:
+        link(path, state.content.decode())
+    else:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        write(path, state.content, state.mode, state.uid, state.gid)
+
+
+def same(one: t.Optional[State], other: t.Optional[State]) -> bool:
+    """Equal but for the time of the last change."""
+    return one == other if one is None or other is None else one[:5] == other[:5]
+
+
+def sync_folder(folder: str) -> None:
+    """Make a rename in the folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def dump(state: t.Optional[State]) -> t.Any:
+    """The state for a JSON file."""
+    if state is None:
+        return None
+    return {**state._asdict(), "content": base64.b64encode(state.content).decode()}
+
+
+def load(kept: t.Any) -> t.Optional[State]:
+    """The state out of a JSON file."""
+    return None if kept is None else State(**{**kept, "content": base64.b64decode(kept["content"])})

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proof by real packets that a side of a host does what its stage promises. Reads only."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _path, _tunnel
+
+PROBE_ATTEMPTS = 4
+"""The first attempt may only fetch the cookie, and Linux tries option 34 and 254 in turn: the last one counts."""
+FETCHES = 2
+"""Requests through a client after its change: two, so that both a first and a second connection were seen."""
+FETCH_SECONDS = 10.0
+
+EXPLAINED = {
+    "no_cookie": "the server or the path grants no cookie, so TFO would save nothing",
+    "data_refused": "SYN data is not acknowledged, so TFO would save nothing",
+    "syn_dropped": "SYNs with TFO are lost, so every connection would take a second longer",
+    "client_off": "this kernel may not send SYN data (bit 0x1 of net.ipv4.tcp_fastopen)",
+    "paused": "this kernel has paused TFO after timeouts (net.ipv4.tcp_fastopen_blackhole_timeout_sec)",
+    "unreachable": "no connection at all, not even a plain one",
+}
+
+
+def paths(services: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """The probed paths of a client's services, and the reasons against TFO on them (none: all carry it)."""
+    found: list[dict[str, t.Any]] = []
+    reasons = []
+    direct = [service for service in services if service.get("plugin") is None and service["mode"] != "udp_only"]
+    if not direct:
+        reasons.append("no service sends TCP to its server itself: behind a plugin TFO covers only the loopback hop")
+    for target in sorted({(address, s["server_port"]) for s in direct for address in s["server"]}):
+        found.append(_path.probe(*target, attempts=PROBE_ATTEMPTS))
+        hosts = {s["server_host"] for s in direct if s.get("server_host") and target[0] in s["server"]}
+        name = f"{', '.join(sorted(hosts)) or target[0]} port {target[1]}"
+        if found[-1]["verdict"] != "fast_open":
+            reasons.append(f"{found[-1]['verdict']}: {name}: {EXPLAINED[found[-1]['verdict']]}")
+    return found, reasons
+
+
+def accepts(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """A SYN with data to each running ss-server of this host, over its own address."""
+    targets = set()
+    for service in services:
+        if service.get("plugin") is None and service["mode"] != "udp_only":
+            own = [address for address in service["server"] if address not in ("::", "0.0.0.0")]
+            targets.add((own[0] if own else "127.0.0.1", service["server_port"]))
+    return [_path.probe(*target, attempts=PROBE_ATTEMPTS) for target in sorted(targets)]
+
+
+def tunnels(services: t.Sequence[t.Mapping[str, t.Any]], url: str) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """Requests through each running ss-local, and what went wrong."""
+    found: list[dict[str, t.Any]] = []
+    reasons = []
+    for service in services:
+        if not url or service["program"] != "ss-local" or service["mode"] == "udp_only":
+            continue
+        local = service.get("local_address") or "127.0.0.1"
+        proxy = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(local, local)
+        fetches = [_tunnel.fetch((proxy, service["local_port"]), url, FETCH_SECONDS) for _n in range(FETCHES)]
+        found.append({"name": service["name"], "ttfb_ms": [f.ttfb_ms for f in fetches], "ok": all(f.ok for f in fetches)})
+        errors = sorted({fetch.error for fetch in fetches if not fetch.ok})
+        if errors:
+            reasons.append(f"{url} does not answer through {service['name']}: {'; '.join(errors)}")
+    return found, reasons

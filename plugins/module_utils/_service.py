@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files that one Shadowsocks service consists of, as text. Pure: nothing here reads or writes.
+
+A service is a mapping with ``program`` (ss-server, ss-local, ss-redir, ss-tunnel), ``name``, ``server`` (list),
+``server_port``, ``method``, ``password`` and optional keys; SERVICE_SPEC is the whole list.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+CONFIG_DIR = "/etc/shadowsocks"
+UNIT_DIR = "/etc/systemd/system"
+GROUP = "shadowsocks"
+PACKAGED_UNIT = "shadowsocks-libev.service"
+"""Started by the Debian package itself on 127.0.0.1:8388 with a random password (facts: packaging)."""
+
+SIDES = {"server": ("ss-server",), "client": ("ss-local", "ss-redir", "ss-tunnel")}
+
+SERVICE_SPEC: dict[str, t.Any] = {
+    "program": {"type": "str", "required": True, "choices": [p for side in SIDES.values() for p in side]},
+    "name": {"type": "str", "required": True},
+    "server": {"type": "list", "elements": "str", "required": True},
+    "server_port": {"type": "int", "required": True},
+    "server_host": {"type": "str"},
+    "method": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "mode": {"type": "str", "default": "tcp_only"},
+    "timeout_seconds": {"type": "int", "default": 300},
+    "local_address": {"type": "str"},
+    "local_port": {"type": "int"},
+    "tunnel_address": {"type": "str"},
+    "plugin": {"type": "str"},
+    "plugin_opts": {"type": "str", "no_log": True},
+    "nameserver": {"type": "str"},
+    "acl": {"type": "str"},
+    "reuse_port": {"type": "bool", "default": False},
+}
+
+_TITLES = {
+    "ss-server": "Shadowsocks server",
+    "ss-local": "Shadowsocks SOCKS5 client",
+    "ss-redir": "Shadowsocks transparent client",
+    "ss-tunnel": "Shadowsocks tunnel",
+}
+
+
+class File(t.NamedTuple):
+    """A file that must be there: its text, its mode, and its group ('' is root's)."""
+
+    text: str
+    mode: int
+    group: str = ""
+    secret: bool = False
+
+
+def unit(service: t.Mapping[str, t.Any]) -> str:
+    """The systemd unit of a service, ``ss-server@main.service``."""
+    return f"{service['program']}@{service['name']}.service"
+
+
+def unit_path(program: str) -> str:
+    """The template unit that all services of a program share."""
+    return f"{UNIT_DIR}/{program}@.service"
+
+
+def config_path(program: str, name: str) -> str:
+    """The config that ``%p-%i.json`` in the unit stands for."""
+    return f"{CONFIG_DIR}/{program}-{name}.json"
+
+
+def acl_path(program: str, name: str) -> str:
+    """The access list beside the config."""
+    return f"{CONFIG_DIR}/{program}-{name}.acl"
+
+
+def drop_in_path(program: str, name: str) -> str:
+    """The drop-in that refuses to start a service whose access list cannot be read."""
+    return f"{UNIT_DIR}/{program}@{name}.service.d/acl.conf"
+
+
+def config_text(service: t.Mapping[str, t.Any]) -> str:
+    """The JSON config. ``fast_open`` is not in it: the unit's ``--fast-open`` alone decides, and it cannot be undone
+    by a config (a flag or a key that is true means on), so a change of stage never touches a file with a password.
+    """
+    server = service["server"]
+    config: dict[str, t.Any] = {
+        "server": server if len(server) > 1 else server[0],
+        "server_port": service["server_port"],
+        "method": service["method"],
+        "password": service["password"],
+        "mode": service.get("mode") or "tcp_only",
+        "timeout": service.get("timeout_seconds") or 300,
+    }
+    for key in ("local_address", "local_port", "tunnel_address", "plugin", "plugin_opts", "nameserver"):
+        if service.get(key) is not None:
+            config[key] = service[key]
+    if service.get("reuse_port"):
+        config["reuse_port"] = True
+    if service.get("acl") is not None:
+        config["acl"] = acl_path(service["program"], service["name"])
+    return json.dumps(config, indent=4) + "\n"
+
+
+def files(services: t.Sequence[t.Mapping[str, t.Any]], fast_open: bool, limit_nofile: int) -> dict[str, File]:
+    """Every file of these services, path to File. No service of a program, no unit of it."""
+    wanted: dict[str, File] = {}
+    for service in services:
+        program, name = service["program"], service["name"]
+        wanted[config_path(program, name)] = File(config_text(service), 0o640, GROUP, secret=True)
+        if service.get("acl") is not None:
+            path = acl_path(program, name)
+            wanted[path] = File(service["acl"].rstrip("\n") + "\n", 0o640, GROUP)
+            # A missing list would only be logged, and the server would run without it. The check runs as the
+            # service's own user, so a list that it may not read stops it too.
+            wanted[drop_in_path(program, name)] = File(f"[Service]\nExecStartPre=/usr/bin/test -r {path}\n", 0o644)
+        wanted[unit_path(program)] = File(unit_text(program, fast_open, limit_nofile), 0o644)
+    return wanted
+
+
+def unit_text(program: str, fast_open: bool, limit_nofile: int) -> str:
+    """The template unit of a program; systemd-analyze security rates it 1.4 (systemd 252 and 257)."""
+    capabilities = "CAP_NET_BIND_SERVICE CAP_NET_ADMIN" if program == "ss-redir" else "CAP_NET_BIND_SERVICE"
+    flag = " --fast-open" if fast_open else ""
+    return f"""\
+# Managed by Ansible (fastopen.shadowsocks). Local changes belong in a drop-in: systemctl edit {program}@
+[Unit]
+Description={_TITLES[program]} %i
+Documentation=man:{program}(1)
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=simple
+ExecStart=/usr/bin/{program} -c {CONFIG_DIR}/%p-%i.json{flag}
+Restart=on-failure
+RestartSec=1
+LimitNOFILE={limit_nofile}
+DynamicUser=true
+SupplementaryGroups={GROUP}
+AmbientCapabilities={capabilities}
+CapabilityBoundingSet={capabilities}
+KeyringMode=private
+LockPersonality=true
+MemoryDenyWriteExecute=true
+PrivateDevices=true
+PrivateTmp=true
+ProcSubset=pid
+ProtectClock=true
+ProtectControlGroups=true
+ProtectHome=true
+ProtectHostname=true
+ProtectKernelLogs=true
+ProtectKernelModules=true
+ProtectKernelTunables=true
+ProtectProc=invisible
+ProtectSystem=strict
+RestrictAddressFamilies=AF_INET AF_INET6
+RestrictNamespaces=true
+RestrictRealtime=true
+RestrictSUIDSGID=true
+SystemCallArchitectures=native
+SystemCallErrorNumber=EPERM
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+"""

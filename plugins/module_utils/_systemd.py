@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemctl, as data. One call shows any number of units."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import typing as t
+
+_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,NRestarts,Result"
+
+
+class SystemdError(Exception):
+    """systemctl failed; the message tells the command, its answer, and where to look."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """What systemd knows of one unit. ``pid`` is 0 where nothing runs."""
+
+    name: str
+    load_state: str = "not-found"
+    active_state: str = "inactive"
+    sub_state: str = "dead"
+    file_state: str = ""
+    pid: int = 0
+    needs_reload: bool = False
+    restarts: int = 0
+    result: str = ""
+
+    @property
+    def active(self) -> bool:
+        """Running, not merely waiting for its next automatic restart."""
+        return self.active_state == "active" and self.sub_state == "running"
+
+    @property
+    def enabled(self) -> bool:
+        """Starts at boot."""
+        return self.file_state == "enabled"
+
+
+def systemctl(*arguments: str) -> str:
+    """Run systemctl and give its output. Raises SystemdError."""
+    command = ["systemctl", "--no-ask-password", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise SystemdError("systemctl is not on this host: fastopen.shadowsocks manages systemd units only") from None
+    if done.returncode != 0:
+        raise SystemdError(
+            f"'{' '.join(command)}' failed with {done.returncode}: {done.stderr.strip()}; see journalctl -xe"
+        )
+    return done.stdout
+
+
+def show(units: t.Sequence[str]) -> dict[str, Unit]:
+    """The state of the named units; one that does not exist has load_state ``not-found``. Raises SystemdError."""
+    if not units:
+        return {}
+    return parse_show(systemctl("show", f"--property={_PROPERTIES}", *units))
+
+
+def parse_show(text: str) -> dict[str, Unit]:
+    """The output of ``systemctl show``: one block of KEY=VALUE lines a unit, blank lines between."""
+    found = {}
+    for block in text.split("\n\n"):
+        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if "Id" in fields:
+            found[fields["Id"]] = Unit(
+                name=fields["Id"],
+                load_state=fields.get("LoadState", ""),
+                active_state=fields.get("ActiveState", ""),
+                sub_state=fields.get("SubState", ""),
+                file_state=fields.get("UnitFileState", ""),
+                pid=int(fields.get("MainPID") or 0),
+                needs_reload=fields.get("NeedDaemonReload") == "yes",
+                restarts=int(fields.get("NRestarts") or 0),
+                result=fields.get("Result", ""),
+            )
+    return found

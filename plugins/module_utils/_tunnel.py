@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One HTTP request through a SOCKS5 client, timed to the first byte of the answer."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import time
+import typing as t
+import urllib.parse
+
+
+class Fetch(t.NamedTuple):
+    """What came of one request: ``ttfb_ms`` from opening the connection to the proxy to the answer's first byte."""
+
+    ok: bool
+    ttfb_ms: t.Optional[float]
+    status: t.Optional[int] = None
+    error: str = ""
+
+
+class TunnelError(Exception):
+    """The URL or the proxy cannot be used at all."""
+
+
+def split(url: str) -> tuple[str, int, str]:
+    """Host, port and path of an http URL. Raises TunnelError."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port or 80
+    except ValueError as error:
+        raise TunnelError(f"rollout_probe_url {url!r}: {error}") from None
+    if parts.scheme != "http" or not parts.hostname:
+        raise TunnelError(f"rollout_probe_url {url!r} must be http://HOST[:PORT][/PATH]: a plain first byte is timed")
+    return parts.hostname, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def connect_request(host: str, port: int) -> bytes:
+    """The SOCKS5 CONNECT for a name or an address (RFC 1928 section 4)."""
+    for kind, family in ((1, socket.AF_INET), (4, socket.AF_INET6)):
+        try:
+            address = bytes([kind]) + socket.inet_pton(family, host)
+            break
+        except OSError:
+            continue
+    else:
+        name = host.encode("idna")
+        address = bytes([3, len(name)]) + name
+    return b"\x05\x01\x00" + address + struct.pack("!H", port)
+
+
+def fetch(proxy: tuple[str, int], url: str, timeout: float) -> Fetch:
+    """GET the URL through the SOCKS5 proxy. Never raises for what the network does: that is the result."""
+    host, port, path = split(url)
+    started = time.monotonic()
+    try:
+        with socket.create_connection(proxy, timeout=timeout) as stream:
+            stream.settimeout(timeout)
+            stream.sendall(b"\x05\x01\x00")
+            if _exactly(stream, 2) != b"\x05\x00":
+                return Fetch(False, None, error="the proxy does not speak SOCKS5 without a login")
+            stream.sendall(connect_request(host, port))
+            reply = _exactly(stream, 4)
+            if reply[1] != 0:
+                return Fetch(False, None, error=f"the proxy refused the connection (SOCKS5 reply {reply[1]})")
+            _exactly(stream, {1: 4, 4: 16}.get(reply[3], 0) + 2)
+            name = f"[{host}]" if ":" in host else host
+            stream.sendall(
+                f"GET {path} HTTP/1.1\r\nHost: {name}:{port}\r\nUser-Agent: fastopen.shadowsocks\r\n"
+                "Accept: */*\r\nConnection: close\r\n\r\n".encode()
+            )
+            first = stream.recv(4096)
+            elapsed = (time.monotonic() - started) * 1000
+    except (OSError, EOFError) as error:
+        return Fetch(False, None, error=str(error) or type(error).__name__)
+    if not first:
+        return Fetch(False, None, error="the tunnel closed the connection without an answer")
+    status = _status(first)
+    if status is None:
+        return Fetch(False, None, error="the answer is not HTTP")
+    return Fetch(status < 500, round(elapsed, 3), status, "" if status < 500 else f"HTTP status {status}")
+
+
+def _exactly(stream: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = stream.recv(size - len(data))
+        if not part:
+            raise EOFError("the proxy closed the connection")
+        data += part
+    return data
+
+
+def _status(head: bytes) -> t.Optional[int]:
+    words = head.split(b"\r\n", 1)[0].split()
+    return int(words[1]) if len(words) > 1 and words[0].startswith(b"HTTP/") and words[1].isdigit() else None

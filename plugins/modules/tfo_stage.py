@@ -1,0 +1,123 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tfo_stage
+short_description: Bring one side of a host to a stage of TCP Fast Open, or back
+version_added: 0.1.0
+description:
+  - Writes configs, access lists and units of the services, brings the kernel along, restarts what runs older than what
+    it reads, and proves the result with real packets, all in one transaction on the host.
+  - Going up the order is snapshot, kernel, proof, config, restart, proof. Going down it is config, restart, kernel.
+  - A client whose paths do not carry TFO is left as it is, and RV(reasons) says why.
+  - A run that was killed at any point can be started again. What really runs is compared, not only files.
+author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
+extends_documentation_fragment:
+  - fastopen.shadowsocks._side
+options:
+  state:
+    description:
+      - V(present) brings the side to what the other options say.
+      - V(snapshot) only keeps the side as it is now, if no snapshot is kept yet.
+      - V(restored) puts files, units and kernel back to the snapshot and drops it.
+    type: str
+    choices: [present, snapshot, restored]
+    default: present
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    support: full
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: debian
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: partial
+    details: The instances are checked and looked up on the controller.
+seealso:
+  - module: fastopen.shadowsocks.tfo_host
+  - module: fastopen.shadowsocks.tfo_sysctl
+"""
+
+EXAMPLES = r"""
+- name: Let the servers of this host accept SYN data
+  fastopen.shadowsocks.tfo_stage:
+    side: server
+    instances: "{{ ss_server_instances }}"
+    fast_open: true
+    kernel:
+      accept: true
+      send: true
+
+- name: Put the client back as it was found
+  fastopen.shadowsocks.tfo_stage:
+    side: client
+    state: restored
+"""
+
+RETURN = r"""
+outcome:
+  description:
+    - V(proven), or V(unproven) with RV(reasons); V(left) for a client whose paths do not carry TFO, V(reverted) for
+      such a client that had TFO on; V(planned) in check mode; V(kept) where there was nothing to prove.
+  returned: success
+  type: str
+reasons:
+  description: Why the side is not proven, or was left.
+  returned: success
+  type: list
+  elements: str
+differs:
+  description: What was not as wanted, with C(what), C(name) and C(why).
+  returned: success
+  type: list
+  elements: dict
+paths:
+  description: The probed paths, as M(fastopen.shadowsocks.tfo_path) returns them.
+  returned: success
+  type: list
+  elements: dict
+tunnels:
+  description: Requests through each ss-local after the change, with C(name), C(ok) and C(ttfb_ms).
+  returned: success
+  type: list
+  elements: dict
+counters:
+  description: By how much the kernel's counters rose during those requests.
+  returned: success
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _request, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils._errors import EXPECTED
+
+STATES = {"present": _stage.converge, "snapshot": _stage.keep, "restored": _stage.restore}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            **_request.SPEC,
+            "state": {"type": "str", "choices": list(STATES), "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        result = STATES[module.params["state"]](_request.build(module.params), module.check_mode)
+    except EXPECTED as error:
+        module.fail_json(msg=str(error))
+    returned = {key: getattr(result, key) for key in ("outcome", "reasons", "differs", "paths", "tunnels", "counters")}
+    module.exit_json(changed=result.changed, diff=result.diff, **returned)
+
+
+if __name__ == "__main__":
+    main()
