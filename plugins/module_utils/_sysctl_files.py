@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the next boot would set a sysctl to, and which file decides: sysctl.d(5) and `sysctl --system` worked out.
+
+systemd-sysctl reads only the sysctl.d folders; /etc/sysctl.conf counts where a link in them leads to it (Debian <= 12).
+Where systemd-sysctl is not installed, procps reads the same folders and /etc/sysctl.conf after them.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
+_SYSTEMD = ("/usr/lib/systemd/systemd-sysctl", "/lib/systemd/systemd-sysctl")
+_PROCPS_FILE = "/etc/sysctl.conf"
+
+
+class BootValue(NamedTuple):
+    """The text that the boot writes and the file it comes from; both None where no file sets the key.
+
+    `unreadable` is the last file that could have decided otherwise, had this user been allowed to read it.
+    """
+
+    value: str | None
+    file: str | None
+    unreadable: str | None = None
+
+
+def boot_value(key: str, root: str = "/", overlay: Mapping[str, str] | None = None) -> BootValue:
+    """Return what the boot would set `key` (net.ipv4.tcp_fastopen) to.
+
+    `overlay` gives files, by real path, the text that they are going to have.
+    """
+    overlay = overlay or {}
+    path = normalise(key)
+    settings: dict[str, tuple[str | None, str]] = {}
+    unreadable = None
+    for file in _files(root, overlay):
+        real = os.path.realpath(_below(root, file))
+        try:
+            text = overlay[real] if real in overlay else _read(real)
+        except PermissionError:
+            unreadable = file
+            continue
+        for pattern, value in assignments(text):
+            if pattern == path or (_is_glob(pattern) and _matches(path, pattern)):
+                if pattern in settings and settings[pattern][0] != value:
+                    del settings[pattern]  # a new value moves to the end of the order, an equal one stays
+                settings[pattern] = (value, file)
+                unreadable = None
+    # An exact key, or its exclusion ("-key", no value), wins over every glob, wherever it stands.
+    value, winner = settings[path] if path in settings else next(reversed(settings.values()), (None, ""))
+    return BootValue(value, None if value is None else winner, unreadable)
+
+
+def assignments(text: str) -> Iterator[tuple[str, str | None]]:
+    """Yield (normalised key or glob, value) per line; the value is None for an exclusion from globs."""
+    for line in text.splitlines():
+        line = line.strip()
+        key, equals, value = line.partition("=")
+        if line[:1] in ("", "#", ";") or not (equals or line.startswith("-")):
+            continue
+        yield normalise(key.strip().lstrip("-").strip()), value.strip() if equals else None
+
+
+def normalise(key: str) -> str:
+    """Return the key as a path below /proc/sys: where its first separator is a dot, dots and slashes change places."""
+    first = next((character for character in key if character in "./"), "/")
+    return key if first == "/" else key.translate(str.maketrans("./", "/."))
+
+
+def is_winner(winner: BootValue, file: str, root: str = "/") -> bool:
+    """Tell whether `file` is the one that decides, under whatever name it is reached."""
+    return winner.file is not None and os.path.realpath(_below(root, winner.file)) == os.path.realpath(
+        _below(root, file)
+    )
+
+
+def _files(root: str, overlay: Mapping[str, str]) -> list[str]:
+    """Return the files in the order in which they are read, those masked by a file of the same name left out."""
+    chosen: dict[str, str] = {}
+    for folder in FOLDERS:
+        real = os.path.realpath(_below(root, folder))
+        names = {os.path.basename(path) for path in overlay if os.path.dirname(path) == real}
+        if os.path.isdir(real):
+            names.update(os.listdir(real))
+        for name in names:
+            if name.endswith(".conf") and not name.startswith("."):
+                chosen.setdefault(name, os.path.join(folder, name))
+    files = [chosen[name] for name in sorted(chosen)]
+    if not any(os.path.exists(_below(root, program)) for program in _SYSTEMD):
+        files.append(_PROCPS_FILE)
+    return files
+
+
+def _read(path: str) -> str:
+    """Return a file's text; a broken link, a folder and /dev/null are empty."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.read()
+    except (FileNotFoundError, IsADirectoryError):
+        return ""
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(character in pattern for character in "*?[")
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Match like glob(7): a wildcard does not cross a slash."""
+    names, patterns = path.split("/"), pattern.split("/")
+    return len(names) == len(patterns) and all(map(fnmatch.fnmatchcase, names, patterns))
+
+
+def _below(root: str, path: str) -> str:
+    return os.path.join(root, path.lstrip("/"))
