@@ -52,7 +52,7 @@ package: ## build the artifact, install it elsewhere, use it from there, let Gal
 
 .PHONY: molecule
 molecule: ## Molecule over the fleet of containers (SCENARIO="a b": only these; KEEP=1: machines as they are, and left)
-	@$(TOOLS) python tests/tools/molecule.py $(if $(KEEP),--keep) $(SCENARIO)
+	@$(TOOLS) python tests/tools/scenarios.py $(if $(KEEP),--keep) $(SCENARIO)
 
 .PHONY: bench
 bench: ## what rollout and re-run cost, as multiples of a play with one ping

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a module's documentation says has to be complete and usable as it stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from _collection import MODULES, ROOT, read_yaml
+
+
+def walk_results(results: dict[str, Any], prefix: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """All documented keys of a result with their dotted names, those inside mappings and lists too."""
+    found = []
+    for name, result in results.items():
+        found.append((prefix + name, result))
+        found += walk_results(result.get("contains", {}), f"{prefix}{name}.")
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_module_states_what_it_supports(module: str, documentation: dict[str, dict]) -> None:
+    attributes = documentation[module]["doc"].get("attributes", {})
+    assert {"check_mode", "diff_mode", "platform"} <= set(attributes)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_result_is_described(module: str, documentation: dict[str, dict]) -> None:
+    results = documentation[module]["return"]
+    assert results, "RETURN is empty"
+    for name, result in walk_results(results):
+        assert result.get("description"), f"{name} has no description"
+        assert result.get("type"), f"{name} has no type"
+        assert "." in name or result.get("returned"), f"{name} does not say when it is returned"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_are_tasks_with_known_options(module: str, documentation: dict[str, dict]) -> None:
+    known = documentation[module]["doc"].get("options", {})
+    tasks = yaml.safe_load(documentation[module]["examples"])
+    calls = [task[f"fastopen.shadowsocks.{module}"] or {} for task in tasks if f"fastopen.shadowsocks.{module}" in task]
+    assert calls, f"no example calls fastopen.shadowsocks.{module}"
+    assert all(task.get("name") for task in tasks), "every example has a name that tells what it is for"
+    for call in calls:
+        assert set(call) <= set(known), f"unknown options: {sorted(set(call) - set(known))}"
+        missing = {name for name, option in known.items() if option.get("required")} - set(call)
+        assert not missing, f"required options are missing: {sorted(missing)}"
+
+
+def test_action_group_holds_every_module() -> None:
+    groups = read_yaml(ROOT / "meta" / "runtime.yml")["action_groups"]
+    assert sorted(groups["tfo"]) == MODULES

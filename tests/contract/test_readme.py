@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The README names whatever there is to use, and nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from _collection import MODULES, PLAYBOOKS, ROLES, ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NAMED = {name for name in re.findall(r"fastopen\.shadowsocks\.(\w+)", README)}
+
+
+@pytest.mark.parametrize("name", [*MODULES, *PLAYBOOKS, *ROLES])
+def test_readme_names(name: str) -> None:
+    assert name in NAMED, f"README.md does not name fastopen.shadowsocks.{name}"
+
+
+def test_readme_names_nothing_else() -> None:
+    plugins = {path.stem for path in (ROOT / "plugins").glob("*/[!_]*.py")}
+    assert NAMED <= {*MODULES, *PLAYBOOKS, *ROLES, *plugins}
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", README)
+    assert [target for target in targets if not (ROOT / target).exists()] == []

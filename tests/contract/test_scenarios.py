@@ -1,0 +1,74 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Molecule passes over a step whose playbook is missing, and over one with an argument, and succeeds: not here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _collection import ROLES, ROOT, SCENARIOS, read_optional, read_yaml
+
+BASE = read_yaml(ROOT / ".config" / "molecule" / "config.yml")
+FOLDERS = sorted(path.name for path in (ROOT / "molecule").glob("*") if path.is_dir())
+# The playbook that each step runs.
+STEPS = {
+    "check": "converge",
+    "cleanup": "cleanup",
+    "converge": "converge",
+    "create": "create",
+    "destroy": "destroy",
+    "idempotence": "converge",
+    "prepare": "prepare",
+    "side_effect": "side_effect",
+    "syntax": "converge",
+    "verify": "verify",
+}
+
+
+def sequence_of(scenario: str) -> list[str]:
+    """The steps of `molecule test` for this scenario: its own or those of the shared base."""
+    own: dict[str, Any] = read_optional(ROOT / "molecule" / scenario / "molecule.yml")
+    return own.get("scenario", {}).get("test_sequence", BASE["scenario"]["test_sequence"])
+
+
+def playbook(scenario: str, name: str) -> Path:
+    """Where this scenario has the playbook of that name, by default beside its molecule.yml."""
+    own: dict[str, Any] = read_optional(ROOT / "molecule" / scenario / "molecule.yml")
+    playbooks = {**BASE["ansible"].get("playbooks", {}), **own.get("ansible", {}).get("playbooks", {})}
+    return ROOT / "molecule" / scenario / playbooks.get(name, f"{name}.yml")
+
+
+def names_role(text: str, role: str) -> bool:
+    """Whether this playbook names the role by its full name."""
+    return re.search(rf"\bfastopen\.shadowsocks\.{role}\b", text) is not None
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_folder_is_a_scenario(folder: str) -> None:
+    assert folder in SCENARIOS, f"molecule/{folder} has no molecule.yml, so Molecule does not see it"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_step_has_its_playbook(scenario: str) -> None:
+    steps = sequence_of(scenario)
+    unknown = [step for step in steps if step not in STEPS]
+    assert not unknown, f"not run by Molecule, although it reports success: {unknown}"
+    missing = sorted({f"{STEPS[step]}.yml" for step in steps if not playbook(scenario, STEPS[step]).is_file()})
+    assert not missing, f"molecule/{scenario} lacks {missing}; Molecule would report success without them"
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_verifies(scenario: str) -> None:
+    assert "verify" in sequence_of(scenario)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_has_a_scenario(role: str) -> None:
+    converging = [
+        path for path in (ROOT / "molecule").glob("*/converge.yml") if names_role(path.read_text("utf-8"), role)
+    ]
+    assert converging, f"no molecule/*/converge.yml applies fastopen.shadowsocks.{role}"
