@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hosts as containers: made, started, restarted, removed; a label says from what a container was made."""
+from __future__ import annotations
+
+import hashlib
+import json
+import resource
+import socket
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import _images
+from _machine import FleetError, podman, say
+from _topology import Host, Profile
+
+ROLES = Path(__file__).parent / "roles"
+LABEL = "fastopen.fleet"
+WORKERS = 8
+BOOT_SECONDS = 90
+# No limit above the machine's own, which a machine without CAP_SYS_RESOURCE refuses.
+FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+# SYS_ADMIN is for the units' own sandboxing (DynamicUser), unmask=ALL makes /proc/sys writable.
+FLAGS = (
+    "--systemd=always --cgroupns=private --pids-limit=0 --cap-add=NET_ADMIN,NET_RAW,SYS_ADMIN,SYS_NICE,AUDIT_WRITE "
+    f"--security-opt=unmask=ALL --security-opt=seccomp=unconfined --ulimit=nofile={FILES}:{FILES} "
+    "--ulimit=nproc=4096:4096 --stop-timeout=10 "
+    "--sysctl=net.ipv6.conf.all.accept_dad=0 --sysctl=net.ipv6.conf.default.accept_dad=0"
+).split()
+
+
+def container(name: str) -> str:
+    """The container's name for a host's."""
+    return f"fastopen-{name}"
+
+
+def existing() -> dict[str, dict[str, str]]:
+    """Our containers by host name: `state` (podman's word), `variant`, `recipe`."""
+    found = {}
+    for entry in json.loads(podman("ps", "--all", "--format=json", f"--filter=label={LABEL}") or "[]"):
+        labels = entry["Labels"]
+        name = labels[LABEL]
+        found[name] = {key: labels[f"{LABEL}.{key}"] for key in ("variant", "recipe")} | {"state": entry["State"]}
+    return found
+
+
+def up(profile: Profile, fresh: Iterable[str], variant: str | None) -> None:
+    """Have every host of the profile run: `fresh` ones anew, others as they are unless their recipe changed."""
+    _images.build()
+    _connect(profile)
+    present = existing()
+    new = []
+    for host in profile.hosts:
+        kept = present.get(host.name)
+        kind = variant or host.variant
+        if kept and host.name not in fresh:
+            kind = kept["variant"]
+        recipe = _recipe(profile, host, kind)
+        if not kept or host.name in fresh or kept["recipe"] != recipe:
+            new.append((host, kind, recipe))
+    if new:
+        say(f"new: {' '.join(host.name for host, _kind, _recipe in new)}")
+        remove([host.name for host, _kind, _recipe in new if host.name in present])
+        _each(lambda entry: _create(profile, *entry), new)
+    made = {host.name for host, _kind, _recipe in new}
+    asleep = [host for host in profile.hosts if host.name in made or present[host.name]["state"] != "running"]
+    _each(lambda host: podman("start", container(host.name)), asleep)
+    _each(wait, profile.hosts if asleep else ())
+
+
+def remove(names: Iterable[str]) -> None:
+    """Remove hosts at once, with what they wrote."""
+    targets = [container(name) for name in names]
+    if targets:
+        podman("rm", "--force", "--time=0", *targets)
+
+
+def reboot(host: Host) -> None:
+    """Restart the container: for its systemd and its network namespace that is a reboot."""
+    podman("restart", container(host.name))
+    wait(host)
+
+
+def wait(host: Host) -> None:
+    """Wait until systemd has finished booting without a failed unit, and ssh greets."""
+    # A loop over there, not `--wait`: a systemctl that asks before the bus is up hangs for half a minute.
+    loop = f"for turn in $(seq {BOOT_SECONDS}0); do state=$(systemctl is-system-running 2>/dev/null); "
+    loop += "case $state in running | degraded) break ;; esac; sleep 0.1; done; echo $state; systemctl --failed --plain"
+    state, _newline, failed = podman("exec", container(host.name), "sh", "-c", loop, check=False).partition("\n")
+    if state != "running":
+        hint = f"see: fleet exec {host.name} journalctl"
+        raise FleetError(f"{host.name} is {state or 'gone'} instead of running; {hint}\n{failed.strip()}")
+    deadline = time.monotonic() + BOOT_SECONDS
+    while not _greets(host.address):
+        if time.monotonic() > deadline:
+            raise FleetError(f"ssh on {host.name} ({host.address}) does not answer; see: fleet exec {host.name} journalctl")
+        time.sleep(0.1)
+
+
+def _greets(address: str) -> bool:
+    try:
+        with socket.create_connection((address, 22), timeout=2) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def _connect(profile: Profile) -> None:
+    """Make the networks that are missing."""
+    present = podman("network", "ls", "--format={{.Name}}").split()
+    for network in profile.networks:
+        if network.name not in present:
+            options = ["--internal"] if network.inside else []
+            if len(network.subnets) > 1:
+                options.append("--ipv6")
+            subnets = [f"--subnet={subnet}" for subnet in network.subnets]
+            podman("network", "create", "--disable-dns", *options, *subnets, network.name)
+
+
+def _create(profile: Profile, host: Host, variant: str, recipe: str) -> None:
+    flags = [f"--name={container(host.name)}", f"--hostname={host.name}"]
+    flags += [f"--label={LABEL}={host.name}", f"--label={LABEL}.variant={variant}", f"--label={LABEL}.recipe={recipe}"]
+    for network, (interface, addresses) in host.attached.items():
+        # The same hardware address for ever: a new one would be unreachable until its neighbours forget the old one.
+        mac = ":".join(f"{byte:02x}" for byte in (2, 0, *map(int, addresses[0].split("."))))
+        settings = [f"interface_name={interface}", f"mac={mac}", *(f"ip={address}" for address in addresses)]
+        flags.append(f"--network={network}:{','.join(settings)}")
+    flags += [f"--add-host={name}:{address}" for name, known in profile.names.items() for address in known]
+    if host.role == "router":
+        flags.append("--device=/dev/net/tun")
+    podman("create", *FLAGS, *flags, _images.tag(host.release, variant))
+    if host.role:
+        podman("cp", f"{ROLES / host.role}/.", f"{container(host.name)}:/usr/local/lib/fleet/")
+
+
+def _recipe(profile: Profile, host: Host, variant: str) -> str:
+    """A digest of everything a container is made from."""
+    digest = hashlib.sha256(repr((host, profile.names, FLAGS, _images.tag(host.release, variant))).encode())
+    for path in sorted((ROLES / host.role).glob("*")) if host.role else ():
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _each(action: Callable, items: Iterable) -> None:
+    with ThreadPoolExecutor(WORKERS) as pool:
+        list(pool.map(action, items))
