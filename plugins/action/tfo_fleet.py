@@ -9,7 +9,18 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _fleet, _inventory
+
+
+def _probe_url_errors(url: str) -> list[str]:
+    if not url:
+        return ["rollout_probe_url is not set: give an http URL that must answer through every client"]
+    try:
+        _tunnel.split(url)
+    except _tunnel.TunnelError as error:
+        return [str(error)]
+    return []
 
 
 class ActionModule(ActionBase):
@@ -28,6 +39,7 @@ class ActionModule(ActionBase):
                 "hosts": {"type": "list", "elements": "str"},
                 "server_instances": {"type": "raw"},
                 "client_instances": {"type": "raw"},
+                "probe_url": {"type": "str"},
             },
             mutually_exclusive=[["hosts", "server_instances"], ["hosts", "client_instances"]],
         )
@@ -50,6 +62,8 @@ class ActionModule(ActionBase):
                 continue
             hosts.append(dataclasses.replace(host, **given))
         errors += _fleet.validate(hosts, lookup)
+        if arguments["probe_url"] is not None and any(host.client_instances for host in hosts):
+            errors += _probe_url_errors(arguments["probe_url"])
         if errors:
             raise AnsibleActionFail("The inventory needs mending; no host was changed:\n" + "\n".join(errors))
         return {"changed": False, "hosts": names}

@@ -51,19 +51,19 @@ def apply(plan: _host.Plan, wanted: _host.Wanted, seen: _host.Seen) -> None:
         _systemd.systemctl("daemon-reload")
     if plan.enable:
         _systemd.systemctl("enable", *plan.enable)
-    restart(wanted, plan.restart)
+    restart(wanted.services, plan.restart)
 
 
-def restart(wanted: _host.Wanted, units: t.Sequence[str]) -> None:
+def restart(services: t.Sequence[t.Mapping[str, t.Any]], units: t.Sequence[str]) -> None:
     """Restart the units and wait until each listens and stays up. Raises ApplyError."""
     if not units:
         return
     _systemd.systemctl("reset-failed", *units)
     _systemd.systemctl("restart", *units)
-    services = {_service.unit(service): service for service in wanted.services}
+    listeners = {_service.unit(service): service for service in services}
     deadline = time.monotonic() + START_SECONDS
     for unit in units:
-        while not up(services[unit]):
+        while not up(listeners[unit]):
             if time.monotonic() > deadline:
                 raise ApplyError(f"{unit} does not come up: {last_words(unit)}")
             time.sleep(0.02)

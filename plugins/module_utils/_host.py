@@ -96,6 +96,17 @@ def managed_names(side: str) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
+def running_services(side: str, seen: Seen) -> list[dict[str, t.Any]]:
+    """The services of this side that run now, read from their configs: enough of each to restart and to ask it."""
+    services = []
+    for program, name in sorted(seen.names):
+        config = seen.files.get(_service.config_path(program, name))
+        unit = seen.units.get(f"{program}@{name}.service")
+        if config is not None and unit is not None and unit.active_state not in ("inactive", "failed"):
+            services.append(_service.parse(program, name, config.content.decode()))
+    return services
+
+
 def own_paths(program: str, name: str) -> list[str]:
     """The files that belong to one instance alone."""
     return [

@@ -16,25 +16,29 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
     _service,
     _stage,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils._request import Request
 
 
-def look(request: _stage.Request, probe_paths: bool) -> dict[str, t.Any]:
+def look(request: Request, probe_paths: bool) -> dict[str, t.Any]:
     """What tfo_host returns for a side; see that module's RETURN. Changes nothing."""
     wanted = request.wanted
     seen = _host.observe(wanted)
     fastopen = _probe.gather()
     package = _package.read(request.package, request.binary)
+    package["packaged_unit"] = seen.units[_service.PACKAGED_UNIT].load_state
     planned = _stage.converge(request, check=True, judge_paths=False)
     paths: list[dict[str, t.Any]] = []
     reasons: list[str] = []
     if probe_paths and wanted.side == "client":
         paths, reasons = _proof.paths(wanted.services)
     elif probe_paths:
-        paths, reasons = _proof.accepts(wanted.services)
+        paths = _proof.accepts(wanted.services)
+        reasons = _proof.refusals(paths)
     differs = [*_package_differs(package), *planned.differs]
     kept = _record.read_stage(wanted.side)
     confirmed = bool(kept.get("confirmed")) and kept.get("fingerprint") == request.fingerprint
     return {
+        "side": wanted.side,
         "fastopen": fastopen,
         "package": package,
         "services": [_service_state(service, seen) for service in wanted.services],

@@ -25,18 +25,25 @@ EXPLAINED = {
 }
 
 
-def paths(services: t.Sequence[t.Mapping[str, t.Any]]) -> tuple[list[dict[str, t.Any]], list[str]]:
-    """The probed paths of a client's services, and the reasons against TFO on them (none: all carry it)."""
+def paths(
+    services: t.Sequence[t.Mapping[str, t.Any]], planned: t.Container[str] = ()
+) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """The probed paths of a client's services, and the reasons against TFO on them (none: all carry it).
+
+    A path to a planned server counts only if it loses SYNs: what that server does not do yet is not the path's fault.
+    """
     found: list[dict[str, t.Any]] = []
     reasons = []
     direct = [service for service in services if service.get("plugin") is None and service["mode"] != "udp_only"]
     if not direct:
         reasons.append("no service sends TCP to its server itself: behind a plugin TFO covers only the loopback hop")
     for target in sorted({(address, s["server_port"]) for s in direct for address in s["server"]}):
-        found.append(_path.probe(*target, attempts=PROBE_ATTEMPTS))
-        hosts = {s["server_host"] for s in direct if s.get("server_host") and target[0] in s["server"]}
-        name = f"{', '.join(sorted(hosts)) or target[0]} port {target[1]}"
-        if found[-1]["verdict"] != "fast_open":
+        hosts = sorted({s["server_host"] for s in direct if s.get("server_host") and target[0] in s["server"]})
+        found.append({**_path.probe(*target, attempts=PROBE_ATTEMPTS), "server_hosts": hosts})
+        name = f"{', '.join(hosts) or target[0]} port {target[1]}"
+        if found[-1]["verdict"] == "syn_dropped" or (
+            found[-1]["verdict"] != "fast_open" and not any(host in planned for host in hosts)
+        ):
             reasons.append(f"{found[-1]['verdict']}: {name}: {EXPLAINED[found[-1]['verdict']]}")
     return found, reasons
 
@@ -49,6 +56,15 @@ def accepts(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any
             own = [address for address in service["server"] if address not in ("::", "0.0.0.0")]
             targets.add((own[0] if own else "127.0.0.1", service["server_port"]))
     return [_path.probe(*target, attempts=PROBE_ATTEMPTS) for target in sorted(targets)]
+
+
+def refusals(paths: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
+    """Why the probed servers of this host do not accept; empty when all do."""
+    return [
+        f"{path['verdict']}: ss-server on port {path['port']} does not accept SYN data"
+        for path in paths
+        if path["verdict"] != "fast_open"
+    ]
 
 
 def tunnels(services: t.Sequence[t.Mapping[str, t.Any]], url: str) -> tuple[list[dict[str, t.Any]], list[str]]:

@@ -105,6 +105,16 @@ def config_text(service: t.Mapping[str, t.Any]) -> str:
     return json.dumps(config, indent=4) + "\n"
 
 
+def parse(program: str, name: str, text: str) -> dict[str, t.Any]:
+    """The service that a config stands for, without its secrets. Raises ValueError where it is no JSON object."""
+    config = json.loads(text)
+    server = config.get("server")
+    kept = ("server_port", "mode", "local_address", "local_port", "tunnel_address", "plugin")
+    service = {key: config[key] for key in kept if config.get(key) is not None}
+    service.setdefault("mode", "tcp_only")
+    return {**service, "program": program, "name": name, "server": server if isinstance(server, list) else [server]}
+
+
 def files(services: t.Sequence[t.Mapping[str, t.Any]], fast_open: bool, limit_nofile: int) -> dict[str, File]:
     """Every file of these services, path to File. No service of a program, no unit of it."""
     wanted: dict[str, File] = {}

@@ -8,11 +8,11 @@ Up: snapshot, kernel, prove, config, restart, prove. Down: config, restart, kern
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
     _apply,
+    _down,
     _counters,
     _host,
     _kernel,
@@ -23,46 +23,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
     _service,
     _tfo_bits,
 )
-
-SYSCTL_SNAPSHOT = f"{_record.FOLDER}/sysctl.json"
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What a stage is made of. ``kernel`` None leaves the kernel alone; ``probe_url`` '' fetches nothing."""
-
-    wanted: _host.Wanted
-    package: str
-    kernel: t.Optional[dict[str, t.Any]] = None
-    sysctl_file: str = "/etc/sysctl.d/99-tfo.conf"
-    probe_url: str = ""
-    confirm: bool = True
-
-    @property
-    def binary(self) -> str:
-        """The program whose help tells whether the build knows TFO."""
-        return "ss-server" if self.wanted.side == "server" else "ss-local"
-
-    @property
-    def fingerprint(self) -> str:
-        """Digest of the request, for the record."""
-        return _record.fingerprint(self.wanted, [self.kernel, self.sysctl_file])
-
-
-@dataclasses.dataclass
-class Outcome:
-    """What came of it. ``outcome``: kept (nothing to prove), planned (check mode), proven, unproven,
-    left (a client whose paths do not carry TFO, as it was), reverted (such a client that had TFO on)."""
-
-    outcome: str = "kept"
-    changed: bool = False
-    reasons: list[str] = dataclasses.field(default_factory=list)
-    differs: list[dict[str, str]] = dataclasses.field(default_factory=list)
-    diff: list[dict[str, str]] = dataclasses.field(default_factory=list)
-    paths: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
-    tunnels: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
-    counters: dict[str, int] = dataclasses.field(default_factory=dict)
-
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils._request import Outcome, Request
 
 def converge(request: Request, check: bool, judge_paths: bool = True) -> Outcome:
     """Bring the side to what is wanted; in check mode only say what would happen.
@@ -92,26 +53,24 @@ def converge(request: Request, check: bool, judge_paths: bool = True) -> Outcome
         result.outcome = "planned" if result.changed else "kept"
         return result
     _apply.apply(plan, wanted, seen)
-    if wanted.fast_open is False:
-        _go_down(request, result)
-    elif up:
+    if up:
         _prove(request, result)
+    elif wanted.fast_open is False or _record.read_stage(wanted.side)["stage"] == "off":
+        _record.forget(wanted.side)
     return result
 
 
 def _leave(request: Request, seen: _host.Seen, result: Outcome, check: bool) -> Outcome:
     """A client whose paths do not carry TFO stays as it was; one that loses its SYNs by TFO now goes back to plain."""
-    result.outcome = "left"
-    if not seen.fast_open:
-        if not check and _record.read_stage("client")["stage"] == "off":
-            _kernel_down(request, result, check)
-            _record.forget("client")
-            result.changed = False
-    elif any(path["verdict"] == "syn_dropped" for path in result.paths):
-        down = dataclasses.replace(request, wanted=dataclasses.replace(request.wanted, fast_open=False), probe_url="")
-        undone = converge(down, check)
-        result.outcome, result.changed, result.diff = "reverted", undone.changed, undone.diff
-        result.differs = undone.differs
+    if seen.fast_open and any(path["verdict"] == "syn_dropped" for path in result.paths):
+        undone = _down.plain(request, check)
+        undone.outcome, undone.reasons, undone.paths = "reverted", result.reasons, result.paths
+        return undone
+    result.outcome, result.changed = "left", False
+    if not seen.fast_open and not check and _record.read_stage("client")["stage"] == "off":
+        _down.kernel(request, result, check)
+        _record.forget("client")
+        result.changed = False
     return result
 
 
@@ -121,7 +80,7 @@ def _may_send() -> bool:
 
 
 def _kernel_up(request: Request, result: Outcome, check: bool) -> None:
-    kernel = _kernel.converge(request.kernel or {}, file=request.sysctl_file, snapshot=SYSCTL_SNAPSHOT, check=check)
+    kernel = _kernel.converge(request.kernel or {}, file=request.sysctl_file, snapshot=_kernel.SNAPSHOT, check=check)
     if kernel.changed:
         result.changed = True
         result.differs.append({"what": "kernel", "name": request.sysctl_file, "why": "is not as wanted"})
@@ -130,7 +89,7 @@ def _kernel_up(request: Request, result: Outcome, check: bool) -> None:
 
 def _eligible(request: Request, result: Outcome) -> bool:
     """Whether every path of this client carries SYN data; if not, says why and leaves the host as it is."""
-    result.paths, result.reasons = _proof.paths(request.wanted.services)
+    result.paths, result.reasons = _proof.paths(request.wanted.services, request.planned_servers)
     return not result.reasons
 
 
@@ -140,14 +99,10 @@ def _prove(request: Request, result: Outcome) -> None:
         result.paths = _proof.accepts(wanted.services)
         if any(path["verdict"] != "fast_open" for path in result.paths):
             # Something that the process read at its start (0x400 works at listen() only) is newer than the process.
-            _apply.restart(wanted, [_service.unit(service) for service in wanted.services])
+            _apply.restart(wanted.services, [_service.unit(service) for service in wanted.services])
             result.changed = True
             result.paths = _proof.accepts(wanted.services)
-        result.reasons = [
-            f"{path['verdict']}: ss-server on port {path['port']} does not accept SYN data"
-            for path in result.paths
-            if path["verdict"] != "fast_open"
-        ]
+        result.reasons = _proof.refusals(result.paths)
     else:
         before = _counters.read()
         result.tunnels, result.reasons = _proof.tunnels(wanted.services, request.probe_url)
@@ -156,43 +111,7 @@ def _prove(request: Request, result: Outcome) -> None:
             result.reasons.append("the tunnel answers, but no SYN data of its client was acknowledged")
     result.outcome = "unproven" if result.reasons else "proven"
     stage = {"stage": "accept" if wanted.side == "server" else "send", "fingerprint": request.fingerprint}
-    _record.write_stage(wanted.side, {**stage, "confirmed": request.confirm and not result.reasons})
-
-
-def _go_down(request: Request, result: Outcome) -> None:
-    """Without TFO: the tunnel must still answer; then the kernel goes back unless the other side needs it."""
-    wanted = request.wanted
-    if wanted.side == "client":
-        result.tunnels, result.reasons = _proof.tunnels(wanted.services, request.probe_url)
-    if _record.snapshot(wanted.side) is None and _record.read_stage(wanted.side)["stage"] == "off":
-        return
-    _kernel_down(request, result, check=False)
-    _record.forget(wanted.side)
-
-
-def _kernel_down(request: Request, result: Outcome, check: bool) -> None:
-    other = "client" if request.wanted.side == "server" else "server"
-    if _record.read_stage(other)["stage"] != "off":
-        return
-    kernel = _kernel.restore(file=request.sysctl_file, snapshot=SYSCTL_SNAPSHOT, check=check)
-    result.changed = result.changed or kernel.changed
-
-
-def restore(request: Request, check: bool) -> Outcome:
-    """The side back to its snapshot; a side without one is as it was found already."""
-    result = Outcome()
-    side = request.wanted.side
-    kept = _record.snapshot(side)
-    seen = _host.observe(_host.Wanted(side, []))
-    if kept is not None:
-        result.changed = True
-        result.differs.append({"what": "stage", "name": side, "why": "goes back to its snapshot"})
-        if not check:
-            _apply.restore(side, kept, seen)
-    _kernel_down(request, result, check)
-    if not check:
-        _record.forget(side)
-    return result
+    _record.write_stage(wanted.side, {**stage, "confirmed": not result.reasons})
 
 
 def keep(request: Request, check: bool) -> Outcome:

@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -25,6 +24,9 @@ options:
   client_instances:
     description: Instances to check instead of the host's own C(ss_client_instances), for use in a role.
     type: raw
+  probe_url:
+    description: The C(rollout_probe_url), which must be an http URL if any of the hosts has client instances.
+    type: str
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.

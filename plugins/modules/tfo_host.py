@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -58,12 +57,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+side:
+  description: The side that was looked at.
+  returned: success
+  type: str
 fastopen:
   description: The host's TCP Fast Open, as M(fastopen.shadowsocks.tfo_probe) returns it.
   returned: success
   type: dict
 package:
-  description: C(name), C(version) (null where it is not installed), C(binary) and C(knows_fast_open).
+  description:
+    - C(name), C(version) (null where it is not installed), C(binary), C(knows_fast_open) and
+    C(packaged_unit), the load state of the package's own server.
   returned: success
   type: dict
 services:
@@ -72,7 +77,7 @@ services:
   type: list
   elements: dict
 paths:
-  description: The probed paths, as M(fastopen.shadowsocks.tfo_path) returns them.
+  description: The probed paths, as M(fastopen.shadowsocks.tfo_path) returns them, a client's with C(server_hosts).
   returned: success
   type: list
   elements: dict

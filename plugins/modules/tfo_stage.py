@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -23,10 +22,19 @@ options:
     description:
       - V(present) brings the side to what the other options say.
       - V(snapshot) only keeps the side as it is now, if no snapshot is kept yet.
+      - V(plain) takes TCP Fast Open away from the services as they are, proves that plain traffic passes, and puts the
+        kernel back to its snapshot. It needs no O(instances).
       - V(restored) puts files, units and kernel back to the snapshot and drops it.
     type: str
-    choices: [present, snapshot, restored]
+    choices: [present, snapshot, plain, restored]
     default: present
+  planned_servers:
+    description:
+      - Inventory hosts that this run brings to accept SYN data before this client. In check mode they have not changed yet,
+        so a path to them that has no benefit now is not held against the client.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
@@ -90,17 +98,23 @@ tunnels:
   returned: success
   type: list
   elements: dict
+package:
+  description: V(absent) after O(state=restored) where the package had not been installed at the time of the snapshot.
+  returned: success
+  type: str
 counters:
   description: By how much the kernel's counters rose during those requests.
   returned: success
   type: dict
 """
 
+import dataclasses
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _request, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _down, _request, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils._errors import EXPECTED
 
-STATES = {"present": _stage.converge, "snapshot": _stage.keep, "restored": _stage.restore}
+STATES = {"present": _stage.converge, "snapshot": _stage.keep, "plain": _down.plain, "restored": _down.restore}
 
 
 def main() -> None:
@@ -108,6 +122,7 @@ def main() -> None:
         argument_spec={
             **_request.SPEC,
             "state": {"type": "str", "choices": list(STATES), "default": "present"},
+            "planned_servers": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -115,8 +130,7 @@ def main() -> None:
         result = STATES[module.params["state"]](_request.build(module.params), module.check_mode)
     except EXPECTED as error:
         module.fail_json(msg=str(error))
-    returned = {key: getattr(result, key) for key in ("outcome", "reasons", "differs", "paths", "tunnels", "counters")}
-    module.exit_json(changed=result.changed, diff=result.diff, **returned)
+    module.exit_json(**dataclasses.asdict(result))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way down: to plain TCP, or all the way back to the snapshot. Needs no inventory, only what the host has.
+
+Order: units, restart, proof that plain traffic passes, kernel. Each step may be killed and run again.
+"""
+
+from __future__ import annotations
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
+    _apply,
+    _files,
+    _host,
+    _kernel,
+    _proof,
+    _record,
+    _service,
+    _systemd,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils._request import Outcome, Request
+
+
+def plain(request: Request, check: bool) -> Outcome:
+    """The side without --fast-open, its services otherwise as they are. The snapshot stays for a later restore."""
+    result = Outcome()
+    side = request.wanted.side
+    seen = _host.observe(_host.Wanted(side, []))
+    services = _host.running_services(side, seen)
+    paths = [_service.unit_path(program) for program in _service.SIDES[side]]
+    units = {path: seen.files[path] for path in paths if seen.files[path] is not None}
+    write = {path: state for path, state in units.items() if _host.has_flag(state.content.decode())}
+    restart = [
+        _service.unit(service)
+        for service in services
+        if _service.unit_path(service["program"]) in write
+        or "--fast-open" in getattr(seen.processes[_service.unit(service)], "argv", [])
+    ]
+    for path, state in write.items():
+        after = state.content.decode().replace(_host.FLAG, "")
+        header = {"before_header": path, "after_header": path}
+        result.diff.append({**header, "before": state.content.decode(), "after": after})
+        result.differs.append({"what": "file", "name": path, "why": "carries --fast-open"})
+        if not check:
+            _files.write(path, after.encode(), state.mode)
+    result.differs += [{"what": "service", "name": unit, "why": "runs with --fast-open"} for unit in restart]
+    result.changed = bool(write or restart)
+    if check:
+        kernel(request, result, check)
+        return result
+    if write:
+        _systemd.systemctl("daemon-reload")
+    _apply.restart(services, restart)
+    if side == "client":
+        result.tunnels, result.reasons = _proof.tunnels(services, request.probe_url)
+    kernel(request, result, check)
+    _record.write_stage(side, None)
+    result.outcome = "unproven" if result.reasons else "proven"
+    return result
+
+
+def kernel(request: Request, result: Outcome, check: bool) -> None:
+    """The kernel back to its snapshot, unless the other side of the host still needs it."""
+    other = "client" if request.wanted.side == "server" else "server"
+    if _record.read_stage(other)["stage"] != "off":
+        return
+    back = _kernel.restore(file=request.sysctl_file, snapshot=_kernel.SNAPSHOT, check=check)
+    result.changed = result.changed or back.changed
+    result.diff += back.diff if isinstance(back.diff, list) else [back.diff]
+
+
+def restore(request: Request, check: bool) -> Outcome:
+    """The side back to its snapshot; a side without one is as it was found already."""
+    result = Outcome()
+    side = request.wanted.side
+    kept = _record.snapshot(side)
+    if kept is not None:
+        result.changed = True
+        result.differs.append({"what": "stage", "name": side, "why": "goes back to its snapshot"})
+        result.package = "absent" if kept["package"] is None else "kept"
+        if not check:
+            _apply.restore(side, kept, _host.observe(_host.Wanted(side, [])))
+            _record.write_stage(side, None)
+    kernel(request, result, check)
+    if not check:
+        _record.forget(side)
+    return result

@@ -1,0 +1,68 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tfo_gate
+short_description: Judge a batch of servers or a wave of clients
+version_added: 0.1.0
+description:
+  - Reads what each host's step came to and says whether the rollout goes on, takes the wave back, or stops.
+  - Runs on the controller; no host is contacted.
+author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
+options:
+  side:
+    description: Which side of the hosts was changed.
+    type: str
+    required: true
+  step:
+    description: The step's name, for people.
+    type: str
+    required: true
+  hosts:
+    description: The inventory hosts.
+    type: list
+    elements: str
+    required: true
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    support: none
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: all
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Judge the wave
+  fastopen.shadowsocks.tfo_gate:
+    side: client
+    step: canary
+    hosts: "{{ ansible_play_batch }}"
+  run_once: true
+"""
+
+RETURN = r"""
+verdict:
+  description: V(promote) goes on, V(roll_back) takes the wave back, V(inconclusive) stops and keeps.
+  returned: success
+  type: str
+hosts:
+  description: Each host's C(outcome) and C(reasons).
+  returned: success
+  type: dict
+msg:
+  description: The same for people.
+  returned: success
+  type: str
+"""

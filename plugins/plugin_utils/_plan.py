@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From one look at every host to the plan of a rollout."""
+
+from __future__ import annotations
+
+import typing as t
+
+Look = t.Mapping[str, t.Any]
+"""What tfo_host returned for one side of one host."""
+
+STAGES = {"server": "accept", "client": "send"}
+
+
+def lines(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
+    """The plan as text, one line a side of a host."""
+    rows = []
+    for host, sides in looks.items():
+        for look in sides:
+            stage = STAGES[look["side"]]
+            if look["done"]:
+                todo = f"{stage} already, proven"
+            else:
+                todo = f"{look['stage']['actual']} -> {stage}, {_todo(look)}"
+            rows.append((host, look["side"], todo))
+    width = max((len(host) for host, _side, _todo in rows), default=0)
+    return [f"{host:<{width}}  {side}  {todo}" for host, side, todo in rows]
+
+
+def _todo(look: Look) -> str:
+    differs = look["differs"]
+    if any(item["what"] == "package" for item in differs):
+        return f"{look['package']['name']} comes first"
+    if not differs:
+        return "to be proven"
+    return f"{len(differs)} difference{'s' if len(differs) > 1 else ''}"
+
+
+def questions(looks: t.Mapping[str, t.Sequence[Look]], in_play: t.Container[str]) -> list[dict[str, t.Any]]:
+    """Servers outside of the play whose clients got no fast open: they must be asked themselves.
+
+    One {server, targets, clients} a server. A server that accepts has a bad path to that client, which is the wave's
+    business; one that does not must be rolled out first.
+    """
+    asked: dict[str, dict[str, t.Any]] = {}
+    for host, sides in looks.items():
+        for path in (path for look in sides if look["side"] == "client" for path in look["paths"]):
+            if path["verdict"] == "fast_open":
+                continue
+            for server in path.get("server_hosts", []):
+                if server in in_play:
+                    continue
+                entry = asked.setdefault(server, {"server": server, "targets": [], "clients": []})
+                target = {"host": path["host"], "port": path["port"]}
+                entry["targets"] += [target] if target not in entry["targets"] else []
+                entry["clients"] += [host] if host not in entry["clients"] else []
+    return [asked[server] for server in sorted(asked)]
+
+
+def errors(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
+    """What makes a rollout impossible on a host, whatever is done."""
+    found = []
+    for host, sides in looks.items():
+        for look in sides:
+            for problem in look["differs"]:
+                if problem["what"] == "package" and "no --fast-open" in problem["why"]:
+                    found.append(f"{host}: {problem['why']}: install a build with TCP Fast Open")
+            if look["fastopen"]["sysctl"] is None:
+                found.append(f"{host}: this kernel has no TCP Fast Open")
+    return list(dict.fromkeys(found))
