@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of a fleet from one look at every host: intended against real stage, with reasons."""
+
+from __future__ import annotations
+
+import typing as t
+
+COLUMNS = ("host", "side", "intended", "actual", "state", "paths")
+
+
+def rows(seen: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """One row a side of a host. ``seen`` is each host's registered loop over its sides, or what Ansible has instead.
+
+    ``state`` is ok, drift or unreachable; ``drift`` holds the reasons, ``problems`` what the host's kernel says.
+    """
+    found = []
+    for host, registered in seen.items():
+        results = registered.get("results") or [registered]
+        for result in results:
+            if "stage" in result:
+                found.append(_row(host, result))
+            else:
+                state = "unreachable" if result.get("unreachable") else "failed"
+                found.append(_without_look(host, result.get("__rollout_side", "?"), state, str(result.get("msg", ""))))
+    return found
+
+
+def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    intended, actual = look["stage"]["intended"], look["stage"]["actual"]
+    drift = []
+    if intended != actual:
+        drift.append(f"intended {intended}, but {actual} runs")
+    drift += [f"{item['name']} {item['why']}" for item in look["differs"]]
+    if intended != "off":
+        drift += look["reasons"]
+    return {
+        "host": host,
+        "side": look["side"],
+        "intended": intended,
+        "actual": actual,
+        "state": "drift" if drift else "ok",
+        "drift": drift,
+        "problems": look["fastopen"]["problems"],
+        "paths": look["paths"],
+        "services": look["services"],
+        "package": look["package"],
+        "fastopen": look["fastopen"],
+    }
+
+
+def _without_look(host: str, side: str, state: str, why: str) -> dict[str, t.Any]:
+    return {
+        "host": host,
+        "side": side,
+        "intended": "?",
+        "actual": "?",
+        "state": state,
+        "drift": [why],
+        "problems": [],
+        "paths": [],
+        "services": [],
+        "package": {},
+        "fastopen": {},
+    }
+
+
+def table(audited: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
+    """The rows as text, drift and problems indented below their row."""
+    cells = [[_cell(row, column) for column in COLUMNS] for row in audited]
+    widths = [max(len(line[n]) for line in [list(COLUMNS), *cells]) for n in range(len(COLUMNS))]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(COLUMNS, widths)).rstrip()]
+    for row, line in zip(audited, cells):
+        lines.append("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
+        lines += [f"    {reason}" for reason in row["drift"]]
+        lines += [f"    {p['code']}: {p['message']} -> {p['remedy']}" for p in row["problems"]]
+    return lines
+
+
+def _cell(row: t.Mapping[str, t.Any], column: str) -> str:
+    if column != "paths":
+        return str(row[column])
+    return ", ".join(f"{path['host']}:{path['port']} {path['verdict']}" for path in row["paths"]) or "-"

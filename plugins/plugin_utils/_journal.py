@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON reports on the controller: one file a run, complete and readable at every moment."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import tempfile
+import typing as t
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
+
+
+def start(folder: str, kind: str, content: t.Mapping[str, t.Any]) -> str:
+    """Begin a report in folder, which is made where it is missing, and give its path. Raises OSError."""
+    os.makedirs(folder, exist_ok=True)
+    stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%S.%f")[:-3]
+    path = os.path.join(os.path.abspath(folder), f"{kind}-{stamp}Z.json")
+    _write(path, {"kind": kind, "started": now(), **content})
+    return path
+
+
+def append(path: str, event: t.Mapping[str, t.Any]) -> None:
+    """Add an event to a report; a run killed later leaves it there. Raises OSError, ValueError."""
+    with open(path, encoding="utf-8") as stream:
+        report = json.load(stream)
+    report.setdefault("events", []).append({"time": now(), **event})
+    _write(path, report)
+
+
+def _write(path: str, report: t.Mapping[str, t.Any]) -> None:
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".new")
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        json.dump(report, stream, indent=2)
+        stream.write("\n")
+    os.rename(temporary, path)
