@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb, log, sqrt
 from statistics import NormalDist, median
 
@@ -59,6 +60,7 @@ def z_sequential(error: float, requests: int) -> float:
     return sqrt((1 + r / n) * (log(1 + n / r) + 2 * log(1 / error)))
 
 
+@lru_cache(maxsize=4096)
 def share_limit(successes: int, trials: int, error: float) -> float:
     """One-sided upper limit of a share (Clopper and Pearson, Biometrika 26, 1934); 1.0 without trials.
 
@@ -69,10 +71,11 @@ def share_limit(successes: int, trials: int, error: float) -> float:
         return 1.0
     if trials > 1000:
         successes, trials = -(-successes * 1000 // trials), 1000
+    ways = [comb(trials, k) for k in range(successes + 1)]
     low, high = 0.0, 1.0
     for _step in range(40):
         p = (low + high) / 2
-        below = sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(successes + 1))
+        below = sum(way * p**k * (1 - p) ** (trials - k) for k, way in enumerate(ways))
         low, high = (p, high) if below > error else (low, p)
     return high
 

@@ -62,20 +62,21 @@ def judge(
     pooled = _pool(kept, policy, size) if stage == "send" else Finding(PROMOTE)
 
     against, open_points = [], []
+    judged_by_share = stage == "send" or not outside
     if size == 0:
         open_points.append("no client to judge: no data is never a pass")
-    elif len(reverted) > policy.max_reverted_share * size and not (stage == "accept" and outside):
+    elif judged_by_share and len(reverted) > min(round(policy.max_reverted_share * size, 6), size - 1):
         against.append(
             f"{len(reverted)} of {size} clients are worse ({', '.join(reverted)}): more than "
-            f"{policy.max_reverted_share:.0%} (rollout_max_reverted_share)"
+            f"{policy.max_reverted_share:.0%} (rollout_max_reverted_share), or all of them"
         )
     if outside and (reverted if stage == "accept" else any(suffering.values())):
         open_points.append(
-            "plain traffic of clients outside the wave suffers as well: something else has changed; settle it, measure again"
+            "plain traffic outside the wave is worse as well: find out what else changed, then measure again"
         )
-    for name, finding in [*found.items(), *served.items(), ("all kept clients", pooled)]:
+    for name, finding in [*found.items(), *served.items(), ("kept clients", pooled)]:
         if finding.verdict == ROLL_BACK:
-            against += [f"{name}: {reason}" for reason in finding.reasons]
+            against.append(f"{name}: {finding.reasons[0]}")
         elif finding.verdict == INCONCLUSIVE:
             open_points.append(f"{name}: {finding.reasons[0]}")
 
@@ -118,22 +119,20 @@ def _measure(found: dict[str, Finding], others: list[Finding], clients: Clients,
 
 
 def lines(result: dict[str, Any]) -> list[str]:
-    """The verdict as text for the terminal, every number that decided included."""
-    text_lines = [f"verdict: {result['verdict']}"] + [f"  {reason}" for reason in result["reasons"]]
-    for name, finding in [*result["hosts"].items(), *result["servers"].items()]:
-        text_lines += [f"{name}: {finding['verdict']}"] + [f"  {reason}" for reason in finding["reasons"]]
-    text_lines += [f"all kept clients: {reason}" for reason in result["pooled"]["reasons"]]
-    if result["control"]["clients"]:
-        control = result["control"]
-        text_lines.append(
-            f"control: {len(control['suffering'])} of {control['clients']} clients outside the wave suffer"
-        )
-    coverage = result["coverage"]
-    return text_lines + [
-        f"coverage: {coverage['networks']} networks measured; only a breakage that hits "
-        f"{coverage['detectable_share']:.0%} of networks or more would have shown "
-        f"at {coverage['confidence']:.0%} confidence"
-    ]
+    """The verdict as text for the terminal: every number that decided, or one line each while it is still measured."""
+    shown = [f"verdict: {result['verdict']}", *(f"  {reason}" for reason in result["reasons"])]
+    for name, finding in [*result["hosts"].items(), *result["servers"].items(), ("kept clients", result["pooled"])]:
+        summary, *details = finding["reasons"] or ["nothing to judge"]
+        shown.append(f"{name}: {finding['verdict']}: {summary}")
+        shown += [] if result["measure"] else [f"  {detail}" for detail in details]
+    control, coverage = result["control"], result["coverage"]
+    if control["clients"]:
+        shown.append(f"control: {len(control['suffering'])} of {control['clients']} clients outside the wave suffer")
+    shown.append(
+        f"coverage: {coverage['networks']} networks judged; a breakage of {coverage['detectable_share']:.0%} of the "
+        f"networks or more would have shown with {coverage['confidence']:.0%} probability"
+    )
+    return shown
 
 
 def _since_before(
@@ -207,12 +206,14 @@ def _pool(kept: list[Client], policy: Policy, size: int) -> Finding:
             f"{counts.reference}; odds of harm {text(odds)} (proven at {text(limit)})"
         )
     if proven:
+        reasons.insert(0, "worse together, though no single client is")
         return Finding(ROLL_BACK, 0, reasons, figures)
     if failed.excess() > policy.max_error_share:
         reasons.insert(
             0, f"{failed.excess():.1%} more requests fail with fast open (limit {policy.max_error_share:.1%})"
         )
         return Finding(INCONCLUSIVE, STEP, reasons, figures)
+    reasons.insert(0, f"fine together, {len(kept)} clients")
     return Finding(PROMOTE, 0, reasons, figures)
 
 

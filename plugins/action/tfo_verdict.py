@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Judge a step of the rollout on the controller; the module of the same name documents it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _measurement, _verdict
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._compare import Policy
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._evidence import STEP, UNACCEPTABLE_SHARE
+
+ARGUMENTS = {
+    "stage": {"type": "str", "choices": ["accept", "send"], "default": "send"},
+    "hosts": {"type": "list", "elements": "str", "required": True},
+    "clients": {"type": "dict", "required": True},
+    "before": {"type": "dict", "default": {}},
+    "servers": {"type": "dict", "default": {}},
+    "confidence": {"type": "float", "default": 0.95},
+    "probe_requests": {"type": "int", "default": 100},
+    "max_error_share": {"type": "float", "default": 0.01},
+    "max_slowdown_ms": {"type": "float", "default": 20.0},
+    "max_reverted_share": {"type": "float", "default": 0.1},
+}
+
+
+class ActionModule(ActionBase):
+    """Read the measurements, judge them, print every number that decided."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+        """The verdict; it fails only for arguments that cannot be read: what a verdict leads to is the playbook's."""
+        result = super().run(tmp, task_vars)
+        _checked, arguments = self.validate_argument_spec(ARGUMENTS)
+        try:
+            verdict = _verdict.judge(
+                arguments["stage"],
+                list(dict.fromkeys(arguments["hosts"])),
+                {name: _measurement.client(value, name) for name, value in arguments["clients"].items()},
+                {name: _measurement.client(value, name) for name, value in arguments["before"].items()},
+                {name: _measurement.server(value, name) for name, value in arguments["servers"].items()},
+                policy(arguments),
+            )
+        except _measurement.MeasurementError as error:
+            raise AnsibleActionFail(str(error)) from error
+        for line in _verdict.lines(verdict):
+            self._display.display(line)
+        result.update(verdict, changed=False)
+        return result
+
+
+def policy(arguments: dict[str, t.Any]) -> Policy:
+    """The operator's limits; raises AnsibleActionFail for one that makes no sense, with the range that does."""
+    ranges = {
+        "confidence": (0.5, 0.9999),
+        "probe_requests": (STEP, 100_000),
+        "max_error_share": (0.0, UNACCEPTABLE_SHARE / 2),
+        "max_slowdown_ms": (0.0, 60_000.0),
+        "max_reverted_share": (0.0, 1.0),
+    }
+    for name, (least, most) in ranges.items():
+        if not least <= arguments[name] <= most:
+            raise AnsibleActionFail(f"{name} must be between {least:g} and {most:g}, not {arguments[name]:g}.")
+    return Policy(
+        confidence=arguments["confidence"],
+        requests=arguments["probe_requests"],
+        max_error_share=arguments["max_error_share"],
+        max_slowdown_ms=arguments["max_slowdown_ms"],
+        max_reverted_share=arguments["max_reverted_share"],
+    )
