@@ -24,7 +24,10 @@ _MSG_FASTOPEN = 0x20000000  # linux/socket.h
 
 
 class Attempt(NamedTuple):
-    """What happened; `ms` runs from the first call until the payload was acknowledged, None when that never came."""
+    """What happened; `ms` runs from the first call until the payload was acknowledged, None when that never came.
+
+    A connection on which the payload got no answer at all does not count as connected, one that was reset does.
+    """
 
     kind: str  # "plain" or "fast_open"
     connected: bool
@@ -75,7 +78,8 @@ def _attempt(kind: str, address: str, port: int, payload: bytes, timeout: float)
             _await_acknowledgement(sock, start, deadline)
             return Attempt(kind, True, _ms_since(start), handshake_ms, None, *info)
     except OSError as error:
-        return Attempt(kind, handshake_ms is not None, None, handshake_ms, error.errno, *info)
+        connected = handshake_ms is not None and error.errno != errno.ETIMEDOUT
+        return Attempt(kind, connected, None, handshake_ms, error.errno, *info)
 
 
 def _start(sock: socket.socket, kind: str, target: tuple, payload: bytes) -> int:

@@ -134,7 +134,7 @@ paths:
           type: str
           returned: always
         connected:
-          description: Whether the handshake came to its end.
+          description: Whether the handshake came to its end and the server answered to the byte.
           type: bool
           returned: always
         handshake_ms:

@@ -29,10 +29,12 @@ def wire() -> Iterator[Wire]:
             _ip("netns", "add", namespace.name)
             stack.callback(_ip, "netns", "del", namespace.name)
         _ip("-n", client.name, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", server.name)
-        for namespace, ends in ((client, (CLIENT, OTHER_CLIENT)), (server, (SERVER,))):
-            for addresses in ends:
-                _ip("-n", namespace.name, "addr", "add", f"{addresses['ipv4']}/24", "dev", "wire")
-                _ip("-n", namespace.name, "addr", "add", f"{addresses['ipv6']}/64", "dev", "wire", "nodad")
+        for namespace, addresses in ((client, CLIENT), (client, OTHER_CLIENT), (server, SERVER)):
+            life = "0" if addresses is OTHER_CLIENT else "forever"  # deprecated: only a source when it is asked for
+            for address, length in ((addresses["ipv4"], 24), (addresses["ipv6"], 64)):
+                command = ("addr", "add", f"{address}/{length}", "dev", "wire", "preferred_lft", life)
+                _ip("-n", namespace.name, *command, *(["nodad"] if ":" in address else []))
+        for namespace in (client, server):
             for link in ("lo", "wire"):
                 _ip("-n", namespace.name, "link", "set", link, "up")
         client.sysctl(tcp_fastopen=1, tcp_fastopen_blackhole_timeout_sec=0)

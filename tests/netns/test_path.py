@@ -187,6 +187,13 @@ def test_host_does_not_answer(wire: Wire) -> None:
     assert time.monotonic() - start < 4
 
 
+def test_box_lets_nothing_through_but_the_handshake(wire: Wire) -> None:
+    wire.listen()
+    wire.server.rules("tcp flags & syn == 0 drop")
+    paths = wire.probe(timeout_seconds=1.0)
+    assert {family: path["verdict"] for family, path in paths.items()} == both("unreachable")
+
+
 def test_name_leads_to_the_address_that_answers(wire: Wire) -> None:
     wire.listen(queue=16)
     [path] = wire.server.module("tfo_path", targets=[{"host": "localhost", "port": PORT}], family="ipv4")["paths"]
