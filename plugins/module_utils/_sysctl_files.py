@@ -5,7 +5,7 @@
 """What the next boot would set a sysctl to, and which file decides: sysctl.d(5) and `sysctl --system` worked out.
 
 systemd-sysctl reads only the sysctl.d folders; /etc/sysctl.conf counts where a link in them leads to it (Debian <= 12).
-Where systemd-sysctl is not installed, procps reads the same folders and /etc/sysctl.conf after them.
+Where systemd-sysctl is not installed, procps reads the same folders, hidden files too, and /etc/sysctl.conf after them.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ def is_winner(winner: BootValue, file: str, root: str = "/") -> bool:
 
 def _files(root: str, overlay: Mapping[str, str]) -> list[str]:
     """Return the files in the order in which they are read, those masked by a file of the same name left out."""
+    systemd = any(os.path.exists(_below(root, program)) for program in _SYSTEMD)
     chosen: dict[str, str] = {}
     for folder in FOLDERS:
         real = os.path.realpath(_below(root, folder))
@@ -90,12 +91,10 @@ def _files(root: str, overlay: Mapping[str, str]) -> list[str]:
         if os.path.isdir(real):
             names.update(os.listdir(real))
         for name in names:
-            if name.endswith(".conf") and not name.startswith("."):
+            if name.endswith(".conf") and not (systemd and name.startswith(".")):
                 chosen.setdefault(name, os.path.join(folder, name))
     files = [chosen[name] for name in sorted(chosen)]
-    if not any(os.path.exists(_below(root, program)) for program in _SYSTEMD):
-        files.append(_PROCPS_FILE)
-    return files
+    return files if systemd else [*files, _PROCPS_FILE]
 
 
 def _read(path: str) -> str:
