@@ -21,6 +21,7 @@ class Request:
     sysctl_file: str = "/etc/sysctl.d/99-tfo.conf"
     probe_url: str = ""
     planned_servers: t.Sequence[str] = ()
+    confirm: bool = True
 
     @property
     def binary(self) -> str:
@@ -96,4 +97,5 @@ def build(params: t.Mapping[str, t.Any]) -> Request:
         sysctl_file=params["sysctl_file"],
         probe_url=params["probe_url"],
         planned_servers=params.get("planned_servers", ()),
+        confirm=params.get("confirm", True),
     )

@@ -111,7 +111,7 @@ def _prove(request: Request, result: Outcome) -> None:
             result.reasons.append("the tunnel answers, but no SYN data of its client was acknowledged")
     result.outcome = "unproven" if result.reasons else "proven"
     stage = {"stage": "accept" if wanted.side == "server" else "send", "fingerprint": request.fingerprint}
-    _record.write_stage(wanted.side, {**stage, "confirmed": not result.reasons})
+    _record.write_stage(wanted.side, {**stage, "confirmed": request.confirm and not result.reasons})
 
 
 def keep(request: Request, check: bool) -> Outcome:
@@ -121,3 +121,12 @@ def keep(request: Request, check: bool) -> Outcome:
     if result.changed and not check:
         _record.take_snapshot(wanted, _host.observe(wanted), _package.read(request.package, request.binary))
     return result
+
+
+def confirm(request: Request, check: bool) -> Outcome:
+    """Keep that the stage which this side was brought to has also been judged."""
+    side = request.wanted.side
+    stage = _record.read_stage(side)
+    if stage["stage"] != "off" and not stage["confirmed"] and not check:
+        _record.write_stage(side, {**stage, "confirmed": True})
+    return Outcome(outcome="proven")

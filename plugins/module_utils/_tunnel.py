@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One HTTP request through a SOCKS5 client, timed to the first byte of the answer."""
+"""One HTTP request through a Shadowsocks client, timed to the first byte of the answer."""
 
 from __future__ import annotations
 
@@ -51,21 +51,19 @@ def connect_request(host: str, port: int) -> bytes:
     return b"\x05\x01\x00" + address + struct.pack("!H", port)
 
 
-def fetch(proxy: tuple[str, int], url: str, timeout: float) -> Fetch:
-    """GET the URL through the SOCKS5 proxy. Never raises for what the network does: that is the result."""
+def fetch(proxy: tuple[str, int], url: str, timeout: float, socks: bool = True) -> Fetch:
+    """GET the URL through the SOCKS5 proxy, or through a tunnel that leads to the URL's host (``socks`` False).
+
+    Never raises for what the network does: that is the result.
+    """
     host, port, path = split(url)
     started = time.monotonic()
     try:
         with socket.create_connection(proxy, timeout=timeout) as stream:
             stream.settimeout(timeout)
-            stream.sendall(b"\x05\x01\x00")
-            if _exactly(stream, 2) != b"\x05\x00":
-                return Fetch(False, None, error="the proxy does not speak SOCKS5 without a login")
-            stream.sendall(connect_request(host, port))
-            reply = _exactly(stream, 4)
-            if reply[1] != 0:
-                return Fetch(False, None, error=f"the proxy refused the connection (SOCKS5 reply {reply[1]})")
-            _exactly(stream, {1: 4, 4: 16}.get(reply[3], 0) + 2)
+            refusal = _open(stream, host, port) if socks else ""
+            if refusal:
+                return Fetch(False, None, error=refusal)
             name = f"[{host}]" if ":" in host else host
             stream.sendall(
                 f"GET {path} HTTP/1.1\r\nHost: {name}:{port}\r\nUser-Agent: fastopen.shadowsocks\r\n"
@@ -81,6 +79,19 @@ def fetch(proxy: tuple[str, int], url: str, timeout: float) -> Fetch:
     if status is None:
         return Fetch(False, None, error="the answer is not HTTP")
     return Fetch(status < 500, round(elapsed, 3), status, "" if status < 500 else f"HTTP status {status}")
+
+
+def _open(stream: socket.socket, host: str, port: int) -> str:
+    """Ask the proxy for a connection (RFC 1928); '' when it grants one, else why not."""
+    stream.sendall(b"\x05\x01\x00")
+    if _exactly(stream, 2) != b"\x05\x00":
+        return "the proxy does not speak SOCKS5 without a login"
+    stream.sendall(connect_request(host, port))
+    reply = _exactly(stream, 4)
+    if reply[1] != 0:
+        return f"the proxy refused the connection (SOCKS5 reply {reply[1]})"
+    _exactly(stream, {1: 4, 4: 16}.get(reply[3], 0) + 2)
+    return ""
 
 
 def _exactly(stream: socket.socket, size: int) -> bytes:

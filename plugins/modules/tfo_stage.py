@@ -22,12 +22,19 @@ options:
     description:
       - V(present) brings the side to what the other options say.
       - V(snapshot) only keeps the side as it is now, if no snapshot is kept yet.
+      - V(confirmed) keeps that the stage was judged since, so that a later run passes this host. It changes nothing else.
       - V(plain) takes TCP Fast Open away from the services as they are, proves that plain traffic passes, and puts the
         kernel back to its snapshot. It needs no O(instances).
       - V(restored) puts files, units and kernel back to the snapshot and drops it.
     type: str
-    choices: [present, snapshot, plain, restored]
+    choices: [present, snapshot, confirmed, plain, restored]
     default: present
+  confirm:
+    description:
+      - Whether the proof of this task is all that the stage needs. If not, a later task with O(state=confirmed) says so,
+        and a run that is killed before it does the step again.
+    type: bool
+    default: true
   planned_servers:
     description:
       - Inventory hosts that this run brings to accept SYN data before this client. In check mode they have not changed yet,
@@ -114,7 +121,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _down, _request, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils._errors import EXPECTED
 
-STATES = {"present": _stage.converge, "snapshot": _stage.keep, "plain": _down.plain, "restored": _down.restore}
+STATES = {
+    "present": _stage.converge,
+    "snapshot": _stage.keep,
+    "confirmed": _stage.confirm,
+    "plain": _down.plain,
+    "restored": _down.restore,
+}
 
 
 def main() -> None:
@@ -122,6 +135,7 @@ def main() -> None:
         argument_spec={
             **_request.SPEC,
             "state": {"type": "str", "choices": list(STATES), "default": "present"},
+            "confirm": {"type": "bool", "default": True},
             "planned_servers": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

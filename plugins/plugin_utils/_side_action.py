@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's half of tfo_host and tfo_stage: instances become services before the module starts."""
+"""The controller's half of tfo_host, tfo_stage and tfo_tunnel: instances become services before the module starts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SideAction(ActionBase):
         arguments = dict(self._task.args)
         instances = _inventory.plain(arguments.pop("instances", None) or [])
         try:
-            arguments["services"] = self._services(arguments.get("side"), instances, task_vars)
+            arguments["services"] = self._services(arguments.get("side", "client"), instances, task_vars)
         except _fleet.FleetError as error:
             raise AnsibleActionFail(str(error)) from error
         return self._execute_module(module_args=arguments, task_vars=task_vars)

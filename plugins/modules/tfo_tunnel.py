@@ -1,0 +1,183 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tfo_tunnel
+short_description: Measure requests through the tunnel with and without TCP Fast Open
+version_added: 0.1.0
+description:
+  - Starts two temporary clients of each instance on free loopback ports, one with C(--fast-open) and one without, and makes
+    real requests through them in turn. The running instance is not touched, so this also serves before it has TFO.
+  - The cookie is fetched by a first request that does not count.
+  - For an ss-redir instance, ss-local measures the same path; for ss-tunnel, an ss-tunnel to the host of O(url).
+  - The password is neither in the arguments of a process nor on disk, and nothing is left when the module is killed.
+author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
+options:
+  instances:
+    description:
+      - The instances, as in C(ss_client_instances).
+      - They are checked on the controller, and a client's server is looked up in the inventory there.
+    type: list
+    elements: dict
+  services:
+    description: The services that the instances stand for. Filled in on the controller from O(instances); do not set it.
+    type: list
+    elements: dict
+  url:
+    description: An http URL to fetch.
+    type: str
+    required: true
+  requests:
+    description: How many requests of each kind. With V(0) nothing is measured and O(earlier) comes back.
+    type: int
+    default: 10
+  arms:
+    description: The kinds of requests.
+    type: list
+    elements: str
+    choices: [plain, fast_open]
+    default: [plain, fast_open]
+  timeout_seconds:
+    description: How long one request may take.
+    type: float
+    default: 10.0
+  pause_seconds:
+    description: The pause after each request.
+    type: float
+    default: 0.05
+  network:
+    description: A label of the client's access network, returned as it is.
+    type: str
+    default: ""
+  earlier:
+    description: What an earlier task of this module returned. Its rounds are put before this one in RV(rounds).
+    type: dict
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    support: none
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: linux
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: partial
+    details: The instances are checked and looked up on the controller.
+seealso:
+  - module: fastopen.shadowsocks.tfo_verdict
+"""
+
+EXAMPLES = r"""
+- name: Measure what TCP Fast Open would save
+  fastopen.shadowsocks.tfo_tunnel:
+    instances: "{{ ss_client_instances }}"
+    url: http://192.0.2.10/
+    requests: 20
+  register: measured
+
+- name: Show the saved milliseconds
+  ansible.builtin.debug:
+    var: measured.saved_ms
+"""
+
+RETURN = r"""
+plain:
+  description:
+    - The requests without TFO, C(ok) and C(failed) requests, C(ttfb_ms) of the answered ones from the start of the request
+      to the first byte, C(counters) by which the kernel's counters rose, C(exits) of the client's process, and C(errors).
+  returned: success
+  type: dict
+fast_open:
+  description: The requests with TFO, likewise.
+  returned: success
+  type: dict
+saved_ms:
+  description: By how much the median first byte came earlier with TFO; null where a kind has no answered request.
+  returned: success
+  type: float
+counters:
+  description: The counters of both kinds together.
+  returned: success
+  type: dict
+warmed:
+  description: Whether a first request had fetched the cookie before the counted ones.
+  returned: success
+  type: bool
+restarts:
+  description: Automatic restarts of the instances' running units since they were last started on purpose.
+  returned: success
+  type: int
+network:
+  description: The given label.
+  returned: success
+  type: str
+rounds:
+  description: Each measurement of this host so far, without its own RV(rounds).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import dataclasses
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _pair, _service, _systemd, _temporary, _tunnel
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "instances": {"type": "list", "elements": "dict"},
+            "services": {"type": "list", "elements": "dict", "options": _service.SERVICE_SPEC},
+            "url": {"type": "str", "required": True},
+            "requests": {"type": "int", "default": 10},
+            "arms": {"type": "list", "elements": "str", "choices": list(_pair.ARMS), "default": list(_pair.ARMS)},
+            "timeout_seconds": {"type": "float", "default": 10.0},
+            "pause_seconds": {"type": "float", "default": 0.05},
+            "network": {"type": "str", "default": ""},
+            "earlier": {"type": "dict"},
+        },
+        supports_check_mode=True,
+    )
+    params = module.params
+    services = [service for service in params["services"] or [] if service["mode"] != "udp_only"]
+    if not services:
+        module.fail_json(msg="no client instance carries TCP, so there is nothing to measure")
+    try:
+        arms, warmed = _pair.measure(
+            services,
+            params["url"],
+            params["requests"],
+            params["arms"],
+            params["timeout_seconds"],
+            params["pause_seconds"],
+        )
+        units = _systemd.show([_service.unit(service) for service in services])
+    except (_temporary.ClientError, _tunnel.TunnelError, _systemd.SystemdError, OSError) as error:
+        module.fail_json(msg=str(error))
+    found = {name: dataclasses.asdict(arms.get(name, _pair.Arm())) for name in _pair.ARMS}
+    counters = {
+        name: sum(arm["counters"].get(name, 0) for arm in found.values())
+        for name in sorted({name for arm in found.values() for name in arm["counters"]})
+    }
+    module.exit_json(
+        changed=False,
+        **found,
+        saved_ms=_pair.saved_ms(arms),
+        counters=counters,
+        warmed=warmed,
+        restarts=sum(unit.restarts for unit in units.values()),
+        network=params["network"],
+    )
+
+
+if __name__ == "__main__":
+    main()
