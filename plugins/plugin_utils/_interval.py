@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb, log, sqrt
+from math import comb, floor, inf, log, sqrt
 from statistics import NormalDist, median
 
 # Requests at which the sequential bound is tightest (the variance of Robbins' mixing distribution is 1/SHARPEST).
@@ -36,12 +36,11 @@ def shift(reference: list[float], treated: list[float], z_lower: float, z_upper:
     differences = sorted(y - x for x in reference for y in treated)
     n, m = len(reference), len(treated)
     spread = sqrt(n * m * (n + m + 1) / 12)
-    lower_rank = int(n * m / 2 - z_lower * spread)
-    upper_rank = int(n * m / 2 - z_upper * spread)
+    rejected_below, rejected_above = floor(n * m / 2 - z_lower * spread), floor(n * m / 2 - z_upper * spread)
     return Shift(
         median(differences),
-        differences[lower_rank - 1] if lower_rank >= 1 else float("-inf"),
-        differences[-upper_rank] if upper_rank >= 1 else float("inf"),
+        differences[rejected_below] if rejected_below >= 0 else -inf,
+        differences[-1 - rejected_above] if rejected_above >= 0 else inf,
     )
 
 
