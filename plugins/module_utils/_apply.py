@@ -77,7 +77,10 @@ def stop(units: t.Sequence[str]) -> None:
     """Stop the units and keep them from starting at boot."""
     if units:
         _systemd.systemctl("disable", "--now", *units)
-        _systemd.systemctl("reset-failed", *units)
+        # A unit that stopped without a failure is not loaded any more, and reset-failed would refuse it.
+        failed = [name for name, unit in _systemd.show(units).items() if unit.active_state == "failed"]
+        if failed:
+            _systemd.systemctl("reset-failed", *failed)
 
 
 def up(service: t.Mapping[str, t.Any]) -> bool:
@@ -116,8 +119,10 @@ def diff(plan: _host.Plan, seen: _host.Seen) -> list[dict[str, str]]:
 
 
 def masked(text: str) -> str:
-    """A config with its secrets as stars."""
-    return re.sub(r'("(?:password|plugin_opts|key)":\s*)"(?:[^"\\]|\\.)*"', r'\1"********"', text)
+    """A config with its secrets as stars, somebody else's config too: blanks anywhere, numbers, cut short."""
+    text = re.sub(r'("port_password"\s*:\s*)\{(?:"(?:[^"\\]|\\.)*"?|[^"}])*\}?', r'\1"********"', text)
+    value = r'(?:"(?:[^"\\]|\\.)*"?|[^\s",}]+)'
+    return re.sub(rf'("(?:password|plugin_opts|key)"\s*:\s*){value}', r'\1"********"', text)
 
 
 def restore(side: str, snapshot: t.Mapping[str, t.Any], seen: _host.Seen) -> None:
