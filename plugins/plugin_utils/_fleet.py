@@ -47,6 +47,7 @@ Lookup = t.Callable[[str], t.Optional[Host]]
 def server_services(host: Host) -> list[dict[str, t.Any]]:
     """The ss-server services of a host, one a worker. Raises FleetError."""
     instances = _checked(host, "ss_server_instances", SERVER_SPEC, host.server_instances, host.insecure_server)
+    _refuse(_same(host, "ss_server_instances", "name", [i["name"] for i in instances]))
     services = []
     for instance in instances:
         count = instance["workers"]
@@ -136,7 +137,8 @@ def _client_service(host: Host, instance: dict[str, t.Any], lookup: Lookup) -> d
     server = lookup(instance["server"])
     if server is None:
         raise FleetError([f"{where}: server {instance['server']!r} is no inventory host"])
-    named = [raw for raw in server.server_instances if isinstance(raw, dict)]
+    listed = server.server_instances if isinstance(server.server_instances, t.Sequence) else []
+    named = [raw for raw in listed if isinstance(raw, dict)]
     found = [raw for raw in named if raw.get("name") == instance["server_instance"]]
     if not found:
         known = ", ".join(str(raw.get("name")) for raw in named) or "none"

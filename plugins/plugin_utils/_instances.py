@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 
 AEAD_METHODS = (
     "aes-128-gcm",
@@ -88,12 +89,20 @@ def check(
     """One instance with its defaults filled in, and what is wrong with it (never showing a secret).
 
     ``spec`` is SERVER_SPEC or CLIENT_SPEC. Unknown keys are errors: shadowsocks-libev would ignore them silently.
+    A key without a value counts as left out.
     """
     if not isinstance(raw, dict):
         return {}, ["is not a mapping with a name"]
-    result = ArgumentSpecValidator(spec).validate(dict(raw))
-    if result.error_messages:
-        return dict(raw), list(result.error_messages)
+    given = {key: value for key, value in raw.items() if value is not None}
+    result = ArgumentSpecValidator(spec).validate(given)
+    errors = [f"unknown key {e.msg}" if isinstance(e, UnsupportedError) else str(e.msg) for e in result.errors]
+    errors += [
+        f"{key} must be text, not a {'list' if isinstance(given[key], list) else 'mapping'}"
+        for key, option in spec.items()
+        if option["type"] == "str" and isinstance(given.get(key), (list, dict))
+    ]
+    if errors:
+        return given, errors
     instance = dict(result.validated_parameters)
     errors = _check_values(instance, insecure)
     errors += _check_server(instance) if spec is SERVER_SPEC else _check_client(instance)
