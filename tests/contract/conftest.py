@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 from typing import Any
 
 import pytest
-from _collection import MODULES
 
 
-@pytest.fixture(scope="session")
-def documentation() -> dict[str, dict[str, Any]]:
-    """What ansible-doc says of each module: `doc`, `examples` (text), `return`; fragments are resolved in it."""
-    if not MODULES:
-        return {}
-    names = [f"fastopen.shadowsocks.{module}" for module in MODULES]
+@functools.cache
+def read_documentation(module: str) -> dict[str, Any]:
+    """What ansible-doc says of this module: `doc`, `examples` (text), `return`; fragments are resolved in it."""
+    name = f"fastopen.shadowsocks.{module}"
     answer = subprocess.run(
-        ["ansible-doc", "-t", "module", "--json", *names], check=False, capture_output=True, text=True
+        ["ansible-doc", "-t", "module", "--json", name], check=False, capture_output=True, text=True
     )
     assert answer.returncode == 0, answer.stderr
-    return {name.rpartition(".")[2]: value for name, value in json.loads(answer.stdout).items()}
+    return json.loads(answer.stdout)[name]
+
+
+@pytest.fixture
+def documentation(module: str) -> dict[str, Any]:
+    """The documentation of the module that the test is about."""
+    return read_documentation(module)

@@ -22,14 +22,14 @@ def walk_results(results: dict[str, Any], prefix: str = "") -> list[tuple[str, d
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_module_states_what_it_supports(module: str, documentation: dict[str, dict]) -> None:
-    attributes = documentation[module]["doc"].get("attributes", {})
+def test_module_states_what_it_supports(module: str, documentation: dict[str, Any]) -> None:
+    attributes = documentation["doc"].get("attributes", {})
     assert {"check_mode", "diff_mode", "platform"} <= set(attributes)
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_every_result_is_described(module: str, documentation: dict[str, dict]) -> None:
-    results = documentation[module]["return"]
+def test_every_result_is_described(module: str, documentation: dict[str, Any]) -> None:
+    results = documentation["return"]
     assert results, "RETURN is empty"
     for name, result in walk_results(results):
         assert result.get("description"), f"{name} has no description"
@@ -38,9 +38,9 @@ def test_every_result_is_described(module: str, documentation: dict[str, dict]) 
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_examples_are_tasks_with_known_options(module: str, documentation: dict[str, dict]) -> None:
-    known = documentation[module]["doc"].get("options", {})
-    tasks = yaml.safe_load(documentation[module]["examples"])
+def test_examples_are_tasks_with_known_options(module: str, documentation: dict[str, Any]) -> None:
+    known = documentation["doc"].get("options", {})
+    tasks = yaml.safe_load(documentation["examples"])
     calls = [task[f"fastopen.shadowsocks.{module}"] or {} for task in tasks if f"fastopen.shadowsocks.{module}" in task]
     assert calls, f"no example calls fastopen.shadowsocks.{module}"
     assert all(task.get("name") for task in tasks), "every example has a name that tells what it is for"

@@ -8,6 +8,8 @@ One of these goes only with a changelog entry and with its old spelling still wo
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from _collection import MODULES, PLAYBOOKS, ROLES, ROOT, entry_points
 
@@ -121,11 +123,11 @@ def test_playbook_reads_its_variables(playbook: str) -> None:
 
 
 @pytest.mark.parametrize("module", MODULE_RESULTS)
-def test_module_documents_its_results(module: str, documentation: dict[str, dict]) -> None:
+def test_module_documents_its_results(module: str, documentation: dict[str, Any]) -> None:
     assert module in MODULES, f"plugins/modules/{module}.py is missing"
     undocumented = []
     for dotted in MODULE_RESULTS[module]:
-        level = documentation[module]["return"]
+        level = documentation["return"]
         for key in dotted.split("."):
             level = (level or {}).get(key, {})
             if not level:
