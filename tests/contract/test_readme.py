@@ -11,7 +11,7 @@ import pytest
 from _collection import MODULES, PLAYBOOKS, ROLES, ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-NAMED = {name for name in re.findall(r"fastopen\.shadowsocks\.(\w+)", README)}
+NAMED = set(re.findall(r"fastopen\.shadowsocks\.(\w+)", README))
 
 
 @pytest.mark.parametrize("name", [*MODULES, *PLAYBOOKS, *ROLES])

@@ -10,7 +10,6 @@ This program reads along and fails then.
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import subprocess
 import sys
