@@ -153,7 +153,9 @@ class FakeHost:
     def _load_state(self, unit: str) -> str:
         if (self.unit_dir / unit).is_symlink():
             return "masked"
-        return "loaded" if self._file(unit).exists() or (unit == _service.PACKAGED_UNIT and self.packaged) else "not-found"
+        return (
+            "loaded" if self._file(unit).exists() or (unit == _service.PACKAGED_UNIT and self.packaged) else "not-found"
+        )
 
     def _show(self, unit: str) -> str:
         state = self._load_state(unit)

@@ -86,9 +86,7 @@ def steps(plan: _host.Plan) -> dict:
     return {name: getattr(plan, name) for name in names if getattr(plan, name)}
 
 
-WORKERS = dataclasses.replace(
-    WANTED, services=[{**SERVICE, "name": f"main-{n}", "reuse_port": True} for n in (1, 2)]
-)
+WORKERS = dataclasses.replace(WANTED, services=[{**SERVICE, "name": f"main-{n}", "reuse_port": True} for n in (1, 2)])
 FOREIGN = _files.State(b"[Service]\nExecStart=/usr/bin/ss-server -c /etc/mine.json\n", 0o644, 0, 0, mtime=WRITTEN)
 WITH_ACL = settled(asks(acl="[white_list]"))
 LISTENER = dataclasses.replace(WANTED, flag=False)
@@ -124,7 +122,10 @@ TABLE = [
         WANTED, with_file(settled(), CONFIG, mtime=STARTED + 1), {"restart": [UNIT]}, id="process older than its config"
     ),
     pytest.param(
-        WANTED, with_file(settled(), UNIT_FILE, mtime=STARTED + 1), {"restart": [UNIT]}, id="process older than its unit"
+        WANTED,
+        with_file(settled(), UNIT_FILE, mtime=STARTED + 1),
+        {"restart": [UNIT]},
+        id="process older than its unit",
     ),
     pytest.param(
         WANTED,
@@ -187,7 +188,10 @@ TABLE = [
     ),
     pytest.param(
         WORKERS,
-        dataclasses.replace(settled(), files={**settled().files, **dict.fromkeys(settled(WORKERS).files), UNIT_FILE: settled().files[UNIT_FILE]}),
+        dataclasses.replace(
+            settled(),
+            files={**settled().files, **dict.fromkeys(settled(WORKERS).files), UNIT_FILE: settled().files[UNIT_FILE]},
+        ),
         {
             "write": ["/etc/shadowsocks/ss-server-main-1.json", "/etc/shadowsocks/ss-server-main-2.json"],
             "remove": [CONFIG],

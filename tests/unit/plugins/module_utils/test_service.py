@@ -37,9 +37,7 @@ CLIENT = {
         pytest.param(
             {**SERVER, "server": ["203.0.113.7"]}, {"server": "203.0.113.7"}, id="one address is a string, not a list"
         ),
-        pytest.param(
-            CLIENT, {"server": "203.0.113.7", "local_address": "127.0.0.1", "local_port": 1080}, id="client"
-        ),
+        pytest.param(CLIENT, {"server": "203.0.113.7", "local_address": "127.0.0.1", "local_port": 1080}, id="client"),
         pytest.param({**SERVER, "mode": "udp_only"}, {"mode": "udp_only"}, id="mode"),
         pytest.param({**SERVER, "timeout_seconds": 60}, {"timeout": 60}, id="time-out"),
         pytest.param({**SERVER, "reuse_port": True}, {"reuse_port": True}, id="a worker shares its port"),
