@@ -30,6 +30,7 @@ def split(url: str) -> tuple[str, int, str]:
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port or 80
+        (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise TunnelError(f"rollout_probe_url {url!r}: {error}") from None
     if parts.scheme != "http" or not parts.hostname:
@@ -69,13 +70,16 @@ def fetch(proxy: tuple[str, int], url: str, timeout: float, socks: bool = True) 
                 f"GET {path} HTTP/1.1\r\nHost: {name}:{port}\r\nUser-Agent: fastopen.shadowsocks\r\n"
                 "Accept: */*\r\nConnection: close\r\n\r\n".encode()
             )
-            first = stream.recv(4096)
+            head = part = stream.recv(4096)
             elapsed = (time.monotonic() - started) * 1000
+            while part and b"\r\n" not in head and len(head) < 4096:
+                part = stream.recv(4096)
+                head += part
     except (OSError, EOFError) as error:
         return Fetch(False, None, error=str(error) or type(error).__name__)
-    if not first:
+    if not head:
         return Fetch(False, None, error="the tunnel closed the connection without an answer")
-    status = _status(first)
+    status = _status(head)
     if status is None:
         return Fetch(False, None, error="the answer is not HTTP")
     return Fetch(status < 500, round(elapsed, 3), status, "" if status < 500 else f"HTTP status {status}")
@@ -105,5 +109,8 @@ def _exactly(stream: socket.socket, size: int) -> bytes:
 
 
 def _status(head: bytes) -> t.Optional[int]:
-    words = head.split(b"\r\n", 1)[0].split()
-    return int(words[1]) if len(words) > 1 and words[0].startswith(b"HTTP/") and words[1].isdigit() else None
+    line, end, _rest = head.partition(b"\r\n")
+    words = line.split()
+    if not end or len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit():
+        return None
+    return int(words[1])
