@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from _containers import container, existing
+from _containers import container
 from _machine import FleetError, podman
 from _topology import CLIENTS, find
 
@@ -21,7 +21,8 @@ from state import DEFAULT, FILE  # noqa: E402
 HELP = "kinds (they add up; `off` removes all of a client's):\n" + "".join(
     f"  {f'{name} {kind.argument}':22} {kind.does}\n" for name, kind in KINDS.items()
 )
-SYNPROXY_CHECK = "table inet t { chain c { type filter hook forward priority 0; ct state invalid synproxy mss 1440; }; }"
+TRIAL = "iptables -N trial && iptables -A trial -p tcp -j SYNPROXY; status=$?; iptables -F trial; iptables -X trial; "
+TRIAL += "exit $status"
 
 
 def listed(clients: Iterable[str]) -> list[str]:
@@ -66,19 +67,22 @@ def add(clients: Iterable[str], name: str, argument: float | None, after: float)
 
 def _check_synproxy() -> None:
     try:
-        podman("exec", "--interactive", container("router"), "nft", "--check", "-f", "-", stdin=SYNPROXY_CHECK)
+        _router(TRIAL)
     except FleetError as error:
-        raise FleetError(f"this kernel has no SYNPROXY; try: modprobe nft_synproxy\n{error}") from error
+        raise FleetError(f"this kernel has no SYNPROXY; try: modprobe ipt_SYNPROXY\n{error}") from error
 
 
 def _read() -> dict:
-    if "router" not in existing():
-        raise FleetError("the router is not running; start it with: fleet up")
-    text = podman("exec", container("router"), "sh", "-c", f"cat {FILE} 2>/dev/null || echo '{{}}'")
-    return DEFAULT | json.loads(text)
+    return DEFAULT | json.loads(_router(f"cat {FILE} 2>/dev/null || echo '{{}}'"))
 
 
 def _write(state: dict) -> None:
     """Replace the router's file in one move, so that it never reads half of it."""
-    script = f"mkdir -p {FILE.parent} && cat >{FILE}.new && mv {FILE}.new {FILE}"
-    podman("exec", "--interactive", container("router"), "sh", "-c", script, stdin=json.dumps(state))
+    _router(f"mkdir -p {FILE.parent} && cat >{FILE}.new && mv {FILE}.new {FILE}", json.dumps(state))
+
+
+def _router(script: str, stdin: str = "") -> str:
+    try:
+        return podman("exec", "--interactive", container("router"), "sh", "-c", script, stdin=stdin)
+    except FleetError as error:
+        raise FleetError(f"the router does not run as it should; start the fleet with: fleet up\n{error}") from error

@@ -18,7 +18,7 @@ import pytest
 
 FLEET = Path(__file__).parent / "fleet"
 RTT = 50.0
-SLACK = 25.0  # ms that a busy machine may add
+SLACK = 40.0  # ms that a busy machine and the timers of a retransmission may add
 ADDRESSES = {"ipv4": "10.203.2.5", "ipv6": "fd00:203:2::5"}
 PORT = 7413
 SERVER = f"""
@@ -76,11 +76,12 @@ def takes(result: dict, milliseconds: float) -> bool:
 
 @pytest.fixture(scope="module", autouse=True)
 def listener() -> Iterator[None]:
+    stop = "systemctl stop fleet-listener 2>/dev/null; sysctl -qw net.ipv4.tcp_fastopen=1"
+    fleet("exec", "origin", "sh", "-c", stop)
     fleet("exec", "origin", "sysctl", "-qw", "net.ipv4.tcp_fastopen=3")
     fleet("exec", "origin", "systemd-run", "--quiet", "--collect", "--unit=fleet-listener", "python3", "-c", SERVER)
     yield
-    fleet("exec", "origin", "systemctl", "stop", "fleet-listener")
-    fleet("exec", "origin", "sysctl", "-qw", "net.ipv4.tcp_fastopen=1")
+    fleet("exec", "origin", "sh", "-c", stop)
 
 
 @pytest.fixture(params=ADDRESSES)
@@ -158,7 +159,7 @@ def test_synproxy(family: str) -> None:
     results = talk(family, 100, 100, 1000)
     assert [result["got"] for result in results] == [100, 100, 1000]
     assert not any(result["syn_data"] for result in results)
-    assert all(2 * RTT - 1 <= result["ms"] <= 2 * RTT + 2 * SLACK for result in results)
+    assert [takes(result, 3 * RTT) for result in results] == [True] * 3  # one more round trip: it opens no window before
 
 
 def test_later(family: str) -> None:

@@ -1,11 +1,13 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kernel's SYNPROXY (nftables) in front of the servers, for chosen clients.
+"""The kernel's SYNPROXY in front of the servers, for chosen clients.
 
 Packets pass the router's kernel twice, before and after the delay. Only the pass next to the servers is tracked, so that
 sequence numbers are translated once. What the proxy answers in a server's place is marked, and takes the delayed way as
-well. A client's connections from before are cut, as by a real one.
+well. It announces no window before the server has answered: a connection through it takes one more round trip, with or
+without Fast Open. A client's connections from before are cut, as by a real one. (iptables, since nftables' own
+`synproxy` statement leaves IPv6 SYNs from a TUN device unanswered, seen on Linux 6.18.)
 """
 from __future__ import annotations
 
@@ -15,42 +17,39 @@ from pathlib import Path
 
 MARK = 1  # an `ip rule` of the router sends it the way of the servers' packets
 LOOSE = Path("/proc/sys/net/netfilter/nf_conntrack_tcp_loose")  # off: the handshake's last ACK must not look established
-CLEAN = "add table inet fleet_synproxy\ndelete table inet fleet_synproxy\n"
-TABLE = """\
-table inet fleet_synproxy {{
-    chain early {{
-        type filter hook prerouting priority raw
-        iifname {{ "clients", "tun-clients" }} notrack
-        iifname "tun-servers" tcp flags & (fin|syn|rst|ack) == syn notrack
-    }}
-    chain through {{
-        type filter hook forward priority filter
-        oifname "servers" jump proxied
-    }}
-    chain proxied {{
-{rules}    }}
-    chain answers {{
-        type route hook output priority mangle
-        oifname "clients" meta l4proto tcp fib saddr type != local meta mark set {mark}
-    }}
-}}
+TABLES = """\
+*raw
+{raw}COMMIT
+*mangle
+{mangle}COMMIT
+*filter
+{filter}COMMIT
 """
-RULE = """\
-        {family} saddr {address} ct state invalid,untracked synproxy mss 1440 wscale 7 timestamp sack-perm
-        {family} saddr {address} ct state invalid drop
+RAW = """\
+-A PREROUTING -i clients -j CT --notrack
+-A PREROUTING -i tun-clients -j CT --notrack
+-A PREROUTING -i tun-servers -p tcp --syn -j CT --notrack
+"""
+MANGLE = f"-A OUTPUT -o clients -p tcp -m addrtype ! --src-type LOCAL -j MARK --set-mark {MARK}\n"
+FILTER = """\
+-A FORWARD -o servers -s {address} -p tcp -m conntrack --ctstate INVALID,UNTRACKED \
+-j SYNPROXY --mss 1440 --wscale 7 --timestamp --sack-perm
+-A FORWARD -o servers -s {address} -m conntrack --ctstate INVALID -j DROP
 """
 
 
 def ruleset(addresses: Collection[str]) -> str:
-    """What nft(8) is to load for these clients' addresses; for none, that the table goes."""
+    """What iptables-restore(8) is to load for these clients' addresses of one family; empty tables for none."""
     if not addresses:
-        return CLEAN
-    rules = [RULE.format(family="ip6" if ":" in address else "ip", address=address) for address in sorted(addresses)]
-    return CLEAN + TABLE.format(rules="".join(rules), mark=MARK)
+        return TABLES.format(raw="", mangle="", filter="")
+    rules = "".join(FILTER.format(address=address) for address in sorted(addresses))
+    return TABLES.format(raw=RAW, mangle=MANGLE, filter=rules)
 
 
 def apply(addresses: Collection[str]) -> None:
-    """Load the rules. A kernel without SYNPROXY has been refused where the box was asked for."""
-    subprocess.run(["nft", "-f", "-"], input=ruleset(addresses), text=True, check=True)
+    """Load the rules of both families. A kernel without SYNPROXY was refused where the box was asked for."""
+    for command, colon in (("iptables-restore", False), ("ip6tables-restore", True)):
+        chosen = [address for address in addresses if (":" in address) == colon]
+        subprocess.run([command], input=ruleset(chosen), text=True, check=True)
     if addresses:
         LOOSE.write_text("0", encoding="ascii")
