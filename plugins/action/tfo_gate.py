@@ -9,36 +9,53 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _gate
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._inventory import plain
 
 
 class ActionModule(ActionBase):
-    """Judge a wave by its hosts' __rollout_stage; no host is contacted."""
+    """Judge a wave by its hosts' __rollout_stage, and after the measurement by that; no host is contacted."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
-        """Collect the results of the wave, show them, and return the verdict."""
+        """Collect the results of the wave, show what they come to, and return the verdict."""
         task_vars = task_vars or {}
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             {
-                "side": {"type": "str", "required": True},
+                "side": {"type": "str", "required": True, "choices": ["server", "client"]},
                 "step": {"type": "str", "required": True},
                 "hosts": {"type": "list", "elements": "str", "required": True},
+                "before": {"type": "dict", "default": {}},
+                "after": {"type": "dict"},
+                "servers": {"type": "dict", "default": {}},
             }
         )
         hostvars = task_vars["hostvars"]
-        results = {
-            host: hostvars[host]["__rollout_stage"]
-            for host in arguments["hosts"]
-            if not self._done(hostvars[host], arguments["side"])
-        }
-        judgement = _gate.judge(arguments["step"], results, check=self._task.check_mode)
+        side, step, before = arguments["side"], arguments["step"], plain(arguments["before"])
+        looks = {host: self._look(hostvars[host], side) for host in arguments["hosts"]}
+        wave = [host for host, look in looks.items() if not look["done"]]
+        results = {host: plain(hostvars[host]["__rollout_stage"]) for host in wave}
+        on_now = [host for host in wave if looks[host]["stage"]["actual"] not in ("off", "accept")]
+        judgement = _gate.judge(step, results, before, self._task.check_mode, on_now)
+        if arguments["after"] is not None:
+            asked = {host: plain(hostvars[host].get("__rollout_tunnel", {})) for host in judgement.proven}
+            running = {host: result.get("reasons", []) for host, result in asked.items() if side == "client"}
+            judgement = _gate.judge_measured(
+                step, judgement, plain(arguments["after"]), running, plain(arguments["servers"])
+            )
         Display().display(judgement.msg)
-        return {"changed": False, **judgement._asdict()}
+        return {"changed": False, **judgement._asdict(), "servers": self._servers(side, judgement.proven, looks)}
 
     @staticmethod
-    def _done(variables: t.Any, side: str) -> bool:
-        return any(look["done"] for look in variables["__rollout_seen"]["results"] if look["side"] == side)
+    def _look(variables: t.Any, side: str) -> dict[str, t.Any]:
+        return next(plain(look) for look in variables["__rollout_seen"]["results"] if look["side"] == side)
+
+    @staticmethod
+    def _servers(side: str, proven: list[str], looks: dict[str, dict[str, t.Any]]) -> list[str]:
+        if side == "server":
+            return proven
+        paths = [path for host in proven for path in looks[host]["paths"]]
+        return sorted({server for path in paths for server in path.get("server_hosts", [])})

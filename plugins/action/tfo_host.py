@@ -4,8 +4,20 @@
 
 from __future__ import annotations
 
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._inventory import plain
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._side_action import SideAction
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._since import since
 
 
 class ActionModule(SideAction):
-    """The module of this name, with its instances looked up on the controller."""
+    """The module of this name, with its instances looked up, and what happened since an earlier look."""
+
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+        """Look at the host; with ``earlier``, say what happened in between."""
+        earlier = plain(self._task.args.pop("earlier", None) or {})
+        result = super().run(tmp, task_vars)
+        if "fastopen" in earlier and "fastopen" in result:
+            result["since"] = since(earlier, result)
+        return result

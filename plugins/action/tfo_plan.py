@@ -9,7 +9,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _plan
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _inventory, _plan
 
 
 class ActionModule(ActionBase):
@@ -34,4 +34,14 @@ class ActionModule(ActionBase):
         lines = _plan.lines(looks)
         for line in lines:
             Display().display(f"  {line}")
-        return {"changed": False, "plan": lines, "ask": _plan.questions(looks, task_vars["ansible_play_hosts_all"])}
+        clients = {
+            name: _inventory.plain(hostvars[name].get("ss_client_instances") or [])
+            for name in task_vars["groups"].get("shadowsocks_clients", [])
+        }
+        witnesses = _plan.witnesses(clients, [host for host in arguments["hosts"] if host in clients])
+        return {
+            "changed": False,
+            "plan": lines,
+            "ask": _plan.questions(looks, task_vars["ansible_play_hosts_all"]),
+            "witnesses": {server: witnesses.get(server, []) for server in arguments["hosts"]},
+        }

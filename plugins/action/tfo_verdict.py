@@ -51,7 +51,7 @@ class ActionModule(ActionBase):
             )
         except _measurement.MeasurementError as error:
             raise AnsibleActionFail(str(error)) from error
-        for line in _verdict.lines(verdict):
+        for line in _verdict.lines(verdict) if arguments["clients"] else []:
             self._display.display(line)
         result.update(verdict, changed=False)
         return result

@@ -27,6 +27,17 @@ options:
     type: list
     elements: str
     required: true
+  before:
+    description: What M(fastopen.shadowsocks.tfo_verdict) returned before the step.
+    type: dict
+    default: {}
+  after:
+    description: What it returned after the step; empty where nobody could measure. Left out right after the step.
+    type: dict
+  servers:
+    description: What happened on each server since the step, C(counters) and C(restarts); empty where it is not known.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
@@ -61,6 +72,21 @@ hosts:
   description: Each host's C(outcome) and C(reasons).
   returned: success
   type: dict
+proven:
+  description: The hosts that are in their stage now.
+  returned: success
+  type: list
+  elements: str
+revert:
+  description: The hosts that must leave it, whatever the verdict is.
+  returned: success
+  type: list
+  elements: str
+servers:
+  description: The servers that the proven hosts use, or are.
+  returned: success
+  type: list
+  elements: str
 msg:
   description: The same for people.
   returned: success

@@ -21,6 +21,9 @@ options:
       - For clients, try each path to a server with and without TFO. For servers, send a SYN with data to each own port.
     type: bool
     default: true
+  earlier:
+    description: What an earlier task of this module returned. RV(since) then says what happened in between.
+    type: dict
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying target.
@@ -101,6 +104,12 @@ stage:
       with the same arguments as now) and C(snapshot) (whether one is kept).
   returned: success
   type: dict
+since:
+  description:
+    - With O(earlier), the C(counters) that rose since then, and C(restarts), automatic ones and services that do not run
+      any more.
+  returned: with O(earlier)
+  type: dict
 done:
   description: Whether this side is proven in what the arguments ask for, so that there is nothing to do.
   returned: success
@@ -114,7 +123,11 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils._errors impor
 
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={**_request.SPEC, "probe_paths": {"type": "bool", "default": True}},
+        argument_spec={
+            **_request.SPEC,
+            "probe_paths": {"type": "bool", "default": True},
+            "earlier": {"type": "dict"},
+        },
         supports_check_mode=True,
     )
     try:

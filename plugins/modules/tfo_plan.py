@@ -48,6 +48,10 @@ plan:
   returned: success
   type: list
   elements: str
+witnesses:
+  description: By server, the clients that shall witness its plain traffic.
+  returned: success
+  type: dict
 ask:
   description: Servers outside of the limit that must be asked whether they accept, with C(server), C(targets), C(clients).
   returned: success

@@ -53,6 +53,10 @@ options:
     description: A label of the client's access network, returned as it is.
     type: str
     default: ""
+  running:
+    description: Whether to ask once through each running ss-local as well, see RV(running).
+    type: bool
+    default: false
   earlier:
     description: What an earlier task of this module returned. Its rounds are put before this one in RV(rounds).
     type: dict
@@ -111,6 +115,16 @@ warmed:
   description: Whether a first request had fetched the cookie before the counted ones.
   returned: success
   type: bool
+running:
+  description: With O(running), requests through each running ss-local, with C(name), C(ok) and C(ttfb_ms).
+  returned: success
+  type: list
+  elements: dict
+reasons:
+  description: What went wrong with those.
+  returned: success
+  type: list
+  elements: str
 restarts:
   description: Automatic restarts of the instances' running units since they were last started on purpose.
   returned: success
@@ -129,7 +143,14 @@ rounds:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _pair, _service, _systemd, _temporary, _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
+    _pair,
+    _proof,
+    _service,
+    _systemd,
+    _temporary,
+    _tunnel,
+)
 
 
 def main() -> None:
@@ -143,6 +164,7 @@ def main() -> None:
             "timeout_seconds": {"type": "float", "default": 10.0},
             "pause_seconds": {"type": "float", "default": 0.05},
             "network": {"type": "str", "default": ""},
+            "running": {"type": "bool", "default": False},
             "earlier": {"type": "dict"},
         },
         supports_check_mode=True,
@@ -160,6 +182,7 @@ def main() -> None:
             params["timeout_seconds"],
             params["pause_seconds"],
         )
+        running, reasons = _proof.tunnels(services if params["running"] else [], params["url"])
         units = _systemd.show([_service.unit(service) for service in services])
     except (_temporary.ClientError, _tunnel.TunnelError, _systemd.SystemdError, OSError) as error:
         module.fail_json(msg=str(error))
@@ -174,6 +197,8 @@ def main() -> None:
         saved_ms=_pair.saved_ms(arms),
         counters=counters,
         warmed=warmed,
+        running=running,
+        reasons=reasons,
         restarts=sum(unit.restarts for unit in units.values()),
         network=params["network"],
     )

@@ -1,56 +1,115 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The decision about one batch of servers or one wave of clients, from what each host's step came to."""
+"""The decision about one batch of servers or one wave of clients: what each host's step came to, then the measurement."""
 
 from __future__ import annotations
 
 import typing as t
 
 Result = t.Mapping[str, t.Any]
-"""What tfo_stage returned for a host, or Ansible's failed or unreachable result."""
+"""What tfo_stage returned for a host, or Ansible's failed, skipped or unreachable result."""
 
-GOOD = ("proven", "planned", "kept")
+PROVEN = ("proven", "planned", "kept")
 
 
 class Judgement(t.NamedTuple):
-    """``verdict`` promote, roll_back or inconclusive; ``hosts`` one {outcome, reasons} a host; ``msg`` for people."""
+    """``verdict`` promote, roll_back or inconclusive; ``hosts`` one {outcome, reasons} a host; ``msg`` for people.
+
+    ``proven`` are the hosts that are in their stage now, ``revert`` those that must leave it whatever the verdict is.
+    """
 
     verdict: str
     hosts: dict[str, dict[str, t.Any]]
+    proven: list[str]
+    revert: list[str]
     msg: str
 
 
-def outcome(result: Result) -> dict[str, t.Any]:
-    """One host's outcome: tfo_stage's own, or ``unreachable`` or ``failed``."""
+def outcome(result: Result, before: t.Optional[Result] = None) -> dict[str, t.Any]:
+    """One host's outcome: tfo_stage's own, ``left`` (measured ``before`` and not eligible), unreachable or failed."""
     if result.get("unreachable"):
         return {"outcome": "unreachable", "reasons": ["unreachable: it counts as not done"]}
     if result.get("failed"):
         return {"outcome": "failed", "reasons": [str(result.get("msg", "the task failed"))]}
+    if result.get("skipped"):
+        measured = before or {"verdict": "inconclusive", "reasons": ["not measured"]}
+        return {"outcome": "left", "reasons": [f"measured before the step: {measured['verdict']}", *measured["reasons"]]}
     return {"outcome": result["outcome"], "reasons": list(result.get("reasons", []))}
 
 
-def judge(step: str, results: t.Mapping[str, Result], check: bool = False) -> Judgement:
-    """A host that failed, or whose tunnel is not proven, takes its wave back; hosts that were left do not.
+def judge(
+    step: str,
+    results: t.Mapping[str, Result],
+    before: t.Optional[Result] = None,
+    check: bool = False,
+    on_now: t.Container[str] = (),
+) -> Judgement:
+    """Right after the step: a host that failed, or is not proven, takes its wave back; hosts that were left do not.
 
-    A wave in which no host is left is neither good nor bad: it stops the run, and nothing is taken back.
+    A wave in which no host is left is neither good nor bad: it stops the run, and nothing is taken back. ``on_now`` are
+    hosts that had TFO on before this run: those that turn out not to be eligible are to be reverted.
     """
-    hosts = {host: outcome(result) for host, result in results.items()}
+    measured = (before or {}).get("hosts", {})
+    hosts = {host: outcome(result, measured.get(host)) for host, result in results.items()}
     bad = [host for host, one in hosts.items() if one["outcome"] in ("unproven", "failed")]
-    good = [host for host, one in hosts.items() if one["outcome"] in GOOD]
+    proven = [host for host, one in hosts.items() if one["outcome"] in PROVEN]
+    revert = [h for h, one in hosts.items() if h in on_now and measured.get(h, {}).get("verdict") == "revert"]
     told = "\n".join(f"  {host}: {one['outcome']}{_because(one)}" for host, one in hosts.items())
     if check:
-        return Judgement("promote", hosts, f"{step}: planned\n{told}")
+        return Judgement("promote", hosts, proven, [], f"{step}: planned\n{told}")
     if bad:
-        return Judgement("roll_back", hosts, f"{step}: {', '.join(bad)} not proven, so the wave goes back\n{told}")
-    if not good:
+        return Judgement("roll_back", hosts, proven, bad, f"{step}: {', '.join(bad)} not proven: the wave goes back\n{told}")
+    if not proven:
         return Judgement(
             "inconclusive",
             hosts,
+            proven,
+            revert,
             f"{step}: nobody is left in this wave, so nothing can be learnt from it; mend the paths below, or take these "
             f"hosts out of the limit, and run again\n{told}",
         )
-    return Judgement("promote", hosts, f"{step}: {len(good)} of {len(hosts)} proven\n{told}")
+    return Judgement("promote", hosts, proven, revert, f"{step}: {len(proven)} of {len(hosts)} proven\n{told}")
+
+
+def judge_measured(
+    step: str,
+    first: Judgement,
+    after: Result,
+    running: t.Mapping[str, t.Sequence[str]],
+    servers: t.Mapping[str, Result],
+) -> Judgement:
+    """After bake and measurement: the measured verdict, which a restarted server or a silent tunnel overrules.
+
+    ``after`` is tfo_verdict's result ({}: nobody could measure), ``running`` the reasons against each host's running
+    client, ``servers`` what happened on each server since the step ({}: not known).
+    """
+    against = [f"{host}: {'; '.join(reasons)}" for host, reasons in running.items() if reasons]
+    against += [
+        f"{name}: its ss-server was restarted or is gone since the step ({since['restarts']}), see its journal"
+        for name, since in servers.items()
+        if since and since["restarts"]
+    ]
+    unknown = [f"{name}: it cannot be reached any more" for name, since in servers.items() if not since]
+    revert = [host for host in after.get("revert", []) if host in first.proven]
+    verdict = after.get("verdict", "promote")
+    why = list(after.get("reasons", ["no client of these servers had plain traffic before: judged by their own proof only"]))
+    if against:
+        verdict, why = "roll_back", against
+    elif unknown and verdict == "promote":
+        verdict, why = "inconclusive", unknown
+    hosts = dict(first.hosts)
+    for host in revert:
+        hosts[host] = {"outcome": "reverted", "reasons": list(after["hosts"][host]["reasons"])}
+    proven = [host for host in first.proven if host not in revert]
+    told = [f"  {host}: {hosts[host]['outcome']}{_because(hosts[host])}" for host in hosts]
+    advice = {
+        "promote": "goes on",
+        "roll_back": "goes back to plain TCP",
+        "inconclusive": "stays as it is and the run stops: run again for more samples, or roll back",
+    }[verdict]
+    msg = "\n".join([f"{step}: {verdict}: the wave {advice}", *(f"  {reason}" for reason in why), *told])
+    return Judgement(verdict, hosts, proven, revert, msg)
 
 
 def _because(one: t.Mapping[str, t.Any]) -> str:

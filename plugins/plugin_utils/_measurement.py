@@ -71,11 +71,13 @@ class Server:
 
 
 def client(value: Any, name: str) -> Client:
-    """A client from one measurement or a list of rounds; null, failed and unreachable results are no data.
+    """A client from one measurement, one that holds its ``rounds``, or a list of rounds; null, failed and unreachable results are no data.
 
     Requests and counters of the rounds are added, restarts (each counted since the step) are not: the highest stays.
     """
     total = Client()
+    if isinstance(value, Mapping) and value.get("rounds"):
+        value = value["rounds"]
     for number, part in enumerate(value if isinstance(value, (list, tuple)) else [value]):
         where = f"{name}, round {number + 1}"
         if part is None:

@@ -69,3 +69,20 @@ def errors(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
             if look["fastopen"]["sysctl"] is None:
                 found.append(f"{host}: this kernel has no TCP Fast Open")
     return list(dict.fromkeys(found))
+
+
+WITNESSES = 2
+"""Clients of one server that are asked whether its plain traffic suffers."""
+
+
+def witnesses(instances: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]], looked: t.Container[str]) -> dict[str, list[str]]:
+    """For each server the clients that shall witness its plain traffic, those that were looked at first.
+
+    ``instances`` are the client instances of every client in the inventory, inside or outside of the limit.
+    """
+    found: dict[str, list[str]] = {}
+    for client in sorted(instances, key=lambda name: name not in looked):
+        for server in {str(instance.get("server")) for instance in instances[client]}:
+            if len(found.setdefault(server, [])) < WITNESSES:
+                found[server].append(client)
+    return found

@@ -1,0 +1,53 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tfo_bake
+short_description: Wait while real traffic uses what was changed
+version_added: 0.1.0
+description:
+  - Waits on the controller with a countdown on the terminal. Does not wait in check mode.
+author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
+options:
+  seconds:
+    description: How long to wait.
+    type: float
+    required: true
+  step:
+    description: The step's name, for people.
+    type: str
+    required: true
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying target.
+    support: full
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    support: none
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: all
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Bake the canary
+  fastopen.shadowsocks.tfo_bake:
+    seconds: 300
+    step: canary
+  run_once: true
+"""
+
+RETURN = r"""
+seconds:
+  description: How long it waited.
+  returned: success
+  type: float
+"""

@@ -1,0 +1,27 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happened on a host between two looks at it."""
+
+from __future__ import annotations
+
+import typing as t
+
+Look = t.Mapping[str, t.Any]
+
+
+def since(earlier: Look, now: Look) -> dict[str, t.Any]:
+    """``counters`` that rose, and ``restarts``: automatic ones, and services that do not run any more.
+
+    Both are tfo_host's results. Counters of a host that was rebooted in between start anew and count from zero.
+    """
+    before, after = earlier["fastopen"]["counters"], now["fastopen"]["counters"]
+    risen = {name: value - before.get(name, 0) for name, value in after.items()}
+    if any(increase < 0 for name, increase in risen.items() if name.startswith("TCPFastOpen")):
+        risen = dict(after)
+    restarts = 0
+    known = {service["unit"]: service for service in earlier["services"]}
+    for service in now["services"]:
+        restarts += max(0, service["restarts"] - known.get(service["unit"], {}).get("restarts", 0))
+        restarts += service["state"] != "active"
+    return {"counters": {name: value for name, value in risen.items() if value > 0}, "restarts": restarts}
