@@ -16,6 +16,15 @@ from pathlib import Path
 
 from _copies import COLLECTION, install_artifact, outside, run, scratch_directory
 
+# One host for each group that the playbooks name.
+INVENTORY = """\
+[shadowsocks_servers]
+server
+[shadowsocks_clients]
+client
+[canary]
+client
+"""
 # The importer logs "WARNING: …" and "ERROR: …"; what it logs as information has no prefix.
 COMPLAINT = re.compile(r"^(WARNING|ERROR|CRITICAL): |^Traceback ", re.MULTILINE)
 
@@ -25,8 +34,10 @@ def check_playbooks(installed: Path, scratch: Path) -> None:
     names = sorted(path.stem for path in (installed / COLLECTION / "playbooks").glob("*.yml"))
     if not names:
         sys.exit("package: the artifact has no playbook: add playbooks/NAME.yml")
+    inventory = scratch / "inventory.ini"
+    inventory.write_text(INVENTORY, encoding="utf-8")
     for name in names:
-        command = ["ansible-playbook", "--syntax-check", "-i", "localhost,", f"fastopen.shadowsocks.{name}"]
+        command = ["ansible-playbook", "--syntax-check", "-i", str(inventory), f"fastopen.shadowsocks.{name}"]
         run(command, cwd=scratch, collections_path=installed)
 
 
