@@ -21,6 +21,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _tcp_i
 TIMEOUT_SECONDS = 5.0  # two lost SYNs are sent again after 1 s and 3 s (RFC 6298: initial RTO 1 s, doubled)
 PAYLOAD = b"\0"  # one byte: ss-server waits for more of its salt and logs nothing
 _MSG_FASTOPEN = 0x20000000  # linux/socket.h
+_RESET = (errno.ECONNRESET, errno.EPIPE)  # a reset after the handshake; one before it is ECONNREFUSED
 
 
 class Attempt(NamedTuple):
@@ -78,8 +79,7 @@ def _attempt(kind: str, address: str, port: int, payload: bytes, timeout: float)
             _await_acknowledgement(sock, start, deadline)
             return Attempt(kind, True, _ms_since(start), handshake_ms, None, *info)
     except OSError as error:
-        connected = handshake_ms is not None and error.errno != errno.ETIMEDOUT
-        return Attempt(kind, connected, None, handshake_ms, error.errno, *info)
+        return Attempt(kind, error.errno in _RESET, None, handshake_ms, error.errno, *info)
 
 
 def _start(sock: socket.socket, kind: str, target: tuple, payload: bytes) -> int:

@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Single attempts over loopback: no privilege, no setting touched."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _attempt, _loopback
+
+
+@contextlib.contextmanager
+def server(serve: Callable[[socket.socket], None], family: int = socket.AF_INET) -> Iterator[int]:
+    address = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    with socket.create_server((address, 0), family=family) as listener:
+        thread = threading.Thread(target=lambda: serve(listener.accept()[0]))
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
+
+
+@pytest.mark.parametrize("kind", ["plain", "fast_open"])
+def test_payload_arrives_once(kind: str) -> None:
+    received: list[bytes] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            received.extend(iter(lambda: connection.recv(100), b""))
+
+    with server(serve) as port:
+        attempt = getattr(_attempt, kind)("127.0.0.1", port, b"hello")
+    assert b"".join(received) == b"hello"
+    assert (attempt.kind, attempt.connected, attempt.errno) == (kind, True, None)
+    assert 0 < attempt.handshake_ms <= attempt.ms < 1000
+
+
+def test_refused() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        attempt = _attempt.plain("127.0.0.1", unused.getsockname()[1])
+    assert (attempt.connected, attempt.ms, attempt.errno) == (False, None, errno.ECONNREFUSED)
+    assert attempt.to_dict()["error"] == "ECONNREFUSED: Connection refused"
+    assert "errno" not in attempt.to_dict()
+
+
+def test_full_queue_times_out() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        with socket.create_connection(listener.getsockname()):
+            attempt = _attempt.plain("127.0.0.1", listener.getsockname()[1], timeout=0.2)
+    assert (attempt.connected, attempt.errno) == (False, errno.ETIMEDOUT)
+
+
+def test_reset_connection_was_one() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.close()
+
+    with server(serve) as port:
+        attempt = _attempt.plain("127.0.0.1", port)
+    assert attempt.connected
+    assert attempt.errno in (None, errno.ECONNRESET, errno.EPIPE)
+
+
+def test_no_such_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_arguments: int) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(_attempt.socket, "socket", missing)
+    assert _attempt.plain("::1", 1).errno == errno.EAFNOSUPPORT
+    assert _loopback.probe(socket.AF_INET6) == "unavailable"
+
+
+def test_kernel_without_fast_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_loopback.socket, "TCP_FASTOPEN", 9999)  # answers ENOPROTOOPT
+    assert _loopback.probe(socket.AF_INET, listen=True) == "unsupported"
