@@ -74,6 +74,21 @@ def test_a_slower_first_byte_is_not_promoted_before_it_is_excluded() -> None:
     assert (finding.verdict, finding.reasons[0]) == ("inconclusive", "wants 10 more requests: first byte")
 
 
+def test_a_slower_first_byte_does_not_revert_before_it_is_proven() -> None:
+    noisy = [100.0 + 10 * index for index in range(20)]
+    finding = compare(Arm(20, 0, noisy), Arm(20, 0, [time + 30 for time in noisy]), POLICY, 5, NAMES)
+    assert finding.figures["first_byte"]["shift_ms"] == 30 and finding.verdict == "inconclusive"
+
+
+def test_the_end_of_the_budget_lowers_both_bars() -> None:
+    """What is likely enough in a wave of 20 at the end is not on the way there."""
+    roomy = Policy(requests=101)
+    for late, verdict in (((1, 18), "revert"), ((6, 13), "promote")):
+        arms = arm(100, late=late[0]), arm(100, 100, late=late[1])
+        assert compare(*arms, POLICY, 20, NAMES).verdict == verdict
+        assert compare(*arms, roomy, 20, NAMES).verdict == "inconclusive"
+
+
 def test_larger_waves_need_more_evidence() -> None:
     limits = [
         compare(arm(5), arm(5), POLICY, size, NAMES).figures["failed_or_late"]["harm_odds_limit"] for size in (1, 20)

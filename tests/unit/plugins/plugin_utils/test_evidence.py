@@ -63,6 +63,7 @@ def test_a_loss_in_both_arms_is_natural() -> None:
 def test_tolerated_harm_is_none() -> None:
     counts = Counts(5, 60, 0, 60)
     assert _evidence.harm(counts, 0.1, (0.2, 0.5)) < _evidence.harm(counts, 0.0, (0.2, 0.5))
+    assert _evidence.harm(counts, 0.1, (0.05, 0.1, 0.5)) == _evidence.harm(counts, 0.1, (0.5,))
 
 
 ODDS = Odds(log(6300), log(25))
@@ -91,6 +92,7 @@ def test_decision(counts: Counts, decision: int) -> None:
         (Counts(0, 5, 0, 5), 95, 10),
         (Counts(0, 5, 0, 5), 8, 8),
         (Counts(0, 14, 0, 14), 86, _evidence.STEP),
+        (Counts(0, 14, 0, 14), 3, 3),
         (Counts(4, 4, 0, 4), 96, _evidence.STEP),
         (Counts(0, 99, 0, 99), 0, 0),
     ],

@@ -92,8 +92,12 @@ def test_share_limit_is_clopper_pearson(successes: int, trials: int, error: floa
 
 def test_share_limit_at_the_ends() -> None:
     assert _interval.share_limit(0, 0, 0.05) == _interval.share_limit(7, 7, 0.05) == 1.0
+
+
+def test_share_limit_of_many_trials_is_that_of_a_thousand() -> None:
     exact = stats.beta.ppf(0.95, 100_001, 400_000)
-    assert exact < _interval.share_limit(100_000, 500_000, 0.05) < exact + 0.03
+    assert exact < _interval.share_limit(100_000, 500_000, 0.05) == _interval.share_limit(200, 1000, 0.05)
+    assert _interval.share_limit(1, 3000, 0.05) == _interval.share_limit(1, 1000, 0.05)
 
 
 @pytest.mark.parametrize(("networks", "percent"), [(0, 100), (1, 95), (14, 19), (59, 5), (299, 1)])

@@ -17,13 +17,13 @@ def arm(times: list[float], failed: int = 0, **counters: int) -> dict[str, Any]:
 
 
 def test_rounds_add_up() -> None:
-    first = {"plain": arm([200], 1), "fast_open": arm([100], TCPFastOpenActive=1), "restarts": 1, "network": "dsl"}
-    second = {"plain": arm([201, 202]), "fast_open": arm([101], 2, TCPFastOpenActive=3, TCPSynRetrans=2)}
+    first = {"plain": arm([200], 1), "fast_open": arm([100], TCPFastOpenActive=1), "restarts": 2, "network": "dsl"}
+    second = {"plain": arm([201, 202]), "fast_open": arm([101], 2, TCPFastOpenActive=3, TCPSynRetrans=2), "restarts": 1}
     client = _measurement.client([first, None, second], "c1")
     assert (client.plain.ok, client.plain.failed, client.plain.requests) == (3, 1, 4)
     assert client.plain.ttfb_ms == [200, 201, 202]
     assert client.fast_open.counters == {"TCPFastOpenActive": 4, "TCPSynRetrans": 2}
-    assert (client.restarts, client.network, client.trouble) == (1, "dsl", "")
+    assert (client.restarts, client.network, client.trouble) == (2, "dsl", "")
 
 
 def test_a_single_result_needs_no_list_and_other_keys_do_not_matter() -> None:
