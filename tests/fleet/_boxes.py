@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the router is told: the round-trip time and the middleboxes on the clients' paths."""
+
 from __future__ import annotations
 
 import json
@@ -52,7 +53,9 @@ def add(clients: Iterable[str], name: str, argument: float | None, after: float)
     """A box for each of these clients, in `after` seconds; it replaces one of the same kind."""
     kind = KINDS[name]
     if kind.argument and (argument is None or not 0 <= argument <= kind.most):
-        raise FleetError(f"{name} needs {kind.argument} between 0 and {kind.most:g}: fleet box CLIENT {name} {kind.argument}")
+        raise FleetError(
+            f"{name} needs {kind.argument} between 0 and {kind.most:g}: fleet box CLIENT {name} {kind.argument}"
+        )
     if not kind.argument and argument is not None:
         raise FleetError(f"{name} takes no number: fleet box CLIENT {name}")
     state = _read()

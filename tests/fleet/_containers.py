@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts as containers: made, started, restarted, removed; a label says from what a container was made."""
+
 from __future__ import annotations
 
 import hashlib
@@ -96,7 +97,9 @@ def wait(host: Host) -> None:
     deadline = time.monotonic() + BOOT_SECONDS
     while not _greets(host.address):
         if time.monotonic() > deadline:
-            raise FleetError(f"ssh on {host.name} ({host.address}) does not answer; see: fleet exec {host.name} journalctl")
+            raise FleetError(
+                f"ssh on {host.name} ({host.address}) does not answer; see: fleet exec {host.name} journalctl"
+            )
         time.sleep(0.1)
 
 

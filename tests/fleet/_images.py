@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts' images: a small Debian with systemd, plain and with shadowsocks-libev as apt leaves it."""
+
 from __future__ import annotations
 
 import hashlib

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the fleet needs of the machine it runs on: packages, kernel knobs, an ssh key, and a podman that works there."""
+
 from __future__ import annotations
 
 import fcntl
@@ -29,7 +30,6 @@ PACKAGES = {
     "mmdebstrap": "mmdebstrap",
     "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
     "openssh-client": "ssh",
-    "iproute2": "ip",
 }
 # podman's own start-up files must live in memory, or a machine whose /run is on disk believes after a reboot that
 # the containers still run.
@@ -107,9 +107,9 @@ def bootstrap() -> None:
         with locked():
             if not SSH_KEY.exists():
                 run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "fastopen-fleet", "-f", str(SSH_KEY))
-    if _wants_namespace() and not _namespace().exists():
+    if _wants_namespace() and not _kept():
         with locked():
-            if not _namespace().exists():
+            if not _kept():
                 _make_namespace()
 
 
@@ -160,12 +160,18 @@ def _namespace() -> Path:
     return RUN / boot
 
 
+def _kept() -> bool:
+    """Whether the mount namespace is there: then its file is on the kernel's nsfs, not on the folder's device."""
+    return _namespace().exists() and _namespace().stat().st_dev != RUN.stat().st_dev
+
+
 def _make_namespace() -> None:
     """Keep a mount namespace alive by a bind mount of its file (mount_namespaces(7)): no process has to hold it."""
     say("private mount namespace with cgroup version 2")
     for folder in (RUN, *map(Path, VOLATILE)):
         folder.mkdir(parents=True, exist_ok=True)
-    run("mount", "--bind", str(RUN), str(RUN))
+    if not RUN.is_mount():
+        run("mount", "--bind", str(RUN), str(RUN))
     run("mount", "--make-private", str(RUN))
     _namespace().touch()
     volatile = " && ".join(f"mount -t tmpfs -o mode=0755 none {folder}" for folder in VOLATILE)

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Who is in the fleet: networks, hosts and their fixed addresses (the inventories beside this file repeat them)."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field

@@ -5,6 +5,7 @@
 
 Needs a running demo fleet (`fleet up`). Client c4 talks to a throw-away listener on the origin; c3 is the neighbour.
 """
+
 from __future__ import annotations
 
 import json
@@ -159,7 +160,9 @@ def test_synproxy(family: str) -> None:
     results = talk(family, 100, 100, 1000)
     assert [result["got"] for result in results] == [100, 100, 1000]
     assert not any(result["syn_data"] for result in results)
-    assert [takes(result, 3 * RTT) for result in results] == [True] * 3  # one more round trip: it opens no window before
+    assert [takes(result, 3 * RTT) for result in results] == [
+        True
+    ] * 3  # one more round trip: it opens no window before
 
 
 def test_later(family: str) -> None:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Middleboxes: what the network does to one client's packets. Kinds add up; `synproxy` is the kernel's (synproxy.py)."""
+
 from __future__ import annotations
 
 import random

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TCP segments in whole IP packets, as bytes: what a middlebox looks at, and what it rewrites."""
+
 from __future__ import annotations
 
 import struct

@@ -6,6 +6,7 @@
 `{"rtt_ms": 50, "boxes": [{"client": "c1", "kind": "loss", "argument": 20, "start": 0, "addresses": ["10.203.1.21"]}]}`;
 `start` is in seconds since 1970, and a box whose time has not come does nothing.
 """
+
 from __future__ import annotations
 
 import json

@@ -9,6 +9,7 @@ well. It announces no window before the server has answered: a connection throug
 without Fast Open. A client's connections from before are cut, as by a real one. (iptables, since nftables' own
 `synproxy` statement leaves IPv6 SYNs from a TUN device unanswered, seen on Linux 6.18.)
 """
+
 from __future__ import annotations
 
 import subprocess
@@ -16,7 +17,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 MARK = 1  # an `ip rule` of the router sends it the way of the servers' packets
-LOOSE = Path("/proc/sys/net/netfilter/nf_conntrack_tcp_loose")  # off: the handshake's last ACK must not look established
+LOOSE = Path(
+    "/proc/sys/net/netfilter/nf_conntrack_tcp_loose"
+)  # off: the handshake's last ACK must not look established
 TABLES = """\
 *raw
 {raw}COMMIT
