@@ -43,7 +43,8 @@ def apply(plan: _host.Plan, wanted: _host.Wanted, seen: _host.Seen) -> None:
     for path in plan.attributes:
         file = plan.files[path]
         _files.set_attributes(path, file.mode, 0, gid if file.group else 0)
-    stop([unit for unit in plan.stop if seen.units[unit].active or seen.units[unit].enabled])
+    unwanted = [seen.units[name] for name in plan.stop]
+    stop([unit.name for unit in unwanted if unit.enabled or unit.active_state not in ("inactive", "failed")])
     for path in plan.remove:
         _files.remove(path)
         remove_folder(path)
@@ -131,8 +132,7 @@ def restore(side: str, snapshot: t.Mapping[str, t.Any], seen: _host.Seen) -> Non
     if snapshot["deployed"]:
         _restore_units(side, kept, seen)
         return
-    was_enabled = {name for name, (enabled, _active) in snapshot["units"].items() if enabled}
-    stop([n for n, u in seen.units.items() if "@" in n and u.load_state == "loaded" and n not in was_enabled])
+    stop([name for name, unit in seen.units.items() if "@" in name and unit.load_state == "loaded"])
     for path in sorted({*seen.files, *kept}):
         _files.restore(path, kept.get(path))
         if kept.get(path) is None:
@@ -140,10 +140,12 @@ def restore(side: str, snapshot: t.Mapping[str, t.Any], seen: _host.Seen) -> Non
     packaged = snapshot["packaged"]
     _files.restore(f"{_service.UNIT_DIR}/{_service.PACKAGED_UNIT}", _files.load(packaged["file"]))
     _systemd.systemctl("daemon-reload")
-    back = [name for name, (_enabled, active) in snapshot["units"].items() if active and "@" in name]
-    if back:
-        _systemd.systemctl("enable", *back)
-        _systemd.systemctl("restart", *back)
+    was_enabled = [name for name, (enabled, _active) in snapshot["units"].items() if enabled and "@" in name]
+    was_active = [name for name, (_enabled, active) in snapshot["units"].items() if active and "@" in name]
+    if was_enabled:
+        _systemd.systemctl("enable", *was_enabled)
+    if was_active:
+        _systemd.systemctl("restart", *was_active)
     if packaged["enabled"]:
         _systemd.systemctl("enable", _service.PACKAGED_UNIT)
     if packaged["active"]:

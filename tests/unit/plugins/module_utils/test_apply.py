@@ -130,6 +130,21 @@ def test_crashed_instance_is_removed(fake_host):
     assert not fake_host.failed
 
 
+@pytest.mark.parametrize(
+    ("state", "stopped"), [("activating", True), ("active", True), ("inactive", False), ("failed", False)]
+)
+def test_unwanted_unit_that_does_not_start_at_boot(fake_host, state, stopped):
+    """It is stopped if there is something to stop, also between two automatic restarts."""
+    bring(WANTED)
+    wanted = dataclasses.replace(WANTED, services=[])
+    seen = _host.observe(wanted)
+    unit = dataclasses.replace(seen.units[UNIT], active_state=state, sub_state="auto-restart", file_state="disabled")
+    seen = dataclasses.replace(seen, units={**seen.units, UNIT: unit})
+    fake_host.done.clear()
+    _apply.apply(_host.compare(wanted, seen), wanted, seen)
+    assert (f"disable --now {UNIT}" in fake_host.done) is stopped
+
+
 def test_service_that_does_not_come_up(fake_host):
     """The error brings the journal, and no secret."""
     fake_host.broken.add(UNIT)
