@@ -22,7 +22,7 @@ LOSSES = (0.0, 0.005, 0.02, 0.05)
 SIZES = (5, 20)
 # How many of each: clients in harmless waves, clients that lose all, that lose 20 %, waves with one of them; units
 # that the rivals judge as well.
-FULL = {"harmless": 10_000, "all": 10_000, "some": 4_000, "mixed": 100, "rivals": 60}
+FULL = {"harmless": 10_000, "all": 10_000, "some": 3_000, "mixed": 60, "rivals": 40}
 QUICK = {"harmless": 800, "all": 1_000, "some": 150, "mixed": 10, "rivals": 5}
 # Quick runs are too few to tell a figure from its goal nearby: they miss one only by more than three standard errors.
 QUICK_ERRORS = 3
