@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instances become services on the controller, before the target hears of them."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_host, tfo_stage
+
+MARKER = "s3cret-marker"
+SERVER = {"name": "main", "port": 8388, "method": "aes-256-gcm", "password": MARKER}
+CLIENT = {"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}
+HOSTVARS = {
+    "ss1": {"ansible_host": "192.0.2.1", "ss_server_instances": [SERVER]},
+    "c1": {"ss_client_instances": [{"name": "not asked for"}]},
+}
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """The arguments that reach the module, and the module's answer."""
+    calls = []
+
+    def execute(_self, module_args, task_vars):
+        assert task_vars["hostvars"] is HOSTVARS
+        calls.append(module_args)
+        return {"changed": True}
+
+    monkeypatch.setattr(ActionBase, "_execute_module", execute)
+    return calls
+
+
+def variables(name):
+    """A task's variables on a host."""
+    return {"hostvars": HOSTVARS, "inventory_hostname": name}
+
+
+@pytest.mark.parametrize("plugin", [tfo_host, tfo_stage])
+def test_client(run, sent, plugin):
+    """The task's instances, not the inventory's; the server's address, port and password come along."""
+    assert run(plugin, variables("c1"), side="client", instances=[CLIENT], fast_open=True) == {"changed": True}
+    (arguments,) = sent
+    assert set(arguments) == {"side", "fast_open", "services"}
+    (service,) = arguments["services"]
+    assert (service["server"], service["server_port"], service["server_host"]) == (["192.0.2.1"], 8388, "ss1")
+    assert (service["password"], service["local_port"]) == (MARKER, 1080)
+
+
+def test_server(run, sent):
+    """One service a worker."""
+    run(tfo_stage, variables("ss1"), side="server", instances=[{**SERVER, "workers": 2}])
+    assert [one["name"] for one in sent[0]["services"]] == ["main-1", "main-2"]
+
+
+@pytest.mark.parametrize("given", [{}, {"instances": None}, {"instances": []}])
+def test_no_instance(run, sent, given):
+    """The way down names none."""
+    run(tfo_stage, variables("c1"), side="client", state="plain", **given)
+    assert sent == [{"side": "client", "state": "plain", "services": []}]
+
+
+@pytest.mark.parametrize(
+    ("side", "instances", "message"),
+    [
+        ("server", [{**SERVER, "port": 0}], "port 0 is not between"),
+        ("client", [{**CLIENT, "server": "ss9"}], "'ss9' is no inventory host"),
+        ("client", [{**CLIENT, "password": MARKER}], "leave out"),
+        ("server", "main", "ss_server_instances is not a list"),
+    ],
+)
+def test_mistake(run, sent, side, instances, message):
+    """The target is not contacted, and no secret is shown."""
+    with pytest.raises(AnsibleActionFail) as caught:
+        run(tfo_stage, variables("c1"), side=side, instances=instances)
+    assert message in str(caught.value)
+    assert MARKER not in str(caught.value)
+    assert sent == []

@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan on the terminal and for the play."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleActionFail
+from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_plan
+
+
+def look(side, *, paths=(), differs=()):
+    """What tfo_host returned."""
+    return {
+        "side": side,
+        "done": False,
+        "differs": list(differs),
+        "stage": {"actual": "off"},
+        "paths": list(paths),
+        "package": {"name": "shadowsocks-libev"},
+        "fastopen": {"sysctl": {"value": 1}},
+    }
+
+
+def variables(**looks):
+    """A play over two of three hosts."""
+    hostvars = {host: {"__rollout_seen": {"results": seen}} for host, seen in looks.items()}
+    return {"hostvars": hostvars, "ansible_play_hosts_all": ["ss1", "c1"], "groups": {}}
+
+
+BAD_PATH = {"host": "192.0.2.2", "port": 8388, "verdict": "no_cookie", "server_hosts": ["ss2"]}
+
+
+def test_plan(run):
+    """Shown line by line, and returned with what is to be asked of servers outside of the play."""
+    result = run(tfo_plan, variables(ss1=[look("server")], c1=[look("client", paths=[BAD_PATH])]), hosts=["ss1", "c1"])
+    assert result["plan"] == ["ss1  server  off -> accept, to be proven", "c1   client  off -> send, to be proven"]
+    assert run.shown == [f"  {line}" for line in result["plan"]]
+    assert [question["server"] for question in result["ask"]] == ["ss2"]
+    assert result["changed"] is False
+
+
+def test_impossible(run):
+    """Told before anything is changed, and without a plan."""
+    build = {"what": "package", "name": "x", "why": "/usr/bin/ss-local has no --fast-open"}
+    with pytest.raises(AnsibleActionFail, match=r"Nothing was changed:\nc1: /usr/bin/ss-local has no --fast-open"):
+        run(tfo_plan, variables(c1=[look("client", differs=[build])]), hosts=["c1"])
+    assert run.shown == []
