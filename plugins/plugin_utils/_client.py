@@ -43,7 +43,7 @@ def judge_client(client: Client, policy: Policy, clients: int) -> Finding:
         finding.verdict, finding.more = REVERT, 0
     elif finding.verdict == PROMOTE and taken.verdict == INCONCLUSIVE:
         finding.verdict = INCONCLUSIVE
-        finding.more = min(taken.more, policy.left(client.plain, fast))
+        finding.more = min(taken.more, policy.left(fast))
         finding.reasons[0] = taken.reasons[0]
     if finding.verdict != PROMOTE:
         finding.reasons += _cause(fast)

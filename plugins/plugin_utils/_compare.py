@@ -59,9 +59,9 @@ class Policy:
             return Odds(log(1 / self.wave_alarm()), 0.0)
         return Odds(log(1 / self.false_alarm(clients)), log(1 / (ON_THE_WAY * (1 - self.confidence))))
 
-    def left(self, reference: Arm, treated: Arm) -> int:
-        """Requests an arm that the budget still has."""
-        return max(self.requests - min(reference.requests, treated.requests), 0)
+    def left(self, treated: Arm) -> int:
+        """Requests that the budget still has for an arm."""
+        return max(self.requests - treated.requests, 0)
 
 
 @dataclass
@@ -80,7 +80,7 @@ def compare(reference: Arm, treated: Arm, policy: Policy, clients: int, names: t
     Harm in one of spoiled requests (failed or late), failed requests and first-byte time reverts; promotion needs all
     three clear. Ends as inconclusive when the budget of requests does.
     """
-    left = policy.left(reference, treated)
+    left = policy.left(treated)
     if not reference.requests or not treated.requests:
         empty = names[1] if reference.requests else names[0]
         return Finding(INCONCLUSIVE, min(STEP, left), [f"no data: no request of the kind {empty!r} was measured"])

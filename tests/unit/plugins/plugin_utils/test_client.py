@@ -65,6 +65,8 @@ def test_more_is_asked_within_the_budget_and_only_while_it_is_open() -> None:
     assert compare(arm(5), arm(5, 100), Policy(requests=12), 5, NAMES).more == 7
     assert compare(arm(100, late=4), arm(100, late=14), POLICY, 5, NAMES).more == 0
     assert compare(arm(10, failed=10), arm(10, failed=10), POLICY, 5, NAMES).more == 0
+    earlier = compare(arm(15), arm(100, late=7), POLICY, 5, NAMES)
+    assert (earlier.more, earlier.figures["failed_or_late"]["safe_odds_limit"]) == (0, 1)
 
 
 def test_a_slower_first_byte_is_not_promoted_before_it_is_excluded() -> None:

@@ -103,7 +103,7 @@ def test_requests_wanted(counts: Counts, left: int, wanted: int) -> None:
 
 def test_harmless_looks_at_every_request_rarely_raise_an_alarm() -> None:
     """Ville's inequality: with q from the prior, odds of A are ever reached with a probability of at most 1/A."""
-    random, runs, alarms = Random(7), 3000, 0
+    random, runs, alarms = Random(7), 1200, 0
     for _run in range(runs):
         q = random.betavariate(_evidence.PRIOR_SPOILED, _evidence.PRIOR_CLEAN)
         spoiled = [0, 0]

@@ -68,7 +68,7 @@ def test_z_fixed_is_the_normal_quantile() -> None:
 
 @pytest.mark.parametrize("error", [0.05, 0.001])
 def test_z_sequential_bounds_a_random_walk_at_all_times(error: float) -> None:
-    random, runs, crossed = Random(11), 2000, 0
+    random, runs, crossed = Random(11), 1000, 0
     bounds = [_interval.z_sequential(error, n) * sqrt(n) for n in range(1, 101)]
     for _run in range(runs):
         walk = 0.0
