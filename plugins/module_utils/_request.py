@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _host, _record, _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _host, _record, _service, _tunnel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +79,10 @@ def build(params: t.Mapping[str, t.Any]) -> Request:
     """The request out of a module's parameters.
 
     In listener mode ss-server runs without its flag and the kernel's 0x400 makes every later listener accept.
+    Raises TunnelError for a probe_url that could not be fetched, before anything is changed.
     """
+    if params["probe_url"]:
+        _tunnel.split(params["probe_url"])
     listener = params["side"] == "server" and params["fast_open_mode"] == "listener"
     kernel = params["kernel"]
     if kernel is not None and listener and params["fast_open"]:

@@ -71,7 +71,7 @@ fastopen:
 package:
   description:
     - C(name), C(version) (null where it is not installed), C(binary), C(knows_fast_open) and
-    C(packaged_unit), the load state of the package's own server.
+      C(packaged_unit), the load state of the package's own server.
   returned: success
   type: dict
 services:
