@@ -144,7 +144,10 @@ def _odds(
 def _slowdown(
     reference: Arm, treated: Arm, policy: Policy, clients: int, names: tuple[str, str]
 ) -> tuple[int, str, dict[str, Any]]:
-    """State as in ``decide``, reason and figures of the shift of the first-byte time (answered requests)."""
+    """State as in ``decide``, reason and figures of the shift of the first-byte time (answered requests).
+
+    At the end of the budget the estimate has to be within the limit, before it the upper confidence limit.
+    """
     found = shift(
         reference.ttfb_ms,
         treated.ttfb_ms,
@@ -164,7 +167,8 @@ def _slowdown(
         f"first byte: {names[1]} {found.estimate:+.1f} ms against {names[0]}; at most {most} ms "
         f"(fine up to {limit:+g} ms), at least {least} ms (slower is proven above that)"
     )
-    return 1 if found.lower > limit else -1 if found.upper <= limit else 0, reason, figures
+    decisive = found.upper if policy.left(treated) else found.estimate
+    return 1 if found.lower > limit else -1 if decisive <= limit else 0, reason, figures
 
 
 def number(log_odds: float) -> float:

@@ -76,6 +76,13 @@ def test_a_slower_first_byte_is_not_promoted_before_it_is_excluded() -> None:
     assert (finding.verdict, finding.reasons[0]) == ("inconclusive", "wants 10 more requests: first byte")
 
 
+@pytest.mark.parametrize(("slower", "verdict"), [(10, "promote"), (30, "inconclusive")])
+def test_at_the_end_the_estimate_of_the_first_byte_counts(slower: float, verdict: str) -> None:
+    noisy = [100.0 + 10 * index for index in range(20)]
+    arms = Arm(20, 0, noisy), Arm(20, 0, [time + slower for time in noisy])
+    assert compare(*arms, Policy(requests=20), 5, NAMES).verdict == verdict
+
+
 def test_a_slower_first_byte_does_not_revert_before_it_is_proven() -> None:
     noisy = [100.0 + 10 * index for index in range(20)]
     finding = compare(Arm(20, 0, noisy), Arm(20, 0, [time + 30 for time in noisy]), POLICY, 5, NAMES)
