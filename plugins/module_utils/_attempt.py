@@ -63,7 +63,6 @@ def fast_open(address: str, port: int, payload: bytes = PAYLOAD, timeout: float 
 def _attempt(kind: str, address: str, port: int, payload: bytes, timeout: float) -> Attempt:
     """Run one attempt against a numeric address; network errors end up in the attempt's errno."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    target = socket.getaddrinfo(address, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)[0][4]
     start = time.monotonic()
     deadline = start + timeout
     handshake_ms = None
@@ -71,7 +70,7 @@ def _attempt(kind: str, address: str, port: int, payload: bytes, timeout: float)
     try:
         with socket.socket(family, socket.SOCK_STREAM) as sock:
             sock.setblocking(False)
-            sent = _start(sock, kind, target, payload)
+            sent = _start(sock, kind, (address, port), payload)
             _await_handshake(sock, deadline)
             handshake_ms = _ms_since(start)
             info = _tcp_info.read(sock)
@@ -82,7 +81,7 @@ def _attempt(kind: str, address: str, port: int, payload: bytes, timeout: float)
         return Attempt(kind, error.errno in _RESET, None, handshake_ms, error.errno, *info)
 
 
-def _start(sock: socket.socket, kind: str, target: tuple, payload: bytes) -> int:
+def _start(sock: socket.socket, kind: str, target: tuple[str, int], payload: bytes) -> int:
     """Send the SYN and return how many bytes of the payload the kernel took with it."""
     try:
         if kind == "fast_open":

@@ -58,15 +58,45 @@ def test_full_queue_times_out() -> None:
     assert (attempt.connected, attempt.errno) == (False, errno.ETIMEDOUT)
 
 
-def test_reset_connection_was_one() -> None:
+@pytest.mark.parametrize(
+    ("number", "connected"), [(errno.ECONNRESET, True), (errno.EPIPE, True), (errno.ETIMEDOUT, False)]
+)
+def test_end_after_the_handshake(monkeypatch: pytest.MonkeyPatch, number: int, connected: bool) -> None:
+    def fail(*_arguments: object) -> None:
+        raise OSError(number, "")
+
+    monkeypatch.setattr(_attempt, "_await_acknowledgement", fail)
+    with server(socket.socket.close) as port:
+        attempt = _attempt.plain("127.0.0.1", port)
+    assert (attempt.connected, attempt.ms, attempt.errno) == (connected, None, number)
+
+
+def test_reset_ends_the_wait() -> None:
     def serve(connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.close()
 
     with server(serve) as port:
-        attempt = _attempt.plain("127.0.0.1", port)
+        attempt = _attempt.plain("127.0.0.1", port, timeout=60)
     assert attempt.connected
-    assert attempt.errno in (None, errno.ECONNRESET, errno.EPIPE)
+
+
+def test_what_the_syn_took_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    received: list[bytes] = []
+    start = _attempt._start
+
+    def take(sock: socket.socket, _kind: str, target: tuple, payload: bytes) -> int:
+        start(sock, "plain", target, payload)
+        return 3
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            received.extend(iter(lambda: connection.recv(100), b""))
+
+    monkeypatch.setattr(_attempt, "_start", take)
+    with server(serve) as port:
+        _attempt.fast_open("127.0.0.1", port, b"hello")
+    assert b"".join(received) == b"lo"
 
 
 def test_no_such_family(monkeypatch: pytest.MonkeyPatch) -> None:

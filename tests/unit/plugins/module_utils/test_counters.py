@@ -15,8 +15,8 @@ Ip: Forwarding DefaultTTL
 Ip: 1 64
 Tcp: RtoAlgorithm RtoMin MaxConn OutSegs RetransSegs
 Tcp: 1 200 -1 500 7
-Udp: OutSegs
-Udp: 999
+TcpOther: OutSegs
+TcpOther: 999
 """
 NETSTAT = """\
 TcpExt: SyncookiesSent TCPFastOpenActive TCPSynRetrans

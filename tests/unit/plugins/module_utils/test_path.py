@@ -43,6 +43,7 @@ NOTHING = fast(0)
         ([COOKIE, COOKIE, OK, OK], "fast_open"),  # by the experimental option
         ([REFUSED, OK, OK, OK], "fast_open"),  # the cookie had gone stale
         ([COOKIE, OK, OK, LOST], "fast_open"),  # one loss is the network's
+        ([COOKIE, OK, LOST], "fast_open"),
         ([COOKIE, OK, LOST, REFUSED], "data_refused"),
         ([COOKIE, COOKIE, COOKIE, COOKIE], "no_cookie"),
         ([REFUSED, REFUSED, REFUSED, REFUSED], "data_refused"),
