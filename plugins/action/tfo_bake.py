@@ -9,8 +9,10 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-TICKS = 10
+LINES = 10
 """How many lines the countdown has at most."""
+LEAST_SECONDS = 5
+"""The shortest time between two of them."""
 
 
 class ActionModule(ActionBase):
@@ -28,8 +30,9 @@ class ActionModule(ActionBase):
         )
         seconds = 0.0 if self._task.check_mode else max(0.0, arguments["seconds"])
         started = time.monotonic()
-        for left in range(TICKS, 0, -1):
+        ticks = max(1, min(LINES, int(seconds // LEAST_SECONDS)))
+        for left in range(ticks, 0, -1):
             if seconds > 0:
-                self._display.display(f"{arguments['step']}: baking, {seconds * left / TICKS:.0f} s left")
-            time.sleep(max(0.0, started + seconds * (TICKS - left + 1) / TICKS - time.monotonic()))
+                self._display.display(f"{arguments['step']}: baking, {seconds * left / ticks:.0f} s left")
+            time.sleep(max(0.0, started + seconds * (ticks - left + 1) / ticks - time.monotonic()))
         return {"changed": False, "seconds": seconds}
