@@ -56,14 +56,14 @@ def look(request: Request, probe_paths: bool) -> dict[str, t.Any]:
 
 
 def actual(
-    side: str, seen: _host.Seen, sysctl: t.Mapping[str, t.Any], paths: t.Sequence[t.Mapping[str, t.Any]]
+    side: str, seen: _host.Seen, sysctl: t.Optional[t.Mapping[str, t.Any]], paths: t.Sequence[t.Mapping[str, t.Any]]
 ) -> str:
     """The stage that really runs: by the processes and the kernel, and for servers by an accepted SYN with data.
 
     ``broken`` means that services are due to run with TFO and would exit for want of kernel bit 0x1.
     """
     flagged = [p for name, p in seen.processes.items() if p is not None and "@" in name and "--fast-open" in p.argv]
-    if flagged and not sysctl["send"]:
+    if flagged and not (sysctl and sysctl["send"]):
         return "broken"
     if side == "client":
         return "send" if flagged else "off"

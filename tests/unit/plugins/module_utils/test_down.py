@@ -170,6 +170,14 @@ def test_restore_keeps_what_others_put_there(fake_host):
     assert (fake_host.tree(), fake_host.group) == (before, 990)
 
 
+def test_restore_keeps_a_group_that_was_there(fake_host):
+    """Some other package made it, without the folder."""
+    fake_host.group = 990
+    _stage.converge(UP["server"], check=False)
+    _down.restore(DOWN["server"], check=False)
+    assert (fake_host.group, fake_host.config_dir.exists()) == (990, False)
+
+
 @pytest.mark.parametrize(("enabled", "active"), [(True, True), (True, False), (False, True)])
 def test_restore_of_somebody_elses_unit(fake_host, enabled, active):
     """Its text, whether it ran and whether it starts at boot are as they were."""

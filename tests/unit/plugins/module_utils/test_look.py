@@ -137,6 +137,13 @@ def test_broken(fake_host):
     assert _look.look(CLIENT, probe_paths=False)["stage"]["actual"] == "broken"
 
 
+def test_kernel_without_fast_open(fake_host, monkeypatch):
+    """Whoever put the flag there, such a service cannot connect."""
+    _stage.converge(CLIENT, check=False)
+    monkeypatch.setattr(_probe, "gather", lambda: {"sysctl": None})
+    assert _look.look(CLIENT, probe_paths=False)["stage"]["actual"] == "broken"
+
+
 def test_after_the_way_down(fake_host):
     """Plain again, and still with a snapshot to go back to."""
     _stage.converge(CLIENT, check=False)
