@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -96,6 +97,8 @@ def restore(
     if not check:
         _transaction.apply(Change(sysctls, files), root)
         _files.remove(_transaction.below(root, snapshot))
+        with contextlib.suppress(OSError):  # kept where something else is in it
+            os.rmdir(_transaction.below(root, os.path.dirname(snapshot)))
     return _result(present, {**present, **sysctls}, states, True, None)
 
 

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the verifying tests reach the fleet: a shell on each host, playbooks as a user runs them, the fleet's own command.
+
+Everything about a host is read over ssh with ordinary tools, never with the collection's modules.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import testinfra
+import yaml
+from testinfra.host import Host
+
+ROOT = Path(__file__).resolve().parents[2]
+INVENTORY = ROOT / "tests" / "fleet" / "inventory"
+FLEET = ROOT / "tests" / "fleet" / "fleet"
+SERVERS = ("ss1", "ss2")
+CLIENTS = ("c1", "c2", "c3", "c4")
+MEMBERS = (*SERVERS, *CLIENTS)
+ORIGIN = "http://10.203.2.5/"
+PLAY_SECONDS = 300
+_SSH = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o IdentitiesOnly=yes"
+
+
+class Play(NamedTuple):
+    """A finished ansible-playbook: exit status, everything it printed, and the recap as {host: {"changed": 0, …}}."""
+
+    status: int
+    output: str
+    recap: dict[str, dict[str, int]]
+
+    @property
+    def words(self) -> str:
+        """The output with line breaks and indentation taken out, so that a message is found however it was wrapped."""
+        return " ".join(self.output.split())
+
+
+@functools.cache
+def variables(name: str) -> dict[str, Any]:
+    """The inventory's variables of a host."""
+    groups = yaml.safe_load((INVENTORY / "hosts.yml").read_text(encoding="utf-8"))["all"]["children"]
+    return next(group["hosts"][name] for group in groups.values() if group["hosts"].get(name))
+
+
+def server_of(client: str) -> str:
+    """Which server the inventory gives to a client (group_vars/shadowsocks_clients.yml)."""
+    return "ss1" if client in ("c1", "c3") else "ss2"
+
+
+@functools.cache
+def host(name: str) -> Host:
+    """A shell on a host, as root; its connection is kept for the next command."""
+    cache = os.environ.get("FASTOPEN_CACHE") or f"{os.environ['HOME']}/.cache/fastopen.shadowsocks"
+    return testinfra.get_host(
+        f"ssh://root@{variables(name)['ansible_host']}",
+        ssh_identity_file=f"{cache}/fleet/id_ed25519",
+        ssh_extra_args=f"{_SSH} -o ControlPath={cache}/fleet/testinfra-%C",
+    )
+
+
+def fleet(*arguments: str) -> str:
+    """Run the fleet's command."""
+    return subprocess.run([str(FLEET), *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def play(playbook: str | Path, *arguments: str, **extra: Any) -> Play:
+    """Run a playbook (a path, or fastopen.shadowsocks.NAME) over the fleet; keywords become extra variables."""
+    command = ["ansible-playbook", "--inventory", str(INVENTORY), str(playbook), *arguments]
+    command += ["--extra-vars", json.dumps(extra)] if extra else []
+    done = subprocess.run(
+        command,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PLAY_SECONDS,
+        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1"},
+    )
+    print(done.stdout)
+    return Play(done.returncode, done.stdout, recap(done.stdout))
+
+
+def recap(output: str) -> dict[str, dict[str, int]]:
+    """The figures below PLAY RECAP."""
+    _before, _heading, lines = output.partition("PLAY RECAP")
+    found = re.findall(r"^(\S+)\s+: (ok=.*)$", lines, re.MULTILINE)
+    return {name: {key: int(value) for key, value in re.findall(r"(\w+)=(\d+)", figures)} for name, figures in found}
