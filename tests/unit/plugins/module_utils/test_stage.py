@@ -225,6 +225,20 @@ def test_killed_run_is_run_again(fake_host, monkeypatch, step):
     assert _record.snapshot("server")["deployed"] is False
 
 
+def test_stage_that_is_confirmed_later(fake_host):
+    """A rollout judges the wave first; a run that was killed before that judges it again."""
+    _stage.confirm(CLIENT, check=False)
+    assert _record.read_stage("client") == {"stage": "off"}
+    unjudged = dataclasses.replace(CLIENT, confirm=False)
+    assert _stage.converge(unjudged, check=False).outcome == "proven"
+    assert _record.read_stage("client")["confirmed"] is False
+    _stage.confirm(unjudged, check=True)
+    assert _record.read_stage("client")["confirmed"] is False
+    _stage.confirm(unjudged, check=False)
+    kept = _record.read_stage("client")
+    assert (kept["stage"], kept["confirmed"], kept["fingerprint"]) == ("send", True, CLIENT.fingerprint)
+
+
 def test_keep_takes_a_snapshot_once(fake_host):
     """Before the package is installed."""
     fake_host.version, fake_host.packaged = None, False

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _record
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_stage
 
 pytestmark = pytest.mark.usefixtures("fake_host")
@@ -58,6 +59,14 @@ def test_check_mode(fake_host, run_module, state):
     arguments = UP if state == "present" else {"side": "client"}
     assert run_module(tfo_stage.main, check=True, state=state, **arguments)["changed"] is True
     assert (fake_host.tree(), fake_host.done) == (before, [])
+
+
+def test_confirmed_later(run_module):
+    """Two tasks, the judgement between them."""
+    assert run_module(tfo_stage.main, confirm=False, **UP)["outcome"] == "proven"
+    assert _record.read_stage("client")["confirmed"] is False
+    run_module(tfo_stage.main, side="client", state="confirmed")
+    assert _record.read_stage("client")["confirmed"] is True
 
 
 def test_planned_servers(fake_host, run_module):
