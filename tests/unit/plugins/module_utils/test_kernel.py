@@ -163,6 +163,15 @@ def test_the_snapshot_keeps_what_is_oldest(host: Host) -> None:
     assert (result.changed, result.diff) == (False, [])
 
 
+@pytest.mark.parametrize("other", [True, False])
+def test_the_snapshots_folder_goes_unless_it_holds_something_else(host: Host, other: bool) -> None:
+    host.converge(accept=True)
+    if other:
+        host.write("var/lib/fastopen/other.json", "{}")
+    host.restore()
+    assert (host.root / "var/lib/fastopen").exists() is other
+
+
 def test_settings_that_were_not_ours_are_not_restored(host: Host) -> None:
     host.converge(accept=True)
     host.set(_proc.SOMAXCONN, "512")
