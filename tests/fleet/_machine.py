@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -43,8 +44,11 @@ KNOBS = {
     "net/ipv4/ip_forward": 1,
 }
 BRIDGE_KNOBS = ("net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables")
-CONF = """\
+FILES = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+# Limits: podman's own defaults are above what a machine without CAP_SYS_RESOURCE may set.
+CONF = f"""\
 [containers]
+default_ulimits = ["nofile={FILES}:{FILES}", "nproc=4096:4096"]
 log_driver = "k8s-file"
 base_hosts_file = "none"
 [engine]
