@@ -113,6 +113,14 @@ def test_client_of_an_outside_server():
     assert "server_host" not in service
 
 
+def test_insecure_method_of_a_server_outside_of_the_check():
+    """The server's own permission counts, also when only its clients are checked."""
+    stream = {**SERVER, "method": "rc4-md5"}
+    for allowed, count in ((False, 1), (True, 0)):
+        ss1 = server(stream, insecure_server=allowed)
+        assert len(validate([client(CLIENT)], {"ss1": ss1}.get)) == count
+
+
 def test_good_fleet():
     """Several of everything."""
     ss1 = server(SERVER, {**SERVER, "name": "web", "port": 443, "mode": "tcp_and_udp", "workers": 2})
