@@ -113,4 +113,5 @@ def judge_measured(
 
 
 def _because(one: t.Mapping[str, t.Any]) -> str:
-    return f" ({'; '.join(one['reasons'])})" if one["reasons"] else ""
+    """The first reasons; the figures behind them were shown when they were judged, and the journal keeps them."""
+    return f" ({'; '.join(one['reasons'][:2])})" if one["reasons"] else ""
