@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Role ss_server, further runs: what is restarted, what is removed, what is shown, and an access list out of reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from _hosts import ROOT, SERVERS, Play, host, play
+from _seen import journal, pids, unit
+
+CONVERGE = ROOT / "molecule" / "role_ss_server" / "converge.yml"
+
+
+def changed(run: Play) -> set[int]:
+    """How many changes each host counted."""
+    assert run.status == 0
+    assert set(run.recap) == set(SERVERS)
+    return {figures["changed"] for figures in run.recap.values()}
+
+
+@pytest.fixture
+def as_converged() -> Iterator[None]:
+    """The hosts go back to what converge.yml says."""
+    yield
+    assert play(CONVERGE).status == 0
+
+
+def test_nothing_restarts_without_a_change() -> None:
+    before = [pids(server) for server in SERVERS]
+    assert changed(play(CONVERGE)) == {0}
+    assert [pids(server) for server in SERVERS] == before
+
+
+def test_new_password_restarts_its_own_instance(as_converged: None) -> None:
+    before = {server: pids(server) for server in SERVERS}
+    shown = play(CONVERGE, "--check", "--diff", "-vv", main_password="molecule-next")
+    assert changed(shown) == {1}
+    assert "a masked value changes" in shown.output
+    assert {server: pids(server) for server in SERVERS} == before
+    run = play(CONVERGE, "--diff", "-vv", main_password="molecule-next")
+    assert changed(run) == {1}
+    for output in (shown.output, run.output):
+        assert not [word for word in ("molecule-next", "molecule-main", "molecule-many") if word in output]
+    for server in SERVERS:
+        now = pids(server)
+        assert [name for name in now if now[name] != before[server].get(name)] == ["ss-server@main.service"]
+        assert "molecule-next" not in journal(server)
+
+
+def test_instance_that_is_no_longer_listed_goes(as_converged: None) -> None:
+    before = {server: pids(server) for server in SERVERS}
+    assert changed(play(CONVERGE, without=["both", "guarded"])) == {1}
+    for server in SERVERS:
+        gone = {"ss-server@both.service", "ss-server@guarded.service"}
+        assert pids(server) == {name: pid for name, pid in before[server].items() if name not in gone}
+        assert not {":8390", ":8391"} & set(host(server).check_output("ss -Hltun").split())
+        left = host(server).check_output(
+            "find /etc/shadowsocks /etc/systemd/system -name '*both*' -o -name '*guarded*'"
+        )
+        assert left == ""
+
+
+def test_access_list_out_of_reach_stops_the_unit(as_converged: None) -> None:
+    """ss-server itself would go on without the list."""
+    for server in SERVERS:
+        host(server).check_output("chmod 0600 /etc/shadowsocks/ss-server-guarded.acl")
+        assert host(server).run("systemctl restart ss-server@guarded.service").rc != 0
+        host(server).check_output("systemctl stop ss-server@guarded.service")
+        assert unit(server, "ss-server@guarded.service")["MainPID"] == "0"
+        assert ":8391" not in host(server).check_output("ss -Hltn")
