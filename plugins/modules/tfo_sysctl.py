@@ -128,7 +128,8 @@ before:
     blackhole_timeout_seconds: 0
     somaxconn: 4096
 after:
-  description: The settings after, in check mode those that there would be. RV(after.key) is only V(set) or V(unset).
+  description: The settings after, in check mode those that there would be. Of the key it only tells
+    V(set) or V(unset).
   returned: success, and where another file wins at boot
   type: dict
   sample:
