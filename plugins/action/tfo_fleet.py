@@ -12,6 +12,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _fleet, _inventory
 
+PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it, not the path to the other side"
+
 
 def _probe_url_errors(url: str) -> list[str]:
     if not url:
@@ -66,4 +68,8 @@ class ActionModule(ActionBase):
             errors += _probe_url_errors(arguments["probe_url"])
         if errors:
             raise AnsibleActionFail("The inventory needs mending; no host was changed:\n" + "\n".join(errors))
+        for host in hosts:
+            for instance in (*host.server_instances, *host.client_instances):
+                if instance.get("plugin"):
+                    self._display.warning(f"{host.name}: {instance['name']}: {PLUGIN}")
         return {"changed": False, "hosts": names}

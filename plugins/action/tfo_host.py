@@ -14,9 +14,11 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._since import
 class ActionModule(SideAction):
     """The module of this name, with its instances looked up, and what happened since an earlier look."""
 
+    LOCAL = ("instances", "earlier")
+
     def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
         """Look at the host; with ``earlier``, say what happened in between."""
-        earlier = plain(self._task.args.pop("earlier", None) or {})
+        earlier = plain(self._task.args.get("earlier") or {})
         result = super().run(tmp, task_vars)
         if "fastopen" in earlier and "fastopen" in result:
             result["since"] = since(earlier, result)

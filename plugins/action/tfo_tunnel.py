@@ -15,9 +15,11 @@ NOT_KEPT = ("rounds", "changed", "invocation", "failed", "deprecations", "warnin
 class ActionModule(SideAction):
     """The module of this name, with its instances looked up, and the rounds so far before its own."""
 
+    LOCAL = ("instances", "earlier")
+
     def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
         """Measure one round; with no requests, give back what there is."""
-        earlier = plain(self._task.args.pop("earlier", None) or {})
+        earlier = plain(self._task.args.get("earlier") or {})
         rounds = list(earlier.get("rounds", []))
         if int(self._task.args.get("requests", 10)) == 0:
             return {**earlier, "changed": False, "rounds": rounds}

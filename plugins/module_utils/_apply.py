@@ -15,7 +15,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
     _files,
     _host,
     _process,
-    _record,
     _service,
     _systemd,
 )
@@ -113,7 +112,9 @@ def diff(plan: _host.Plan, seen: _host.Seen) -> list[dict[str, str]]:
             changed = before and after and masked(before) == masked(after)
             before, after = masked(before), masked(after) + ("(a masked value changes)\n" if changed else "")
         shown.append({"before_header": path, "after_header": path, "before": before, "after": after})
-    lines = [f"{d['name']}: {d['why']}\n" for d in plan.differs if d["what"] == "service" or d["name"] in plan.attributes]
+    lines = [
+        f"{d['name']}: {d['why']}\n" for d in plan.differs if d["what"] == "service" or d["name"] in plan.attributes
+    ]
     if lines:
         shown.append({"before_header": "services", "after_header": "services", "before": "", "after": "".join(lines)})
     return shown

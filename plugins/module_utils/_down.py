@@ -34,6 +34,7 @@ def plain(request: Request, check: bool) -> Outcome:
         _service.unit(service)
         for service in services
         if _service.unit_path(service["program"]) in write
+        or not seen.units[_service.unit(service)].active
         or "--fast-open" in getattr(seen.processes[_service.unit(service)], "argv", [])
     ]
     for path, state in write.items():
@@ -43,7 +44,7 @@ def plain(request: Request, check: bool) -> Outcome:
         result.differs.append({"what": "file", "name": path, "why": "carries --fast-open"})
         if not check:
             _files.write(path, after.encode(), state.mode)
-    result.differs += [{"what": "service", "name": unit, "why": "runs with --fast-open"} for unit in restart]
+    result.differs += [{"what": "service", "name": unit, "why": "runs with --fast-open, or failed"} for unit in restart]
     result.changed = bool(write or restart)
     if check:
         kernel(request, result, check)

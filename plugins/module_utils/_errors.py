@@ -5,10 +5,18 @@
 
 from __future__ import annotations
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _apply, _kernel, _record, _systemd, _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
+    _apply,
+    _host,
+    _kernel,
+    _record,
+    _systemd,
+    _tunnel,
+)
 
 EXPECTED = (
     _apply.ApplyError,
+    _host.HostError,
     _kernel.KernelError,
     _record.RecordError,
     _systemd.SystemdError,

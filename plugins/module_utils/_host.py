@@ -18,6 +18,10 @@ MARK = "Managed by Ansible (fastopen.shadowsocks)"
 FLAG = " --fast-open"
 
 
+class HostError(Exception):
+    """A file of a managed service cannot be read; the message names it."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Wanted:
     """The services of one side; ``fast_open`` None keeps what the host has; ``flag`` False: by the kernel alone."""
@@ -97,13 +101,20 @@ def managed_names(side: str) -> frozenset[tuple[str, str]]:
 
 
 def running_services(side: str, seen: Seen) -> list[dict[str, t.Any]]:
-    """The services of this side that run now, read from their configs: enough of each to restart and to ask it."""
+    """The services of this side that run now, or should but failed: enough of each to restart and to ask it.
+
+    They are read from their configs. Raises HostError.
+    """
     services = []
     for program, name in sorted(seen.names):
         config = seen.files.get(_service.config_path(program, name))
         unit = seen.units.get(f"{program}@{name}.service")
-        if config is not None and unit is not None and unit.active_state not in ("inactive", "failed"):
-            services.append(_service.parse(program, name, config.content.decode()))
+        if config is not None and unit is not None and unit.active_state != "inactive":
+            try:
+                services.append(_service.parse(program, name, config.content.decode()))
+            except (ValueError, KeyError, AttributeError) as error:
+                path = _service.config_path(program, name)
+                raise HostError(f"{path} is no config of {program} ({error}): mend it, and run again") from None
     return services
 
 

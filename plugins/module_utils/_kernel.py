@@ -67,7 +67,9 @@ def converge(
         kept = _transaction.extended(kept, {name: present[name] for name in sysctls}, {p: old for p in files})
         _make_private_folder(_transaction.below(root, os.path.dirname(snapshot)))
         _transaction.apply(Change(sysctls, {snapshot: _transaction.dump(kept), **files}), root)
-    result = _result(present, {**present, **sysctls}, {path: (old, new)}, changed, snapshot if kept or changed else None)
+    result = _result(
+        present, {**present, **sysctls}, {path: (old, new)}, changed, snapshot if kept or changed else None
+    )
     _check_boot(target, file, new, root, result)
     return result
 

@@ -68,7 +68,8 @@ def measure(
 
 def _warm(clients: t.Sequence[TemporaryClient], url: str, timeout: float) -> bool:
     """The first connection of a client may only fetch the cookie, and no rollout is judged by that one."""
-    return all([client.fetch(url, timeout).ok for client in clients])
+    fetched = [client.fetch(url, timeout) for client in clients]
+    return all(one.ok for one in fetched)
 
 
 def _request(arm: Arm, client: TemporaryClient, url: str, timeout: float, pause: float) -> None:

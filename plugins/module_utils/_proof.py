@@ -77,7 +77,9 @@ def tunnels(services: t.Sequence[t.Mapping[str, t.Any]], url: str) -> tuple[list
         local = service.get("local_address") or "127.0.0.1"
         proxy = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(local, local)
         fetches = [_tunnel.fetch((proxy, service["local_port"]), url, FETCH_SECONDS) for _n in range(FETCHES)]
-        found.append({"name": service["name"], "ttfb_ms": [f.ttfb_ms for f in fetches], "ok": all(f.ok for f in fetches)})
+        found.append(
+            {"name": service["name"], "ttfb_ms": [f.ttfb_ms for f in fetches], "ok": all(f.ok for f in fetches)}
+        )
         errors = sorted({fetch.error for fetch in fetches if not fetch.ok})
         if errors:
             reasons.append(f"{url} does not answer through {service['name']}: {'; '.join(errors)}")

@@ -59,7 +59,11 @@ def take_snapshot(wanted: _host.Wanted, seen: _host.Seen, package: t.Mapping[str
             "package": package["version"],
             "files": {path: _files.dump(state) for path, state in files.items()},
             "units": {name: [unit.enabled, unit.active] for name, unit in seen.units.items()},
-            "packaged": {"enabled": packaged.enabled, "active": packaged.active, "file": _files.dump(_files.read(mask))},
+            "packaged": {
+                "enabled": packaged.enabled,
+                "active": packaged.active,
+                "file": _files.dump(_files.read(mask)),
+            },
             "group": seen.gid is not None,
             "folder": os.path.isdir(_service.CONFIG_DIR),
         },

@@ -8,8 +8,6 @@ Up: snapshot, kernel, prove, config, restart, prove. Down: config, restart, kern
 
 from __future__ import annotations
 
-import typing as t
-
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
     _apply,
     _down,
@@ -24,6 +22,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
     _tfo_bits,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils._request import Outcome, Request
+
 
 def converge(request: Request, check: bool, judge_paths: bool = True) -> Outcome:
     """Bring the side to what is wanted; in check mode only say what would happen.
@@ -129,4 +128,4 @@ def confirm(request: Request, check: bool) -> Outcome:
     stage = _record.read_stage(side)
     if stage["stage"] != "off" and not stage["confirmed"] and not check:
         _record.write_stage(side, {**stage, "confirmed": True})
-    return Outcome(outcome="proven")
+    return Outcome(outcome="kept" if stage["stage"] == "off" else "proven")

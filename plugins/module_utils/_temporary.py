@@ -81,7 +81,12 @@ class TemporaryClient:
         memory = os.memfd_create("config")
         try:
             os.write(memory, config.encode())
-            command = [self._service["program"], "-c", f"/dev/fd/{memory}", *(["--fast-open"] if self.fast_open else [])]
+            command = [
+                self._service["program"],
+                "-c",
+                f"/dev/fd/{memory}",
+                *(["--fast-open"] if self.fast_open else []),
+            ]
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

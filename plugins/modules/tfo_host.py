@@ -15,6 +15,7 @@ description:
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 extends_documentation_fragment:
   - fastopen.shadowsocks._side
+  - fastopen.shadowsocks._services
 options:
   probe_paths:
     description:

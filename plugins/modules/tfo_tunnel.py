@@ -16,17 +16,9 @@ description:
   - For an ss-redir instance, ss-local measures the same path; for ss-tunnel, an ss-tunnel to the host of O(url).
   - The password is neither in the arguments of a process nor on disk, and nothing is left when the module is killed.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
+extends_documentation_fragment:
+  - fastopen.shadowsocks._services
 options:
-  instances:
-    description:
-      - The instances, as in C(ss_client_instances).
-      - They are checked on the controller, and a client's server is looked up in the inventory there.
-    type: list
-    elements: dict
-  services:
-    description: The services that the instances stand for. Filled in on the controller from O(instances); do not set it.
-    type: list
-    elements: dict
   url:
     description: An http URL to fetch.
     type: str
@@ -94,15 +86,67 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plain:
-  description:
-    - The requests without TFO, C(ok) and C(failed) requests, C(ttfb_ms) of the answered ones from the start of the request
-      to the first byte, C(counters) by which the kernel's counters rose, C(exits) of the client's process, and C(errors).
+  description: The requests without TFO.
   returned: success
   type: dict
+  contains:
+    ok:
+      description: How many requests were answered.
+      returned: success
+      type: int
+    failed:
+      description: How many were not.
+      returned: success
+      type: int
+    ttfb_ms:
+      description: From the start of each answered request to its first byte, in milliseconds.
+      returned: success
+      type: list
+      elements: float
+    counters:
+      description: By how much the kernel's counters rose.
+      returned: success
+      type: dict
+    exits:
+      description: How often the client's process ended by itself.
+      returned: success
+      type: int
+    errors:
+      description: What went wrong, each once.
+      returned: success
+      type: list
+      elements: str
 fast_open:
-  description: The requests with TFO, likewise.
+  description: The requests with TFO.
   returned: success
   type: dict
+  contains:
+    ok:
+      description: How many requests were answered.
+      returned: success
+      type: int
+    failed:
+      description: How many were not.
+      returned: success
+      type: int
+    ttfb_ms:
+      description: From the start of each answered request to its first byte, in milliseconds.
+      returned: success
+      type: list
+      elements: float
+    counters:
+      description: By how much the kernel's counters rose.
+      returned: success
+      type: dict
+    exits:
+      description: How often the client's process ended by itself.
+      returned: success
+      type: int
+    errors:
+      description: What went wrong, each once.
+      returned: success
+      type: list
+      elements: str
 saved_ms:
   description: By how much the median first byte came earlier with TFO; null where a kind has no answered request.
   returned: success

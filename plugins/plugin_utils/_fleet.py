@@ -176,7 +176,7 @@ def _same_port(host: Host, services: list[dict[str, t.Any]]) -> list[str]:
         label = f"{service['program']} {service['name']}"
         group = service["name"].rsplit("-", 1)[0] if service.get("reuse_port") else label
         if service["program"] == "ss-server":
-            addresses, port = {a for a in service["server"]}, service["server_port"]
+            addresses, port = set(service["server"]), service["server_port"]
         else:
             addresses, port = {service["local_address"]}, service["local_port"]
         for protocol in {"tcp_only": ["tcp"], "udp_only": ["udp"]}.get(service["mode"], ["tcp", "udp"]):

@@ -34,7 +34,10 @@ def outcome(result: Result, before: t.Optional[Result] = None) -> dict[str, t.An
         return {"outcome": "failed", "reasons": [str(result.get("msg", "the task failed"))]}
     if result.get("skipped"):
         measured = before or {"verdict": "inconclusive", "reasons": ["not measured"]}
-        return {"outcome": "left", "reasons": [f"measured before the step: {measured['verdict']}", *measured["reasons"]]}
+        return {
+            "outcome": "left",
+            "reasons": [f"measured before the step: {measured['verdict']}", *measured["reasons"]],
+        }
     return {"outcome": result["outcome"], "reasons": list(result.get("reasons", []))}
 
 
@@ -56,10 +59,12 @@ def judge(
     proven = [host for host, one in hosts.items() if one["outcome"] in PROVEN]
     revert = [h for h, one in hosts.items() if h in on_now and measured.get(h, {}).get("verdict") == "revert"]
     told = "\n".join(f"  {host}: {one['outcome']}{_because(one)}" for host, one in hosts.items())
-    if check:
+    if check and not bad:
         return Judgement("promote", hosts, proven, [], f"{step}: planned\n{told}")
     if bad:
-        return Judgement("roll_back", hosts, proven, bad, f"{step}: {', '.join(bad)} not proven: the wave goes back\n{told}")
+        return Judgement(
+            "roll_back", hosts, proven, bad, f"{step}: {', '.join(bad)} not proven: the wave goes back\n{told}"
+        )
     if not proven:
         return Judgement(
             "inconclusive",
@@ -93,7 +98,9 @@ def judge_measured(
     unknown = [f"{name}: it cannot be reached any more" for name, since in servers.items() if not since]
     revert = [host for host in after.get("revert", []) if host in first.proven]
     verdict = after.get("verdict", "promote")
-    why = list(after.get("reasons", ["no client of these servers had plain traffic before: judged by their own proof only"]))
+    why = list(
+        after.get("reasons", ["no client of these servers had plain traffic before: judged by their own proof only"])
+    )
     if against:
         verdict, why = "roll_back", against
     elif unknown and verdict == "promote":

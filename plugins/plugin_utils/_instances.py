@@ -83,9 +83,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _TUNNEL = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^:\s]+):(\d+)")
 
 
-def check(
-    spec: dict[str, t.Any], raw: t.Any, *, insecure: bool = False
-) -> tuple[dict[str, t.Any], list[str]]:
+def check(spec: dict[str, t.Any], raw: t.Any, *, insecure: bool = False) -> tuple[dict[str, t.Any], list[str]]:
     """One instance with its defaults filled in, and what is wrong with it (never showing a secret).
 
     ``spec`` is SERVER_SPEC or CLIENT_SPEC. Unknown keys are errors: shadowsocks-libev would ignore them silently.
@@ -112,7 +110,9 @@ def check(
 def _check_values(instance: dict[str, t.Any], insecure: bool) -> list[str]:
     errors = []
     if not _NAME.fullmatch(instance["name"]):
-        errors.append(f"name {instance['name']!r} must be letters, digits, '_', '.', '-': it becomes a systemd instance")
+        errors.append(
+            f"name {instance['name']!r} must be letters, digits, '_', '.', '-': it becomes a systemd instance"
+        )
     for key in ("port", "server_port", "local_port"):
         if instance.get(key) is not None and not 1 <= instance[key] <= 65535:
             errors.append(f"{key} {instance[key]} is not between 1 and 65535")
@@ -147,7 +147,9 @@ def _check_client(instance: dict[str, t.Any]) -> list[str]:
         errors.append(f"{', '.join(outside)} come(s) from server_instance {instance['server_instance']!r}: leave out")
     if instance.get("server_instance") is None and len(outside) < 3:
         missing = [key for key in ("server_port", "method", "password") if key not in outside]
-        errors.append(f"name the server_instance of an inventory host, or give {', '.join(missing)} of an outside server")
+        errors.append(
+            f"name the server_instance of an inventory host, or give {', '.join(missing)} of an outside server"
+        )
     tunnel = instance.get("tunnel_address")
     if instance["program"] == "ss-tunnel" and tunnel is None:
         errors.append("ss-tunnel needs tunnel_address (host:port)")

@@ -75,7 +75,9 @@ WITNESSES = 2
 """Clients of one server that are asked whether its plain traffic suffers."""
 
 
-def witnesses(instances: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]], looked: t.Container[str]) -> dict[str, list[str]]:
+def witnesses(
+    instances: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]], looked: t.Container[str]
+) -> dict[str, list[str]]:
     """For each server the clients that shall witness its plain traffic, those that were looked at first.
 
     ``instances`` are the client instances of every client in the inventory, inside or outside of the limit.

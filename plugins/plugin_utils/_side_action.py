@@ -18,13 +18,15 @@ class SideAction(ActionBase):
 
     TRANSFERS_FILES = False
     _supports_async = False
+    LOCAL: tuple[str, ...] = ("instances",)
+    """Options that stay on the controller."""
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
         """Run the module with ``services`` in place of ``instances``."""
         task_vars = task_vars or {}
         super().run(tmp, task_vars)
-        arguments = dict(self._task.args)
-        instances = _inventory.plain(arguments.pop("instances", None) or [])
+        arguments = {key: value for key, value in self._task.args.items() if key not in self.LOCAL}
+        instances = _inventory.plain(self._task.args.get("instances") or [])
         try:
             arguments["services"] = self._services(arguments.get("side", "client"), instances, task_vars)
         except _fleet.FleetError as error:
@@ -35,8 +37,7 @@ class SideAction(ActionBase):
     def _services(side: t.Any, instances: t.Any, task_vars: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         hostvars = task_vars["hostvars"]
         lookup = _inventory.reader(hostvars)
-        own = lookup(task_vars["inventory_hostname"])
-        assert own is not None
+        own = lookup(task_vars["inventory_hostname"]) or _fleet.Host(task_vars["inventory_hostname"], "")
         if side == "server":
             return _fleet.server_services(dataclasses.replace(own, server_instances=instances))
         return _fleet.client_services(dataclasses.replace(own, client_instances=instances), lookup)

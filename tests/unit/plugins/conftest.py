@@ -241,7 +241,7 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(grp, "getgrnam", getgrnam)
     monkeypatch.setattr(subprocess, "run", host.run)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if host.version else None)
-    monkeypatch.setattr(_process, "read", lambda pid: host.processes.get(pid))
+    monkeypatch.setattr(_process, "read", host.processes.get)
     monkeypatch.setattr(_process, "listening", host.listening)
     monkeypatch.setattr(_path, "probe", host.probe)
     monkeypatch.setattr(_tunnel, "fetch", host.fetch)

@@ -21,7 +21,7 @@ class Run:
 
     def __call__(self, plugin: Any, variables: dict[str, Any], check_mode: bool = False, **arguments: Any) -> Any:
         task = mock.Mock(args=arguments, async_val=0, check_mode=check_mode, diff=False)
-        others = [mock.Mock() for _ in range(5)]
+        others = [mock.Mock() for _argument in range(5)]
         return plugin.ActionModule(task, *others).run(task_vars=variables)
 
 

@@ -109,6 +109,4 @@ def test_plain():
     value = Lazy(types.MappingProxyType({"a": Lazy("x", b"y", 1, None)}), "text")
     result = plain(value)
     assert result == [{"a": ["x", b"y", 1, None]}, "text"]
-    assert type(result) is list
-    assert type(result[0]) is dict
-    assert type(result[0]["a"]) is list
+    assert [one.__class__ for one in (result, result[0], result[0]["a"])] == [list, dict, list]

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The instances of one side, and the services that they stand for."""
+
+    DOCUMENTATION = r"""
+options:
+  instances:
+    description:
+      - The instances, as in C(ss_server_instances) or C(ss_client_instances).
+      - They are checked on the controller, and a client's server is looked up in the inventory there.
+    type: list
+    elements: dict
+  services:
+    description:
+      - The services that the instances stand for. Filled in on the controller from O(instances); do not set it.
+    type: list
+    elements: dict
+    suboptions:
+      program:
+        description: The Shadowsocks program.
+        type: str
+        required: true
+        choices: [ss-server, ss-local, ss-redir, ss-tunnel]
+      name:
+        description: The systemd instance.
+        type: str
+        required: true
+      server:
+        description: Addresses to bind (servers), or the server's address (clients).
+        type: list
+        elements: str
+        required: true
+      server_port:
+        description: The server's port.
+        type: int
+        required: true
+      server_host:
+        description: The inventory host that is the server.
+        type: str
+      method:
+        description: The cipher.
+        type: str
+        required: true
+      password:
+        description: The password.
+        type: str
+        required: true
+      mode:
+        description: Which protocols are served.
+        type: str
+        default: tcp_only
+      timeout_seconds:
+        description: Idle time after which a connection is closed.
+        type: int
+        default: 300
+      local_address:
+        description: Where a client listens.
+        type: str
+      local_port:
+        description: The port on which a client listens.
+        type: int
+      tunnel_address:
+        description: Where ss-tunnel leads to.
+        type: str
+      plugin:
+        description: A SIP003 plugin.
+        type: str
+      plugin_opts:
+        description: Its options.
+        type: str
+      nameserver:
+        description: The name server that ss-server asks.
+        type: str
+      acl:
+        description: The text of the access list.
+        type: str
+      reuse_port:
+        description: Whether several services share the port.
+        type: bool
+        default: false
+"""

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`make demo`: start the embedded fleet, roll TCP Fast Open out over it, and show what each client gained.
+
+With --box KIND the remaining clients are enabled first, then client c3's network starts to misbehave while they bake, so
+that the rollout takes the wave back by itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+FLEET = [sys.executable, str(CHECKOUT / "tests" / "fleet" / "fleet")]
+INVENTORY = CHECKOUT / "tests" / "fleet" / "inventory"
+CLIENTS = {"c1": "10.203.2.11", "c2": "10.203.2.12", "c3": "10.203.2.11", "c4": "10.203.2.12"}
+PORT = 8388
+URL = "http://10.203.2.5/"
+REQUESTS = 15
+BOXED = "c3"
+BAKE_SECONDS = 15
+CONNECTS = f"""
+import socket, time
+for _ in range({REQUESTS}):
+    started = time.monotonic()
+    socket.create_connection(("%s", {PORT}), 5).close()
+    print((time.monotonic() - started) * 1000)
+"""
+FETCHES = (
+    f"for n in $(seq {REQUESTS}); do "
+    "curl --silent --show-error --max-time 10 --output /dev/null --write-out '%{time_starttransfer}\\n' "
+    f"--socks5-hostname 127.0.0.1:1080 {URL}; done"
+)
+
+
+def cache() -> Path:
+    """The folder that the fleet keeps its things in."""
+    configured = os.environ.get("FASTOPEN_CACHE")
+    return Path(configured) if configured else Path.home() / ".cache" / "fastopen.shadowsocks"
+
+
+def on_host(host: str, *command: str) -> list[float]:
+    """The numbers that a command prints on a host of the fleet."""
+    done = subprocess.run([*FLEET, "exec", host, *command], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{host}: {done.stderr.strip()}")
+    return [float(line) for line in done.stdout.split()]
+
+
+def measure() -> dict[str, tuple[float, float]]:
+    """By client the median first byte through the running tunnel and the median round trip to its server, in ms."""
+    found = {}
+    for client, server in CLIENTS.items():
+        first_byte = statistics.median(on_host(client, "sh", "-c", FETCHES)) * 1000
+        found[client] = (first_byte, statistics.median(on_host(client, "python3", "-c", CONNECTS % server)))
+    return found
+
+
+def play(name: str, **variables: object) -> int:
+    """Run a playbook of the collection over the fleet, with its output on the terminal."""
+    command = ["ansible-playbook", f"--inventory={INVENTORY}", f"fastopen.shadowsocks.{name}"]
+    command += ["--extra-vars", json.dumps(variables)] if variables else []
+    settings = {"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false", "ANSIBLE_PIPELINING": "true", "ANSIBLE_FORKS": "10"}
+    print(f"\n$ {' '.join(command)}", flush=True)
+    return subprocess.run(command, env={**os.environ, **settings}, check=False).returncode
+
+
+def stage_of_fleet() -> str:
+    """`send` where a client runs with --fast-open, `plain` where a client runs without, otherwise `none`."""
+    running = [
+        subprocess.run(
+            [*FLEET, "exec", client, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+        for client in CLIENTS
+    ]
+    if any("--fast-open" in text for text in running):
+        return "send"
+    return "plain" if all("/usr/bin/ss-local" in text for text in running) else "none"
+
+
+def box_when_enabled(kind: str, started: float) -> None:
+    """Wait until the journal of this run says that the last wave was enabled, then let the network misbehave."""
+    while True:
+        for path in (cache() / "reports").glob("rollout-*.json"):
+            if path.stat().st_mtime < started:
+                continue
+            events = json.loads(path.read_text(encoding="utf-8")).get("events", [])
+            if any(event["step"] == "wave" and event.get("what") == "stage" for event in events):
+                print(f"\n  >>> the path of {BOXED} turns bad: {kind}\n", flush=True)
+                subprocess.run([*FLEET, "box", BOXED, *kind.split()], check=True)
+                return
+        time.sleep(0.2)
+
+
+def table(before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]) -> None:
+    """Print what each client gained against its round-trip time."""
+    print("\nFirst byte through the tunnel (ms, medians of", REQUESTS, "requests)\n")
+    print(f"  {'client':<8}{'before':>9}{'after':>9}{'saved':>9}{'round trip':>13}{'saved / round trip':>21}")
+    for client, (plain, _) in before.items():
+        fast, trip = after[client]
+        saved = plain - fast
+        print(f"  {client:<8}{plain:>9.1f}{fast:>9.1f}{saved:>9.1f}{trip:>13.1f}{saved / trip:>21.2f}")
+
+
+def main() -> int:
+    """The demo; the exit status is 0 when the fleet ended as it should."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--box", metavar="KIND", help="what c3's network starts to do, see `tests/fleet/fleet box --help`"
+    )
+    box = parser.parse_args().box
+    subprocess.run([*FLEET, "up"], check=True)
+    subprocess.run([*FLEET, "box", BOXED, "off"], check=True, stdout=subprocess.DEVNULL)
+    kept = cache() / "demo.json"
+    stage = stage_of_fleet()
+    if stage == "send" and (box or not kept.exists()):
+        play("rollback", rollback_scope="all")
+        stage = stage_of_fleet()
+    if stage != "send":
+        if play("deploy") != 0:
+            return 1
+        kept.write_text(json.dumps(measure()), encoding="utf-8")
+    before = {client: (figures[0], figures[1]) for client, figures in json.loads(kept.read_text("utf-8")).items()}
+    if not box:
+        status = play("rollout")
+        table(before, measure())
+        return status
+    watcher = threading.Thread(target=box_when_enabled, args=(box, time.time()), daemon=True)
+    watcher.start()
+    status = play("rollout", rollout_client_waves=["100%"], rollout_bake_seconds=BAKE_SECONDS)
+    table(before, measure())
+    subprocess.run([*FLEET, "box", BOXED, "off"], check=True, stdout=subprocess.DEVNULL)
+    if status == 0:
+        print(f"\nThe rollout went through in spite of the box {box!r}.")
+        return 1 if watcher.is_alive() else 0
+    print(f"\nThe wave of {BOXED} went back to plain TCP by itself, as it should; the canary keeps TCP Fast Open.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
