@@ -30,13 +30,16 @@ def plain(request: Request, check: bool) -> Outcome:
     paths = [_service.unit_path(program) for program in _service.SIDES[side]]
     units = {path: seen.files[path] for path in paths if seen.files[path] is not None}
     write = {path: state for path, state in units.items() if _host.has_flag(state.content.decode())}
-    restart = [
-        _service.unit(service)
-        for service in services
-        if _service.unit_path(service["program"]) in write
-        or not seen.units[_service.unit(service)].active
-        or "--fast-open" in getattr(seen.processes[_service.unit(service)], "argv", [])
-    ]
+    restart = {}
+    for service in services:
+        unit = _service.unit(service)
+        if not seen.units[unit].active:
+            restart[unit] = f"is {seen.units[unit].active_state}"
+        elif (
+            "--fast-open" in getattr(seen.processes[unit], "argv", [])
+            or _service.unit_path(service["program"]) in write
+        ):
+            restart[unit] = "runs with --fast-open"
     for path, state in write.items():
         after = state.content.decode().replace(_host.FLAG, "")
         header = {"before_header": path, "after_header": path}
@@ -44,14 +47,14 @@ def plain(request: Request, check: bool) -> Outcome:
         result.differs.append({"what": "file", "name": path, "why": "carries --fast-open"})
         if not check:
             _files.write(path, after.encode(), state.mode)
-    result.differs += [{"what": "service", "name": unit, "why": "runs with --fast-open, or failed"} for unit in restart]
+    result.differs += [{"what": "service", "name": unit, "why": why} for unit, why in restart.items()]
     result.changed = bool(write or restart)
     if check:
         kernel(request, result, check)
         return result
     if write:
         _systemd.systemctl("daemon-reload")
-    _apply.restart(services, restart)
+    _apply.restart(services, list(restart))
     if side == "client":
         result.tunnels, result.reasons = _proof.tunnels(services, request.probe_url)
     kernel(request, result, check)

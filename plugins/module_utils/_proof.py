@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _path, _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils._temporary import ClientError, TemporaryClient
 
 PROBE_ATTEMPTS = 4
 """The first attempt may only fetch the cookie, and Linux tries option 34 and 254 in turn: the last one counts."""
@@ -68,19 +69,40 @@ def refusals(paths: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
 
 
 def tunnels(services: t.Sequence[t.Mapping[str, t.Any]], url: str) -> tuple[list[dict[str, t.Any]], list[str]]:
-    """Requests through each running ss-local, and what went wrong."""
+    """Requests through each client, and what went wrong.
+
+    A running ss-local is asked itself. Nobody can ask for a URL through a running ss-redir or ss-tunnel, so a temporary
+    client with --fast-open takes the same path; where only their config without its secrets is known, they are not asked.
+    """
     found: list[dict[str, t.Any]] = []
     reasons = []
     for service in services:
-        if not url or service["program"] != "ss-local" or service["mode"] == "udp_only":
+        if not url or service["mode"] == "udp_only":
             continue
-        local = service.get("local_address") or "127.0.0.1"
-        proxy = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(local, local)
-        fetches = [_tunnel.fetch((proxy, service["local_port"]), url, FETCH_SECONDS) for _n in range(FETCHES)]
-        found.append(
-            {"name": service["name"], "ttfb_ms": [f.ttfb_ms for f in fetches], "ok": all(f.ok for f in fetches)}
-        )
+        if service["program"] == "ss-local":
+            fetches = [_tunnel.fetch(_proxy(service), url, FETCH_SECONDS) for _n in range(FETCHES)]
+        elif service.get("password"):
+            fetches = _beside(service, url)
+        else:
+            continue
+        ok = all(fetch.ok for fetch in fetches)
+        found.append({"name": service["name"], "ttfb_ms": [fetch.ttfb_ms for fetch in fetches], "ok": ok})
         errors = sorted({fetch.error for fetch in fetches if not fetch.ok})
         if errors:
             reasons.append(f"{url} does not answer through {service['name']}: {'; '.join(errors)}")
     return found, reasons
+
+
+def _proxy(service: t.Mapping[str, t.Any]) -> tuple[str, int]:
+    local = service.get("local_address") or "127.0.0.1"
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(local, local), service["local_port"]
+
+
+def _beside(service: t.Mapping[str, t.Any], url: str) -> list[_tunnel.Fetch]:
+    client = TemporaryClient(service, url, fast_open=True)
+    try:
+        return [client.fetch(url, FETCH_SECONDS) for _n in range(FETCHES)]
+    except ClientError as error:
+        return [_tunnel.Fetch(False, None, error=str(error))]
+    finally:
+        client.close()

@@ -78,6 +78,16 @@ def test_process_that_still_runs_with_the_flag(fake_host):
     assert "--fast-open" not in argv(fake_host, "client")
 
 
+def test_failed_services_come_back(fake_host):
+    """It died for want of bit 0x1 until systemd gave up; plain traffic must pass again."""
+    _stage.converge(UP["client"], check=False)
+    fake_host._stop(UNITS["client"])
+    fake_host.failed.add(UNITS["client"])
+    result = _down.plain(DOWN["client"], check=False)
+    assert {"what": "service", "name": UNITS["client"], "why": "is failed"} in result.differs
+    assert "--fast-open" not in argv(fake_host, "client")
+
+
 def test_stopped_services_stay_stopped(fake_host):
     """Somebody stopped it on purpose; its unit is made plain all the same."""
     _stage.converge(UP["client"], check=False)
