@@ -55,8 +55,8 @@ molecule: ## Molecule over the fleet of containers (SCENARIO="a b": only these; 
 	@$(TOOLS) python tests/tools/scenarios.py $(if $(KEEP),--keep) $(SCENARIO)
 
 .PHONY: bench
-bench: ## what rollout and re-run cost, as multiples of a play with one ping
-	@$(TOOLS) python tests/bench/bench.py
+bench: ## what rollout and re-run cost, as multiples of a play with one ping (ROUNDS=1: measured once, not three times)
+	@$(TOOLS) python tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: simulate
 simulate: ## how often the judge is right, as a table
