@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What deploying, rolling out, running again and auditing cost on 24 hosts over ssh, as multiples of a play with one ping.
+"""What deploying, rolling out, running again and auditing cost on 24 hosts over ssh, in multiples of a ping play.
 
-One round: a fresh fleet; plain Shadowsocks deployed; a rollout from there and again; an audit; a deployment again; everything
-rolled back; the same state by a play of stock modules from there and again. A ping play runs before each of these, and the
-figures of a round are divided by the median of its own pings: what else the machine does slows both. Wall time is as it
-passes; CPU is the controller's, of ansible-playbook and every process that it waited for. Nobody but the fleet is contacted.
+One round: a fresh fleet; plain Shadowsocks deployed; a rollout from there, and again; an audit; a deployment again; all
+of it rolled back; from there the same state by a play of stock modules, and again. A ping play runs before each, and
+the figures of a round are divided by the median of its own pings: what else the machine does slows both. Wall time is
+as it passes; CPU is the controller's, of ansible-playbook and every process that it waited for.
 """
 
 from __future__ import annotations
