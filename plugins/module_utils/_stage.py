@@ -39,12 +39,12 @@ def converge(request: Request, check: bool, judge_paths: bool = True) -> Outcome
         if not _eligible(request, result):
             return _leave(request, seen, result, check)
         unjudged = False
-    if up and not check:
-        _record.take_snapshot(wanted, seen, _package.read(request.package, request.binary))
     if request.kernel is not None and wanted.fast_open is not False:
         _kernel_up(request, result, check)
     if unjudged and not check and not _eligible(request, result):
         return _leave(request, seen, result, check)
+    if up and not check:
+        _record.take_snapshot(wanted, seen, _package.read(request.package, request.binary))
     result.differs += plan.differs
     result.diff += _apply.diff(plan, seen)
     result.changed = result.changed or bool(plan.differs)
@@ -66,10 +66,9 @@ def _leave(request: Request, seen: _host.Seen, result: Outcome, check: bool) -> 
         undone.outcome, undone.reasons, undone.paths = "reverted", result.reasons, result.paths
         return undone
     result.outcome, result.changed = "left", False
-    if not seen.fast_open and not check and _record.read_stage("client")["stage"] == "off":
+    if any(item["what"] == "kernel" for item in result.differs):
         _down.kernel(request, result, check)
-        _record.forget("client")
-        result.changed = False
+        result.changed, result.diff, result.differs = False, [], []
     return result
 
 
