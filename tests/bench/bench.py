@@ -158,22 +158,21 @@ def origin() -> Iterator[str]:
 
 
 def table(rounds: list[tuple[dict[str, Cost], Cost]]) -> Iterator[str]:
-    """The lines of the result: medians of the rounds' ratios, with the least and the greatest."""
+    """The lines of the result: the median of the rounds, with the least and the greatest where there are several."""
     walls, cpus = [ping.wall for _costs, ping in rounds], [ping.cpu for _costs, ping in rounds]
-    yield f"ping (PP): wall {median(walls):.2f} s ({min(walls):.2f}-{max(walls):.2f}), "
-    yield f"controller CPU {median(cpus):.2f} s ({min(cpus):.2f}-{max(cpus):.2f})"
-    yield f"{'':22}{'wall / PP':>20}{'goal':>6}{'CPU / PP':>22}{'goal':>6}"
+    yield f"One ping play (PP): {spread(walls, 's')} of wall time, {spread(cpus, 's')} of controller CPU"
+    yield f"{'':22}{'wall / PP':18}{'goal':14}{'CPU / PP':18}goal"
     for step in STEPS:
         wall = [costs[step.label].wall / ping.wall for costs, ping in rounds]
         cpu = [costs[step.label].cpu / ping.cpu for costs, ping in rounds]
-        cells = [f"{median(wall):.1f} ({min(wall):.1f}-{max(wall):.1f})", goal(median(wall), step.wall_goal)]
-        cells += [f"{median(cpu):.1f} ({min(cpu):.1f}-{max(cpu):.1f})", goal(median(cpu), step.cpu_goal)]
-        yield f"{step.label:22}{cells[0]:>20}{cells[1]:>12}{cells[2]:>16}{cells[3]:>12}"
+        cells = f"{spread(wall):18}{goal(median(wall), step.wall_goal):14}{spread(cpu):18}{goal(median(cpu), step.cpu_goal)}"
+        yield f"{step.label:22}{cells}".rstrip()
 
 
-def goal(ratio: float, most: float | None) -> str:
-    """The goal, and whether it was met."""
-    return "" if most is None else f"≤ {most:g} {'met' if ratio <= most else 'missed'}"
+def spread(numbers: list[float], unit: str = "") -> str:
+    """The median, and in brackets the least and the greatest."""
+    middle = f"{median(numbers):.1f}{unit and ' '}{unit}"
+    return middle if len(numbers) == 1 else f"{middle} ({min(numbers):.1f}-{max(numbers):.1f})"
 
 
 def main() -> None:
