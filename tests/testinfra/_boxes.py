@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A rollout over a network that misbehaves: boxes on clients' paths, something that happens while it bakes, its journal."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import _hosts
+from _seen import arguments, sysctl
+from _traffic import PORT, SYN, WITH_DATA, first_bytes
+
+BAKING = "baking, "
+REQUESTS = 9
+ROUND_TRIP_MS = 50.0  # of the honest network
+LATE_MS = 500.0  # half of what a lost SYN costs; far more than a busy machine does
+
+
+class Run(NamedTuple):
+    """A rollout that has ended: exit status, all it printed, and its journal."""
+
+    status: int
+    output: str
+    events: list[dict[str, Any]]
+
+    @property
+    def words(self) -> str:
+        """The output with line breaks and indentation taken out, so that a message is found however it was wrapped."""
+        return " ".join(self.output.split())
+
+    def gate(self) -> dict[str, Any]:
+        """The last decision of the run: verdict, hosts, msg, …"""
+        return [event["gate"] for event in self.events if "gate" in event][-1]
+
+    def outcomes(self) -> dict[str, str]:
+        """What the last decision says of each host."""
+        return {host: one["outcome"] for host, one in self.gate()["hosts"].items()}
+
+    def reasons(self, host: str) -> str:
+        """Why."""
+        return "; ".join(self.gate()["hosts"][host]["reasons"])
+
+    def reverted(self) -> dict[str, str]:
+        """The hosts that were taken back, and what came of that."""
+        events = [event for event in self.events if event.get("what") == "revert"]
+        return {event["host"]: event["reverted"].get("outcome", "unreachable") for event in events}
+
+
+def rollout(
+    limit: str, reports: Path, baking: Callable[[], object] | None = None, kill: bool = False, **extra: Any
+) -> Run:
+    """Roll out over these hosts in one wave; ``baking`` happens as soon as a step bakes, then ``kill`` ends it by SIGKILL."""
+    variables = {
+        "rollout_bake_seconds": 4,
+        "rollout_client_waves": ["100%"],
+        "rollout_report_dir": str(reports),
+        **extra,
+    }
+    command = ["ansible-playbook", "--inventory", str(_hosts.INVENTORY), "fastopen.shadowsocks.rollout"]
+    command += ["--limit", limit, "--extra-vars", json.dumps(variables)]
+    known = set(reports.glob("rollout-*.json"))
+    lines, happened = [], False
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="")
+            lines.append(line)
+            if BAKING in line and not happened:
+                happened = True
+                if baking:
+                    baking()
+                if kill:
+                    os.killpg(process.pid, signal.SIGKILL)
+    assert happened or not (baking or kill), "the run ended before it baked"
+    (journal,) = set(reports.glob("rollout-*.json")) - known
+    return Run(process.returncode, "".join(lines), json.loads(journal.read_text(encoding="utf-8"))["events"])
+
+
+def box(client: str, *words: str) -> None:
+    """Put a box on a client's path, or with `off` take all of them away."""
+    _hosts.fleet("box", client, *words)
+
+
+@contextmanager
+def boxes(*orders: str) -> Iterator[None]:
+    """Boxes (`c2 drop-data`) inside the block, an honest network after it."""
+    try:
+        for order in orders:
+            box(*order.split())
+        yield
+    finally:
+        box("all", "off")
+
+
+def back(clients: str) -> None:
+    """These clients to plain TCP, for the next run."""
+    done = _hosts.play("fastopen.shadowsocks.rollback", "--limit", clients)
+    assert done.status == 0
+
+
+def syns(client: str) -> tuple[int, int, float]:
+    """What requests through the running ss-local send: SYNs in all, SYNs with data, median first byte in ms.
+
+    Captured at the client, since what a box drops arrives nowhere.
+    """
+    shell = _hosts.host(client)
+    capture = "/run/fastopen-syns.pcap"
+    shell.check_output(f"rm -f {capture}")
+    shell.check_output(
+        "systemd-run --quiet --collect --unit=fastopen-syns tcpdump -i data --immediate-mode -nn -U -Z root -w %s %s",
+        capture,
+        f"tcp dst port {PORT} and {SYN}",
+    )
+    shell.check_output(f"for n in $(seq 100); do test -s {capture} && exit 0; sleep 0.05; done; exit 1")
+    try:
+        median = statistics.median(first_bytes(client, REQUESTS))
+        shell.check_output("sleep 0.3")
+    finally:
+        shell.check_output("systemctl stop fastopen-syns")
+    count = [
+        len(shell.check_output("tcpdump -nn -r %s %s 2>/dev/null", capture, f).splitlines()) for f in (SYN, WITH_DATA)
+    ]
+    return count[0], count[1], median
+
+
+def assert_plain(client: str, round_trip_ms: float = ROUND_TRIP_MS) -> None:
+    """The client's program runs without TFO, its SYNs carry no data, and it is as fast as plain TCP is."""
+    assert "--fast-open" not in arguments(client, "ss-local@main.service")
+    assert sysctl(client, "net.ipv4.tcp_fastopen") == "1"
+    sent, with_data, median = syns(client)
+    assert sent >= REQUESTS
+    assert with_data == 0
+    assert 2 * round_trip_ms <= median < 2 * round_trip_ms + LATE_MS
+
+
+def assert_fast(client: str, round_trip_ms: float = ROUND_TRIP_MS) -> None:
+    """Each request of the client is inside its SYN, and a round trip is saved."""
+    assert "--fast-open" in arguments(client, "ss-local@main.service")
+    first_bytes(client, 2)
+    _sent, with_data, median = syns(client)
+    assert with_data >= REQUESTS
+    assert round_trip_ms <= median < 2 * round_trip_ms

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A path that was bad before the step: that client is left as it is and named, and the others go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from _boxes import assert_fast, assert_plain, back, boxes, rollout
+from _hosts import host
+
+CLIENTS = "c2,c3,c4"
+
+
+def test_large_syn_data_lost_and_option_stripped_beside_a_slow_path(tmp_path: Path) -> None:
+    """One byte in a SYN passes the box of c2, a request does not: only real requests tell."""
+    with boxes("c2 drop-data-over 50", "c3 strip", "c4 delay 100"):
+        run = rollout(CLIENTS, tmp_path)
+        assert run.status == 0
+        assert run.outcomes() == {"c2": "left", "c3": "left", "c4": "proven"}
+        assert "revert; worse: failed or late" in run.reasons("c2")
+        assert "SYNs with data get lost: TCPSynRetrans" in run.words
+        assert "no gain: SYN data is refused more often than taken" in run.reasons("c3")
+        assert run.reverted() == {}
+        assert_plain("c2")
+        assert_plain("c3")
+        assert_fast("c4", 150)
+    back("c4")
+
+
+def test_syn_data_lost_and_synproxy_beside_a_lossy_path(tmp_path: Path) -> None:
+    with boxes("c2 drop-data", "c3 synproxy", "c4 loss 3"):
+        run = rollout(CLIENTS, tmp_path)
+        assert run.status == 0
+        assert run.outcomes() == {"c2": "left", "c3": "left", "c4": "proven"}
+        assert "syn_dropped: ss2 port 8388" in run.reasons("c2") or "worse: failed or late" in run.reasons("c2")
+        assert "no gain" in run.reasons("c3")
+        assert_plain("c2")
+        assert_plain("c3")
+        assert_fast("c4")
+    back("c4")
+
+
+def test_nobody_left(tmp_path: Path) -> None:
+    """SYNs with the option lost, and half of the SYNs with data: each client is named, and the run stops."""
+    with boxes("c2 drop-option", "c4 lose-fast 50"):
+        run = rollout("c2,c4", tmp_path)
+        assert run.status != 0
+        assert run.gate()["verdict"] == "inconclusive"
+        assert run.outcomes() == {"c2": "left", "c4": "left"}
+        assert "nobody is left in this wave" in run.words
+        assert "mend the paths below, or take these hosts out of the limit" in run.words
+        assert "worse: " in run.reasons("c2")
+        assert "worse: " in run.reasons("c4")
+        assert_plain("c2")
+        assert_plain("c4")
+
+
+def test_server_with_syn_cookies_only(tmp_path: Path) -> None:
+    """It grants no cookie to itself either, so the run ends before anything is changed and says which server is to go first."""
+    host("ss1").check_output("sysctl -qw net.ipv4.tcp_syncookies=2")
+    try:
+        run = rollout("c3", tmp_path)
+    finally:
+        host("ss1").check_output("sysctl -qw net.ipv4.tcp_syncookies=1")
+    assert run.status != 0
+    assert "c3: server ss1 does not accept SYN data yet and is outside of this run's limit" in run.words
+    assert [event["step"] for event in run.events] == ["preflight"]
+    assert_plain("c3")
