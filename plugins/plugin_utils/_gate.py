@@ -57,6 +57,8 @@ def judge(
     hosts = {host: outcome(result, measured.get(host)) for host, result in results.items()}
     bad = [host for host, one in hosts.items() if one["outcome"] in ("unproven", "failed")]
     proven = [host for host, one in hosts.items() if one["outcome"] in PROVEN]
+    if bad and not check:
+        _go_back(hosts, proven)
     revert = [h for h, one in hosts.items() if h in on_now and measured.get(h, {}).get("verdict") == "revert"]
     told = "\n".join(f"  {host}: {one['outcome']}{_because(one)}" for host, one in hosts.items())
     if check and not bad:
@@ -109,6 +111,8 @@ def judge_measured(
     for host in revert:
         hosts[host] = {"outcome": "reverted", "reasons": list(after["hosts"][host]["reasons"])}
     proven = [host for host in first.proven if host not in revert]
+    if verdict == "roll_back":
+        _go_back(hosts, proven)
     told = [f"  {host}: {hosts[host]['outcome']}{_because(hosts[host])}" for host in hosts]
     advice = {
         "promote": "goes on",
@@ -117,6 +121,11 @@ def judge_measured(
     }[verdict]
     msg = "\n".join([f"{step}: {verdict}: the wave {advice}", *(f"  {reason}" for reason in why), *told])
     return Judgement(verdict, hosts, proven, revert, msg)
+
+
+def _go_back(hosts: dict[str, dict[str, t.Any]], proven: t.Sequence[str]) -> None:
+    """Proven hosts do not stay so in a wave that is rolled back."""
+    hosts.update({host: {"outcome": "reverted", "reasons": ["goes back with its wave"]} for host in proven})
 
 
 def _because(one: t.Mapping[str, t.Any]) -> str:

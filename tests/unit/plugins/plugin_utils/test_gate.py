@@ -83,6 +83,17 @@ def test_hosts_that_made_the_wave_fail_leave():
     assert _gate.judge("canary", {"c1": UNPROVEN, "c2": PROVEN}).revert == ["c1"]
 
 
+def test_nobody_stays_in_a_wave_that_goes_back():
+    """The journal names each host by where it ends, not by what it was for a moment."""
+    with_wave = {"outcome": "reverted", "reasons": ["goes back with its wave"]}
+    failed = _gate.judge("canary", {"c1": UNPROVEN, "c2": PROVEN, "c3": LEFT})
+    assert failed.hosts == {"c1": UNPROVEN, "c2": with_wave, "c3": LEFT}
+    worse = {"verdict": "roll_back", "reasons": ["c1"], "revert": ["c1"], "hosts": {"c1": {"reasons": ["late"]}}}
+    measured = _gate.judge_measured("canary", FIRST, worse, {}, {})
+    assert measured.hosts == {"c1": {"outcome": "reverted", "reasons": ["late"]}, "c2": with_wave, "c3": LEFT}
+    assert "c2: reverted (goes back with its wave)" in measured.msg
+
+
 def test_check_mode_only_plans():
     """Nothing was changed, so there is nothing to judge."""
     judgement = _gate.judge("canary", {"c1": {"outcome": "planned", "reasons": []}}, check=True)
