@@ -8,11 +8,14 @@ Everything about a host is read over ssh with ordinary tools, never with the col
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +31,10 @@ CLIENTS = ("c1", "c2", "c3", "c4")
 MEMBERS = (*SERVERS, *CLIENTS)
 ORIGIN = "http://10.203.2.5/"
 PLAY_SECONDS = 300
-_SSH = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o IdentitiesOnly=yes"
+_SSH = (
+    "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o IdentitiesOnly=yes "
+    "-o ServerAliveInterval=5 -o ServerAliveCountMax=3"
+)
 
 
 class Play(NamedTuple):
@@ -57,13 +63,25 @@ def server_of(client: str) -> str:
 
 
 @functools.cache
+def _connections() -> str:
+    """A folder for this process's connections, with a short path: that of a Unix socket has at most 108 bytes (unix(7))."""
+    folder = tempfile.mkdtemp(prefix="fleet-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@functools.cache
 def host(name: str) -> Host:
-    """A shell on a host, as root; its connection is kept for the next command."""
+    """A shell on a host, as root; its connection is kept for the next command of this process, and only for that.
+
+    A later process may find a new machine at the address.
+    """
     cache = os.environ.get("FASTOPEN_CACHE") or f"{os.environ['HOME']}/.cache/fastopen.shadowsocks"
     return testinfra.get_host(
         f"ssh://root@{variables(name)['ansible_host']}",
         ssh_identity_file=f"{cache}/fleet/id_ed25519",
-        ssh_extra_args=f"{_SSH} -o ControlPath={cache}/fleet/testinfra-%C",
+        ssh_extra_args=f"{_SSH} -o ControlPath={_connections()}/%C",
+        controlpersist=20,
     )
 
 

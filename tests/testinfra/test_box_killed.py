@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is killed leaves a trace and nothing else: the run while it bakes, the measurement with its temporary clients."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from _boxes import assert_fast, rollout
+from _hosts import INVENTORY, ORIGIN, host
+
+TEMPORARY = "pgrep --full 'ss-local -c /dev/fd/[0-9]'"
+
+
+def test_run_killed_while_it_bakes(tmp_path: Path) -> None:
+    killed = rollout("c2", tmp_path, kill=True)
+    assert killed.status == -9
+    assert [event["step"] for event in killed.events] == ["preflight", "wave"]
+    assert killed.outcomes() == {"c2": "proven"}
+
+    second = rollout("c2", tmp_path)
+    assert second.status == 0
+    assert "c2 client send -> send, to be proven" in second.words
+    assert second.gate()["verdict"] == "promote"
+    assert second.outcomes() == {"c2": "proven"}
+    assert_fast("c2")
+
+    third = rollout("c2", tmp_path)
+    assert third.status == 0
+    assert "c2 client send already, proven" in third.words
+    assert "baking" not in third.output
+
+
+def test_measurement_killed() -> None:
+    """Both temporary clients die with the module, and the password is neither in an argument nor in a file of theirs."""
+    shell = host("c2")
+    password = "embedded-fleet-ss2"
+    shell.check_output("touch /run/fastopen-before")
+    arguments = f"url={ORIGIN} requests=1000"
+    command = ["ansible", "c2", "--inventory", str(INVENTORY), "--module-name", "fastopen.shadowsocks.tfo_tunnel"]
+    command += ["--args", "instances={{ ss_client_instances | to_json }} " + arguments]
+    environment = {**os.environ, "ANSIBLE_PIPELINING": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as run:
+        try:
+            _wait(lambda: len(_temporary()) == 2)
+            clients = _temporary()
+            everybody = shell.check_output("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'")
+            assert password not in everybody
+            written = shell.run(
+                f"find /tmp /var/tmp /run /root /home /dev/shm -xdev -type f -newer /run/fastopen-before "
+                f"-exec grep -l {password} {{}} +"
+            )
+            assert written.stdout == ""
+            owners = set(shell.check_output(f"ps -o user= -p {','.join(clients)}").split())
+            assert owners == {"nobody"}
+            (module,) = set(shell.check_output(f"ps -o ppid= -p {','.join(clients)}").split())
+            shell.check_output(f"kill -KILL {module}")
+            _wait(lambda: not _temporary())
+        finally:
+            output = run.communicate(timeout=60)[0]
+    assert run.returncode != 0, output
+
+
+def _temporary() -> list[str]:
+    return host("c2").run(TEMPORARY).stdout.split()
+
+
+def _wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

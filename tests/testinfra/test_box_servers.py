@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Servers that change, die or go away while a step bakes, and a client that does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from _boxes import assert_fast, assert_plain, back, rollout
+from _hosts import fleet, host
+from _seen import arguments, sysctl, unit
+
+SERVICE = "ss-server@main.service"
+KILL = f"systemctl kill --signal=SIGKILL {SERVICE}"
+
+
+def test_servers_that_stop_taking_syn_data(tmp_path: Path) -> None:
+    """ss2 loses bit 0x2, ss1 answers with SYN cookies only: data is refused without delay."""
+
+    def happens() -> None:
+        host("ss2").check_output("sysctl -qw net.ipv4.tcp_fastopen=1")
+        host("ss1").check_output("sysctl -qw net.ipv4.tcp_syncookies=2")
+
+    try:
+        run = rollout("c2,c3", tmp_path, happens)
+        assert run.status != 0
+        assert run.gate()["verdict"] == "roll_back"
+        assert run.outcomes() == {"c2": "reverted", "c3": "reverted"}
+        assert "no gain" in run.reasons("c2")
+        assert "no gain" in run.reasons("c3")
+        assert run.reverted() == {"c2": "proven", "c3": "proven"}
+        assert_plain("c2")
+        assert_plain("c3")
+    finally:
+        host("ss2").check_output("sysctl -qw net.ipv4.tcp_fastopen=3")
+        host("ss1").check_output("sysctl -qw net.ipv4.tcp_syncookies=1")
+
+
+def test_server_killed_under_its_clients(tmp_path: Path) -> None:
+    """systemd has it running again at once, and each request passes: the verdict names the server all the same."""
+    run = rollout("c2,c3", tmp_path, lambda: host("ss1").check_output(KILL))
+    assert unit("ss1", SERVICE)["ActiveState"] == "active"
+    assert run.status != 0
+    assert run.gate()["verdict"] == "roll_back"
+    assert "ss1: its ss-server was restarted or is gone since the step (1), see its journal" in run.words
+    assert run.reverted() == {"c2": "proven", "c3": "proven"}
+    assert_plain("c2")
+    assert_plain("c3")
+
+
+def test_client_gone(tmp_path: Path) -> None:
+    """It is named and does not count as passed; the others keep their stage, and the run stops and says what to do."""
+    try:
+        run = rollout("c2,c3", tmp_path, lambda: fleet("exec", "c3", "systemctl", "poweroff"))
+    finally:
+        fleet("up")
+    assert run.status != 0
+    assert run.gate()["verdict"] == "inconclusive"
+    assert "c3: its measurement failed" in run.words
+    assert "stays as it is and the run stops: run again for more samples, or roll back" in run.words
+    assert run.reverted() == {}
+    assert_fast("c2")
+    again = rollout("c2,c3", tmp_path)
+    assert again.status == 0
+    assert again.outcomes() == {"c2": "proven", "c3": "proven"}
+    assert_fast("c3")
+    back("c2,c3")
+
+
+def test_server_killed_in_its_own_step(tmp_path: Path) -> None:
+    """The batch goes back to plain TCP with its kernel as it was."""
+    fleet("up", "--fresh", "ss2")
+    run = rollout("ss2", tmp_path, lambda: host("ss2").check_output(KILL))
+    assert run.status != 0
+    assert run.gate()["verdict"] == "roll_back"
+    assert "ss2: its ss-server was restarted or is gone since the step (1), see its journal" in run.words
+    assert run.reverted() == {"ss2": "proven"}
+    assert "--fast-open" not in arguments("ss2", SERVICE)
+    assert sysctl("ss2", "net.ipv4.tcp_fastopen") == "1"
+    assert_plain("c2")
+
+
+def test_server_with_syn_cookies_only(tmp_path: Path) -> None:
+    """It cannot be proven to accept, so it goes back before anybody bakes."""
+    host("ss2").check_output("sysctl -qw net.ipv4.tcp_syncookies=2")
+    try:
+        run = rollout("ss2", tmp_path)
+        assert run.status != 0
+        assert run.gate()["verdict"] == "roll_back"
+        assert run.outcomes() == {"ss2": "unproven"}
+        assert "ss-server on port 8388 does not accept SYN data" in run.reasons("ss2")
+        assert "--fast-open" not in arguments("ss2", SERVICE)
+        assert_plain("c2")
+    finally:
+        host("ss2").check_output("sysctl -qw net.ipv4.tcp_syncookies=1")
