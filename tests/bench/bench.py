@@ -165,7 +165,7 @@ def table(rounds: list[tuple[dict[str, Cost], Cost]]) -> Iterator[str]:
     for step in STEPS:
         wall = [costs[step.label].wall / ping.wall for costs, ping in rounds]
         cpu = [costs[step.label].cpu / ping.cpu for costs, ping in rounds]
-        cells = f"{spread(wall):18}{goal(median(wall), step.wall_goal):14}{spread(cpu):18}{goal(median(cpu), step.cpu_goal)}"
+        cells = f"{spread(wall):18}{goal(wall, step.wall_goal):14}{spread(cpu):18}{goal(cpu, step.cpu_goal)}"
         yield f"{step.label:22}{cells}".rstrip()
 
 
@@ -173,6 +173,11 @@ def spread(numbers: list[float], unit: str = "") -> str:
     """The median, and in brackets the least and the greatest."""
     middle = f"{median(numbers):.1f}{unit and ' '}{unit}"
     return middle if len(numbers) == 1 else f"{middle} ({min(numbers):.1f}-{max(numbers):.1f})"
+
+
+def goal(ratios: list[float], most: float | None) -> str:
+    """The goal, and whether the median met it."""
+    return "" if most is None else f"≤ {most:g} {'met' if median(ratios) <= most else 'missed'}"
 
 
 def main() -> None:
