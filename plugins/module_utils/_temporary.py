@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -78,26 +79,21 @@ class TemporaryClient:
     def _start(self) -> None:
         self.port = _free_port()
         config = _service.config_text({**self._service, "local_port": self.port})
-        memory = os.memfd_create("config")
+        name = self._service["program"]
+        program, memory = _without_capabilities(name), os.memfd_create("config")
         try:
             os.write(memory, config.encode())
-            command = [
-                self._service["program"],
-                "-c",
-                f"/dev/fd/{memory}",
-                *(["--fast-open"] if self.fast_open else []),
-            ]
             self._process = subprocess.Popen(
-                command,
+                [name, "-c", f"/dev/fd/{memory}", *(["--fast-open"] if self.fast_open else [])],
+                executable=f"/proc/self/fd/{program}",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=[memory],
+                pass_fds=[program, memory],
                 preexec_fn=_restrict(os.getpid(), memory),
             )
-        except FileNotFoundError:
-            raise ClientError(f"{self._service['program']} is not installed") from None
         finally:
+            os.close(program)
             os.close(memory)
         deadline = time.monotonic() + START_SECONDS
         while not _process.listening(self.port):
@@ -112,11 +108,25 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+def _without_capabilities(name: str) -> int:
+    """The descriptor of a program's copy in memory. Raises ClientError where it is not installed.
+
+    The kernel forgets the death signal when it starts a file that has effective capabilities, as Debian's ss-local has,
+    even if none is granted (security/commoncap.c: secureexec; fs/exec.c: begin_new_exec). The copy has none.
+    """
+    path = shutil.which(name)
+    if path is None:
+        raise ClientError(f"{name} is not installed")
+    copy = os.memfd_create(name)
+    with open(path, "rb") as source, open(copy, "wb", closefd=False) as target:
+        shutil.copyfileobj(source, target)
+    return copy
+
+
 def _restrict(parent: int, config: int) -> t.Callable[[], None]:
     """What the child does before it becomes the client: drop root, gain nothing, die with its parent.
 
-    The user changes first, for a change of user clears the death signal (kernel/cred.c, commit_creds), and so would
-    the binary's file capabilities if they were granted (security/commoncap.c).
+    The user changes first, for a change of user clears the death signal (kernel/cred.c, commit_creds).
     """
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
