@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -41,9 +42,9 @@ def test_measurement_killed() -> None:
     shell = host("c2")
     password = "embedded-fleet-ss2"
     shell.check_output("touch /run/fastopen-before")
-    arguments = f"url={ORIGIN} requests=1000"
+    arguments = {"instances": "{{ ss_client_instances }}", "url": ORIGIN, "requests": 1000}
     command = ["ansible", "c2", "--inventory", str(INVENTORY), "--module-name", "fastopen.shadowsocks.tfo_tunnel"]
-    command += ["--args", "instances={{ ss_client_instances | to_json }} " + arguments]
+    command += ["--args", json.dumps(arguments)]
     environment = {**os.environ, "ANSIBLE_PIPELINING": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment) as run:
         try:
@@ -70,7 +71,7 @@ def _temporary() -> list[str]:
     return host("c2").run(TEMPORARY).stdout.split()
 
 
-def _wait(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def _wait(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
