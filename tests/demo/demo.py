@@ -30,7 +30,7 @@ BOXED = "c3"
 BAKE_SECONDS = 15
 CONNECTS = f"""
 import socket, time
-for _ in range({REQUESTS}):
+for number in range({REQUESTS}):
     started = time.monotonic()
     socket.create_connection(("%s", {PORT}), 5).close()
     print((time.monotonic() - started) * 1000)
@@ -108,7 +108,7 @@ def table(before: dict[str, tuple[float, float]], after: dict[str, tuple[float, 
     """Print what each client gained against its round-trip time."""
     print("\nFirst byte through the tunnel (ms, medians of", REQUESTS, "requests)\n")
     print(f"  {'client':<8}{'before':>9}{'after':>9}{'saved':>9}{'round trip':>13}{'saved / round trip':>21}")
-    for client, (plain, _) in before.items():
+    for client, (plain, _trip) in before.items():
         fast, trip = after[client]
         saved = plain - fast
         print(f"  {client:<8}{plain:>9.1f}{fast:>9.1f}{saved:>9.1f}{trip:>13.1f}{saved / trip:>21.2f}")
