@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -110,7 +111,12 @@ class Bench:
         with self.log.open("w", encoding="utf-8") as log:
             start = time.monotonic()
             process = subprocess.Popen([*command, *arguments], env=own, stdout=log, stderr=subprocess.STDOUT)
-            _pid, status, usage = os.wait4(process.pid, 0)
+            try:
+                _pid, status, usage = os.wait4(process.pid, 0)
+            except BaseException:  # stopped meanwhile: nothing of it must go on behind
+                process.terminate()
+                process.wait()
+                raise
             wall = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
@@ -181,10 +187,13 @@ def goal(ratios: list[float], most: float | None) -> str:
 
 
 def main() -> None:
-    """Run the rounds, print the table, take the fleet down."""
+    """Run the rounds, print the table of all so far after each, take the fleet down."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default: 3)")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))  # by way of `finally`
+    settings = "pipelining, warm ssh connections, no facts; hosts and controller share this machine"
+    print(f"{HOSTS} hosts, {os.cpu_count()} cores, forks={HOSTS}, {settings}", flush=True)
     fleet = str(FLEET / "fleet")
     rounds = []
     try:
@@ -195,11 +204,9 @@ def main() -> None:
                 rounds.append(run_round(Bench(Path(scratch), url)))
             load = f"load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
             print(f" round {number + 1} of {arguments.rounds}, {load}", flush=True)
+            print("\n".join(table(rounds)), flush=True)
     finally:
         subprocess.run([fleet, "down", "--profile", "bench"], check=True)
-    settings = "pipelining, warm ssh connections, no facts; hosts and controller share this machine"
-    print(f"{HOSTS} hosts, {os.cpu_count()} cores, forks={HOSTS}, {settings}")
-    print("\n".join(table(rounds)))
 
 
 if __name__ == "__main__":
