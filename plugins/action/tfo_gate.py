@@ -41,10 +41,10 @@ class ActionModule(ActionBase):
         on_now = [host for host in wave if looks[host]["stage"]["actual"] not in ("off", "accept")]
         judgement = _gate.judge(step, results, before, self._task.check_mode, on_now)
         if arguments["after"] is not None:
-            asked = {host: plain(hostvars[host].get("__rollout_tunnel", {})) for host in judgement.proven}
-            running = {host: result.get("reasons", []) for host, result in asked.items() if side == "client"}
+            clients = judgement.proven if side == "client" else []
+            asked = {host: plain(hostvars[host].get("__rollout_tunnel", {})) for host in clients}
             judgement = _gate.judge_measured(
-                step, judgement, plain(arguments["after"]), running, plain(arguments["servers"])
+                step, judgement, plain(arguments["after"]), asked, plain(arguments["servers"])
             )
         Display().display(judgement.msg)
         return {"changed": False, **judgement._asdict(), "servers": self._servers(side, judgement.proven, looks)}

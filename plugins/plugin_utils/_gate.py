@@ -83,15 +83,16 @@ def judge_measured(
     step: str,
     first: Judgement,
     after: Result,
-    running: t.Mapping[str, t.Sequence[str]],
+    asked: t.Mapping[str, Result],
     servers: t.Mapping[str, Result],
 ) -> Judgement:
     """After bake and measurement: the measured verdict, which a restarted server or a silent tunnel overrules.
 
-    ``after`` is tfo_verdict's result ({}: nobody could measure), ``running`` the reasons against each host's running
-    client, ``servers`` what happened on each server since the step ({}: not known).
+    ``after`` is tfo_verdict's result ({}: nobody could measure), ``asked`` the last result of tfo_tunnel of each client,
+    with the reasons against its running ss-local, ``servers`` what happened on each server since ({}: not known).
     """
-    against = [f"{host}: {'; '.join(reasons)}" for host, reasons in running.items() if reasons]
+    against = [f"{host}: {'; '.join(result['reasons'])}" for host, result in asked.items() if result.get("reasons")]
+    gone = [host for host, result in asked.items() if result.get("unreachable")]
     against += [
         f"{name}: its ss-server was restarted or is gone since the step ({since['restarts']}), see its journal"
         for name, since in servers.items()
@@ -107,10 +108,10 @@ def judge_measured(
         verdict, why = "roll_back", against
     elif unknown and verdict == "promote":
         verdict, why = "inconclusive", unknown
-    hosts = dict(first.hosts)
+    hosts = {**first.hosts, **{host: outcome(asked[host]) for host in gone}}
     for host in revert:
         hosts[host] = {"outcome": "reverted", "reasons": list(after["hosts"][host]["reasons"])}
-    proven = [host for host in first.proven if host not in revert]
+    proven = [host for host in first.proven if host not in revert and host not in gone]
     if verdict == "roll_back":
         _go_back(hosts, proven)
     told = [f"  {host}: {hosts[host]['outcome']}{_because(hosts[host])}" for host in hosts]

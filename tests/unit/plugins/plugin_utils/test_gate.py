@@ -83,6 +83,14 @@ def test_hosts_that_made_the_wave_fail_leave():
     assert _gate.judge("canary", {"c1": UNPROVEN, "c2": PROVEN}).revert == ["c1"]
 
 
+@pytest.mark.parametrize("verdict", ["inconclusive", "roll_back"])
+def test_host_that_went_away_is_not_passed(verdict):
+    """It was proven for a moment, and nobody knows what it does now."""
+    judgement = _gate.judge_measured("canary", FIRST, {**GOOD, "verdict": verdict}, {"c1": UNREACHABLE}, {})
+    assert judgement.hosts["c1"]["outcome"] == "unreachable"
+    assert "c1" not in judgement.proven
+
+
 def test_nobody_stays_in_a_wave_that_goes_back():
     """The journal names each host by where it ends, not by what it was for a moment."""
     with_wave = {"outcome": "reverted", "reasons": ["goes back with its wave"]}
@@ -106,38 +114,38 @@ QUIET = {"restarts": 0, "counters": {}}
 
 
 @pytest.mark.parametrize(
-    ("after", "running", "servers", "verdict"),
+    ("after", "asked", "servers", "verdict"),
     [
-        pytest.param(GOOD, {"c1": []}, {"ss1": QUIET}, "promote", id="good"),
+        pytest.param(GOOD, {"c1": {"reasons": []}}, {"ss1": QUIET}, "promote", id="good"),
         pytest.param({**GOOD, "verdict": "roll_back"}, {}, {}, "roll_back", id="measured bad"),
         pytest.param({**GOOD, "verdict": "inconclusive"}, {}, {}, "inconclusive", id="too few samples"),
-        pytest.param(GOOD, {"c1": ["timed out"]}, {}, "roll_back", id="the running client is silent"),
+        pytest.param(GOOD, {"c1": {"reasons": ["timed out"]}}, {}, "roll_back", id="the running client is silent"),
         pytest.param(GOOD, {}, {"ss1": {**QUIET, "restarts": 1}}, "roll_back", id="the server was restarted"),
         pytest.param(GOOD, {}, {"ss1": {}}, "inconclusive", id="the server is gone"),
         pytest.param({**GOOD, "verdict": "roll_back"}, {}, {"ss1": {}}, "roll_back", id="bad, and the server is gone"),
         pytest.param({}, {}, {"ss1": QUIET}, "promote", id="nobody could measure"),
     ],
 )
-def test_measured(after, running, servers, verdict):
+def test_measured(after, asked, servers, verdict):
     """What happened to the services overrules good numbers, never bad ones."""
-    judgement = _gate.judge_measured("canary", FIRST, after, running, servers)
+    judgement = _gate.judge_measured("canary", FIRST, after, asked, servers)
     assert judgement.verdict == verdict
     assert judgement.msg.startswith(f"canary: {verdict}: ")
     assert all(name in judgement.msg for name in ("c1", "c2", "c3"))
 
 
 @pytest.mark.parametrize(
-    ("running", "servers", "told"),
+    ("asked", "servers", "told"),
     [
-        ({"c1": ["timed out"]}, {}, "c1: timed out"),
+        ({"c1": {"reasons": ["timed out"]}}, {}, "c1: timed out"),
         ({}, {"ss1": {**QUIET, "restarts": 3}}, "ss1: its ss-server was restarted or is gone since the step (3)"),
         ({}, {"ss1": {}}, "ss1: it cannot be reached any more"),
         ({}, {}, "20 of 20"),
     ],
 )
-def test_measured_tells_why(running, servers, told):
+def test_measured_tells_why(asked, servers, told):
     """The cause stands in the message."""
-    assert told in _gate.judge_measured("canary", FIRST, GOOD, running, servers).msg
+    assert told in _gate.judge_measured("canary", FIRST, GOOD, asked, servers).msg
 
 
 def test_single_bad_client_leaves_and_the_wave_goes_on():
