@@ -57,6 +57,7 @@ def test_client_gone(tmp_path: Path) -> None:
         fleet("up")
     assert run.status != 0
     assert run.gate()["verdict"] == "inconclusive"
+    assert run.outcomes() == {"c2": "proven", "c3": "unreachable"}
     assert "c3: its measurement failed" in run.words
     assert "stays as it is and the run stops: run again for more samples, or roll back" in run.words
     assert run.reverted() == {}
