@@ -32,6 +32,7 @@ def test_bad_clients_are_reverted_and_the_others_stay(tmp_path: Path) -> None:
         assert "no gain" in run.reasons("c3")
         assert run.reverted() == {"c2": "proven", "c3": "proven"}
         assert_plain("c2")
+        box("c3", "off")  # SYNPROXY stalls a connection now and then, with and without TFO
         assert_plain("c3")
         assert_fast("c4")
         assert_fast("c1")
