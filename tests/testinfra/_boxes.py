@@ -32,6 +32,12 @@ class Run(NamedTuple):
     output: str
     events: list[dict[str, Any]]
 
+    def __repr__(self) -> str:
+        """What a failed assertion shows of it: the last decision with its figures, and who was taken back."""
+        gates = [event["gate"] for event in self.events if "gate" in event]
+        decided = json.dumps(gates[-1]) if gates else "nothing was decided: " + self.words[-1500:]
+        return f"<exit status {self.status}, reverted {self.reverted()}, {decided}>"
+
     @property
     def words(self) -> str:
         """The output with line breaks and indentation taken out, so that a message is found however it was wrapped."""
@@ -60,7 +66,7 @@ def rollout(
 ) -> Run:
     """Roll out over these hosts in one wave; ``baking`` happens as soon as a step bakes, then ``kill`` ends it by SIGKILL."""
     variables = {
-        "rollout_bake_seconds": 4,
+        "rollout_bake_seconds": 3,
         "rollout_client_waves": ["100%"],
         "rollout_report_dir": str(reports),
         **extra,

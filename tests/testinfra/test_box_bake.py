@@ -41,7 +41,7 @@ def test_bad_clients_are_reverted_and_the_others_stay(tmp_path: Path) -> None:
 def test_above_the_share_the_wave_goes_back(tmp_path: Path) -> None:
     """One of two clients is more than a tenth; clients of earlier waves keep their stage. The box starts by its clock."""
     with boxes():
-        run = rollout("shadowsocks_clients", tmp_path, lambda: box("c2", "drop-data-over", "50", "--after", "2"))
+        run = rollout("shadowsocks_clients", tmp_path, lambda: box("c2", "drop-data-over", "50", "--after", "1"))
         assert run.status != 0
         assert run.gate()["verdict"] == "roll_back"
         assert run.outcomes() == {"c2": "reverted", "c3": "reverted"}

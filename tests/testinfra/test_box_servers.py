@@ -49,15 +49,22 @@ def test_server_killed_under_its_clients(tmp_path: Path) -> None:
     assert_plain("c3")
 
 
-def test_client_gone(tmp_path: Path) -> None:
-    """It is named and does not count as passed; the others keep their stage, and the run stops and says what to do."""
+def test_client_gone_and_one_that_cannot_measure(tmp_path: Path) -> None:
+    """Both are named and do not count as passed, they keep their stage, and the run stops and says what to do."""
+
+    def happens() -> None:
+        fleet("exec", "c3", "systemctl", "poweroff")
+        host("c2").check_output("mv /usr/bin/ss-local /usr/bin/ss-local.away")
+
     try:
-        run = rollout("c2,c3", tmp_path, lambda: fleet("exec", "c3", "systemctl", "poweroff"))
+        run = rollout("c2,c3", tmp_path, happens)
     finally:
+        host("c2").check_output("mv /usr/bin/ss-local.away /usr/bin/ss-local")
         fleet("up")
     assert run.status != 0
     assert run.gate()["verdict"] == "inconclusive"
     assert run.outcomes() == {"c2": "proven", "c3": "unreachable"}
+    assert "c2: its measurement failed: ss-local is not installed" in run.words
     assert "c3: its measurement failed" in run.words
     assert "stays as it is and the run stops: run again for more samples, or roll back" in run.words
     assert run.reverted() == {}
