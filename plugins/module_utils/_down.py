@@ -8,6 +8,8 @@ Order: units, restart, proof that plain traffic passes, kernel. Each step may be
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
     _apply,
     _files,
@@ -50,7 +52,7 @@ def plain(request: Request, check: bool) -> Outcome:
     result.differs += [{"what": "service", "name": unit, "why": why} for unit, why in restart.items()]
     result.changed = bool(write or restart)
     if check:
-        kernel(request, result, check)
+        kernel(request, result, check, [seen.units[unit].pid for unit in restart])
         return result
     if write:
         _systemd.systemctl("daemon-reload")
@@ -63,12 +65,15 @@ def plain(request: Request, check: bool) -> Outcome:
     return result
 
 
-def kernel(request: Request, result: Outcome, check: bool) -> None:
-    """The kernel back to its snapshot, unless the other side of the host still needs it."""
+def kernel(request: Request, result: Outcome, check: bool, ending: Collection[int] = ()) -> None:
+    """The kernel back to its snapshot, unless the other side of the host still needs it.
+
+    `ending`: in check mode, the processes that the real run restarts or stops before.
+    """
     other = "client" if request.wanted.side == "server" else "server"
     if _record.read_stage(other)["stage"] != "off":
         return
-    back = _kernel.restore(file=request.sysctl_file, snapshot=_kernel.SNAPSHOT, check=check)
+    back = _kernel.restore(file=request.sysctl_file, snapshot=_kernel.SNAPSHOT, check=check, ending=ending)
     result.changed = result.changed or back.changed
     result.diff += back.diff if isinstance(back.diff, list) else [back.diff]
 
@@ -78,14 +83,17 @@ def restore(request: Request, check: bool) -> Outcome:
     result = Outcome()
     side = request.wanted.side
     kept = _record.snapshot(side)
+    ending: list[int] = []
     if kept is not None:
+        seen = _host.observe(_host.Wanted(side, []))
+        ending = [unit.pid for unit in seen.units.values()] if check else []
         result.changed = True
         result.differs.append({"what": "stage", "name": side, "why": "goes back to its snapshot"})
         result.package = "absent" if kept["package"] is None else "kept"
         if not check:
-            _apply.restore(side, kept, _host.observe(_host.Wanted(side, [])))
+            _apply.restore(side, kept, seen)
             _record.write_stage(side, None)
-    kernel(request, result, check)
+    kernel(request, result, check, ending)
     if not check:
         _record.forget(side)
     return result

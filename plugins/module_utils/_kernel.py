@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
@@ -75,11 +75,17 @@ def converge(
 
 
 def restore(
-    *, file: str = FILE, snapshot: str = SNAPSHOT, check: bool, allow_unsafe: bool = False, root: str = "/"
+    *,
+    file: str = FILE,
+    snapshot: str = SNAPSHOT,
+    check: bool,
+    allow_unsafe: bool = False,
+    ending: Collection[int] = (),
+    root: str = "/",
 ) -> Result:
     """Put every sysctl and file in the snapshot back exactly and remove the snapshot; without one, change nothing.
 
-    A cookie key that was unset stays as it is: the kernel cannot forget a key before the next boot. Raises KernelError,
+    `ending`: the processes that the caller ends before the real run, so that a check does not count them. A cookie key that was unset stays as it is: the kernel cannot forget a key before the next boot. Raises KernelError,
     also where `file` is of our making and yet there is no snapshot to go back to.
     """
     proc = _transaction.below(root, "proc")
@@ -93,7 +99,7 @@ def restore(
         for name, value in kept.sysctls.items()
         if present.get(name) != value and not _transaction.is_unset_key(name, value)
     }
-    _refuse_to_cut_off(sysctls, present, proc, allow_unsafe)
+    _refuse_to_cut_off(sysctls, present, proc, allow_unsafe, ending)
     states = {path: (_files.read(_transaction.below(root, path)), state) for path, state in kept.files.items()}
     files = {path: state for path, (now, state) in states.items() if not _files.same(now, state)}
     if not check:
@@ -117,14 +123,20 @@ def _read(proc: str) -> dict[str, str]:
     return present
 
 
-def _refuse_to_cut_off(sysctls: Mapping[str, str], present: Mapping[str, str], proc: str, allowed: bool) -> None:
+def _refuse_to_cut_off(
+    sysctls: Mapping[str, str],
+    present: Mapping[str, str],
+    proc: str,
+    allowed: bool,
+    ending: Collection[int] = (),
+) -> None:
     """Raise KernelError when 0x1 would be cleared under processes that die or fail without it."""
     new = sysctls.get(_proc.FASTOPEN)
     if allowed or new is None or _tfo_bits.parse(new) & _tfo_bits.SEND:
         return
     if not _tfo_bits.parse(present[_proc.FASTOPEN]) & _tfo_bits.SEND:
         return
-    found = _ss_processes.find(proc)
+    found = [process for process in _ss_processes.find(proc) if process.pid not in ending]
     if found:
         names = "; ".join(f"{process.program} (pid {process.pid}): {process.reason}" for process in found)
         raise KernelError(

@@ -94,7 +94,8 @@ def _open(stream: socket.socket, host: str, port: int) -> str:
     reply = _exactly(stream, 4)
     if reply[1] != 0:
         return f"the proxy refused the connection (SOCKS5 reply {reply[1]})"
-    _exactly(stream, {1: 4, 4: 16}.get(reply[3], 0) + 2)
+    size = _exactly(stream, 1)[0] if reply[3] == 3 else {1: 4, 4: 16}.get(reply[3], 0)
+    _exactly(stream, size + 2)  # the address that it is bound to, and the port (RFC 1928 section 6)
     return ""
 
 

@@ -99,6 +99,11 @@ def check(spec: dict[str, t.Any], raw: t.Any, *, insecure: bool = False) -> tupl
         for key, option in spec.items()
         if option["type"] == "str" and isinstance(given.get(key), (list, dict))
     ]
+    errors += [
+        f"{key} must be a number, not {given[key]!r}"
+        for key, option in spec.items()
+        if option["type"] == "int" and isinstance(given.get(key), bool)
+    ]
     if errors:
         return given, errors
     instance = dict(result.validated_parameters)
@@ -122,8 +127,11 @@ def _check_values(instance: dict[str, t.Any], insecure: bool) -> list[str]:
             errors.append(f"unknown method {method!r}, use one of {', '.join(AEAD_METHODS)}")
         elif not insecure:
             errors.append(f"method {method!r} has no integrity protection, use one of {', '.join(AEAD_METHODS)}")
-    if "password" in instance and instance["password"] is not None and not instance["password"]:
-        errors.append("password is empty")
+    errors += [
+        f"{key} is empty: give it a value, or leave it out"
+        for key, value in instance.items()
+        if isinstance(value, str) and not value.strip() and key != "name"
+    ]
     if instance["timeout_seconds"] < 1:
         errors.append(f"timeout_seconds {instance['timeout_seconds']} is not positive")
     if instance.get("plugin_opts") is not None and instance.get("plugin") is None:
@@ -135,8 +143,6 @@ def _check_server(instance: dict[str, t.Any]) -> list[str]:
     errors = []
     if not 1 <= instance["workers"] <= 64:
         errors.append(f"workers {instance['workers']} is not between 1 and 64")
-    if instance.get("acl") is not None and not instance["acl"].strip():
-        errors.append("acl is empty: leave it out to run without one")
     return errors
 
 

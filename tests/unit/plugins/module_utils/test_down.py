@@ -6,9 +6,19 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _down, _host, _record, _request, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
+    _down,
+    _host,
+    _kernel,
+    _proc,
+    _record,
+    _request,
+    _ss_processes,
+    _stage,
+)
 
 SERVICE = {
     "program": "ss-server",
@@ -151,6 +161,29 @@ def test_restore_in_check_mode(fake_host):
     assert _down.restore(DOWN["server"], check=True).changed is True
     assert (fake_host.tree(), fake_host.done) == (before, [])
     assert _record.snapshot("server") is not None
+
+
+@SIDES
+@pytest.mark.parametrize("way", [_down.plain, _down.restore])
+def test_check_mode_where_the_kernel_goes_back_to_no_bits(fake_host, monkeypatch, side, way):
+    """The side's own processes end before 0x1 goes; a process of somebody else is in the way, in both runs."""
+    Path(_proc.sysctl_path(_proc.FASTOPEN, str(fake_host.root / "proc"))).write_text("0\n", encoding="ascii")
+
+    def find(_proc):
+        pids = [pid for pid in fake_host.running.values() if "--fast-open" in fake_host.processes[pid].argv]
+        return [_ss_processes.FastOpenProcess(pid, "ours", "--fast-open in its arguments") for pid in pids + others]
+
+    others = []
+    monkeypatch.setattr(_ss_processes, "find", find)
+    _stage.converge(UP[side], check=False)
+    assert fake_host.sysctl() == "3"
+    assert way(DOWN[side], check=True).changed is True
+    others.append(7)
+    with pytest.raises(_kernel.KernelError, match=r"ours \(pid 7\)"):
+        way(DOWN[side], check=True)
+    others.clear()
+    assert way(DOWN[side], check=False).changed is True
+    assert fake_host.sysctl() == "0"
 
 
 def test_restore_of_a_deployed_host(fake_host):

@@ -65,10 +65,11 @@ def proxy():
         assert not one.is_alive()
 
 
+@pytest.mark.parametrize("granted", [GRANTED, b"\x05\x00\x00\x03\x05bound\x00\x00"])
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_answer(proxy, address):
+def test_answer(proxy, address, granted):
     """What is sent is SOCKS5 without a login, a CONNECT to the name, and a request that ends the connection."""
-    server = proxy(b"\x05\x00", GRANTED, OK, address=address)
+    server = proxy(b"\x05\x00", granted, OK, address=address)
     fetch = _tunnel.fetch(server.address, URL, 5)
     server.join(10)
     assert (fetch.ok, fetch.status, fetch.error) == (True, 200, "")

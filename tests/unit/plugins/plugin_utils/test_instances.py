@@ -96,6 +96,8 @@ BAD = [
     pytest.param(SERVER_SPEC, without(SERVER, "password"), "missing required arguments: password", id="no password"),
     pytest.param(SERVER_SPEC, {**SERVER, "password": None}, "missing required arguments: password", id="null password"),
     pytest.param(SERVER_SPEC, {**SERVER, "password": ""}, "password is empty", id="empty password"),
+    pytest.param(SERVER_SPEC, {**SERVER, "address": ""}, "address is empty", id="empty address"),
+    pytest.param(SERVER_SPEC, {**SERVER, "port": True}, "port must be a number, not True", id="port yes"),
     pytest.param(
         SERVER_SPEC, {**SERVER, "password": [MARKER]}, "password must be text, not a list", id="password as a list"
     ),
