@@ -27,20 +27,7 @@ options:
   probe_url:
     description: The C(rollout_probe_url), which must be an http URL if any of the hosts has client instances.
     type: str
-attributes:
-  check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
-    support: none
-  platform:
-    description: Target OS/families that can be operated against.
-    support: full
-    platforms: all
-  action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
-    support: full
+extends_documentation_fragment: [fastopen.shadowsocks._controller]
 """
 
 EXAMPLES = r"""

@@ -45,17 +45,17 @@ options:
     default: []
 attributes:
   check_mode:
-    description: Can run in check mode and return changed status prediction without modifying target.
+    description: Works in check mode, and tells what the real run would.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check mode), when in diff mode.
+    description: Shows files, kernel settings and the stage; secrets are left out.
     support: full
   platform:
-    description: Target OS/families that can be operated against.
+    description: Debian 12 or 13 with systemd, Python 3.9 or later.
     support: full
     platforms: debian
   action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    description: An action plugin prepares it on the controller.
     support: partial
     details: The instances are checked and looked up on the controller.
 seealso:

@@ -84,17 +84,7 @@ options:
       - Share of the hosts that may be reverted without rolling the wave back.
     type: float
     default: 0.1
-attributes:
-  check_mode:
-    description: Can run in C(check_mode) and return changed status prediction without modifying target.
-    support: full
-  diff_mode:
-    description: Returns details on what has changed, or would change in C(check_mode), when in diff mode.
-    support: N/A
-  platform:
-    description: Target OS/families that can be operated against.
-    platforms: all
-    support: full
+extends_documentation_fragment: [fastopen.shadowsocks._controller]
 notes:
   - Runs on the controller and changes nothing. It does not fail for a verdict; the playbook acts on it.
   - The statistics and their sources are described in C(plugins/plugin_utils/_evidence.py) and C(_interval.py).
