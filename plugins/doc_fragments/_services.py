@@ -84,4 +84,12 @@ options:
         description: Whether several services share the port.
         type: bool
         default: false
+attributes:
+  check_mode:
+    description: Works in check mode, and tells what the real run would.
+    support: full
+  action:
+    description: An action plugin prepares it on the controller.
+    support: partial
+    details: The instances are checked and looked up on the controller.
 """

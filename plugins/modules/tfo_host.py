@@ -26,9 +26,6 @@ options:
     description: What an earlier task of this module returned. RV(since) then says what happened in between.
     type: dict
 attributes:
-  check_mode:
-    description: Works in check mode, and tells what the real run would.
-    support: full
   diff_mode:
     description: There is nothing to compare.
     support: none
@@ -36,10 +33,6 @@ attributes:
     description: Debian 12 or 13 with systemd, Python 3.9 or later.
     support: full
     platforms: debian
-  action:
-    description: An action plugin prepares it on the controller.
-    support: partial
-    details: The instances are checked and looked up on the controller.
 seealso:
   - module: fastopen.shadowsocks.tfo_stage
 """

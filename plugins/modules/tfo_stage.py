@@ -44,9 +44,6 @@ options:
     elements: str
     default: []
 attributes:
-  check_mode:
-    description: Works in check mode, and tells what the real run would.
-    support: full
   diff_mode:
     description: Shows files, kernel settings and the stage; secrets are left out.
     support: full
@@ -54,10 +51,6 @@ attributes:
     description: Debian 12 or 13 with systemd, Python 3.9 or later.
     support: full
     platforms: debian
-  action:
-    description: An action plugin prepares it on the controller.
-    support: partial
-    details: The instances are checked and looked up on the controller.
 seealso:
   - module: fastopen.shadowsocks.tfo_host
   - module: fastopen.shadowsocks.tfo_sysctl

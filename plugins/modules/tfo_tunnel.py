@@ -53,9 +53,6 @@ options:
     description: What an earlier task of this module returned. Its rounds are put before this one in RV(rounds).
     type: dict
 attributes:
-  check_mode:
-    description: Works in check mode, and tells what the real run would.
-    support: full
   diff_mode:
     description: There is nothing to compare.
     support: none
@@ -63,10 +60,6 @@ attributes:
     description: Linux with Python 3.9 or later.
     support: full
     platforms: linux
-  action:
-    description: An action plugin prepares it on the controller.
-    support: partial
-    details: The instances are checked and looked up on the controller.
 seealso:
   - module: fastopen.shadowsocks.tfo_verdict
 """
@@ -89,7 +82,7 @@ plain:
   description: The requests without TFO.
   returned: success
   type: dict
-  contains:
+  contains: &arm
     ok:
       description: How many requests were answered.
       returned: success
@@ -120,33 +113,7 @@ fast_open:
   description: The requests with TFO.
   returned: success
   type: dict
-  contains:
-    ok:
-      description: How many requests were answered.
-      returned: success
-      type: int
-    failed:
-      description: How many were not.
-      returned: success
-      type: int
-    ttfb_ms:
-      description: From the start of each answered request to its first byte, in milliseconds.
-      returned: success
-      type: list
-      elements: float
-    counters:
-      description: By how much the kernel's counters rose.
-      returned: success
-      type: dict
-    exits:
-      description: How often the client's process ended by itself.
-      returned: success
-      type: int
-    errors:
-      description: What went wrong, each once.
-      returned: success
-      type: list
-      elements: str
+  contains: *arm
 saved_ms:
   description: By how much the median first byte came earlier with TFO; null where a kind has no answered request.
   returned: success

@@ -87,7 +87,7 @@ def _cause(fast: Arm) -> list[str]:
     if lost and fails:
         hints.append(f"SYNs with data get lost: TCPSynRetrans +{lost}, TCPFastOpenActiveFail +{fails}")
     elif fails:
-        hints.append(f"SYN data is refused without delay: TCPFastOpenActiveFail +{fails}, no SYN was sent again")
+        hints.append(f"SYN data is refused: TCPFastOpenActiveFail +{fails}, no SYN was sent again")
     if fast.counters.get("TCPFastOpenBlackhole"):
         hints.append("the kernel paused fast open meanwhile (TCPFastOpenBlackhole)")
     return hints

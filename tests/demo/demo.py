@@ -27,6 +27,7 @@ PORT = 8388
 URL = "http://10.203.2.5/"
 REQUESTS = 15
 BOXED = "c3"
+CANARY = "c1"
 BAKE_SECONDS = 15
 CONNECTS = f"""
 import socket, time
@@ -74,20 +75,18 @@ def play(name: str, **variables: object) -> int:
     return subprocess.run(command, env={**os.environ, **settings}, check=False).returncode
 
 
+def running(client: str) -> str:
+    """The arguments of all processes of a client, one a line."""
+    command = [*FLEET, "exec", client, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
 def stage_of_fleet() -> str:
-    """`send` where a client runs with --fast-open, `plain` where a client runs without, otherwise `none`."""
-    running = [
-        subprocess.run(
-            [*FLEET, "exec", client, "sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n'"],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout
-        for client in CLIENTS
-    ]
-    if any("--fast-open" in text for text in running):
+    """`send` where a client runs with --fast-open, `plain` where all run without, otherwise `none`."""
+    seen = [running(client) for client in CLIENTS]
+    if any("--fast-open" in text for text in seen):
         return "send"
-    return "plain" if all("/usr/bin/ss-local" in text for text in running) else "none"
+    return "plain" if all("/usr/bin/ss-local" in text for text in seen) else "none"
 
 
 def box_when_enabled(kind: str, started: float) -> None:
@@ -122,7 +121,10 @@ def main() -> int:
     )
     box = parser.parse_args().box
     subprocess.run([*FLEET, "up"], check=True)
-    subprocess.run([*FLEET, "box", BOXED, "off"], check=True, stdout=subprocess.DEVNULL)
+    # an unknown kind is refused now, not in the middle of a rollout
+    for kind in [box, "off"] if box else ["off"]:
+        if subprocess.run([*FLEET, "box", BOXED, *kind.split()], check=False).returncode != 0:
+            return 2
     kept = cache() / "demo.json"
     stage = stage_of_fleet()
     if stage == "send" and (box or not kept.exists()):
@@ -145,7 +147,10 @@ def main() -> int:
     if status == 0:
         print(f"\nThe rollout went through in spite of the box {box!r}.")
         return 1 if watcher.is_alive() else 0
-    print(f"\nThe wave of {BOXED} went back to plain TCP by itself, as it should; the canary keeps TCP Fast Open.")
+    if watcher.is_alive() or "--fast-open" in running(BOXED) or "--fast-open" not in running(CANARY):
+        print(f"\nThe rollout ended otherwise than by taking the wave of {BOXED} back: see above.")
+        return 1
+    print(f"\nThe wave of {BOXED} went back to plain TCP by itself, as it should; {CANARY}, the canary, keeps TFO.")
     return 0
 
 

@@ -20,6 +20,9 @@ from _seen import arguments, sysctl
 from _traffic import PORT, SYN, WITH_DATA, first_bytes
 
 BAKING = "baking, "
+# SYNPROXY takes no SYN data at all; it also delays the first byte of a client that sends the option by some 200 ms, and
+# which of the two is proven first is chance.
+REFUSED = "SYN data taken (TCPFastOpenActive): 0 of "
 REQUESTS = 9
 ROUND_TRIP_MS = 50.0  # of the honest network
 LATE_MS = 500.0  # half of what a lost SYN costs; far more than a busy machine does

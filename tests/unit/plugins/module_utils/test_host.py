@@ -102,7 +102,13 @@ TABLE = [
         id="virgin",
     ),
     pytest.param(asks(password="other"), settled(), {"write": [CONFIG], "restart": [UNIT]}, id="password"),
-    pytest.param(asks(server_port=443), settled(), {"write": [CONFIG], "restart": [UNIT]}, id="port"),
+    pytest.param(asks(server_port=8443), settled(), {"write": [CONFIG], "restart": [UNIT]}, id="port"),
+    pytest.param(
+        asks(server_port=443),
+        settled(),
+        {"write": [CONFIG, UNIT_FILE], "restart": [UNIT], "reload": True},
+        id="port that needs a capability",
+    ),
     pytest.param(
         dataclasses.replace(WANTED, limit_nofile=99),
         settled(),

@@ -124,8 +124,35 @@ def test_unit(program, fast_open):
 def test_only_ss_redir_may_administer_the_network():
     """It sets IP_TRANSPARENT; the others only bind low ports."""
     for program in ("ss-server", "ss-local", "ss-tunnel"):
-        assert "CAP_NET_ADMIN" not in _service.unit_text(program, True, 1)
+        assert "CAP_NET_ADMIN" not in _service.unit_text(program, True, 1, capable=True)
     assert "CAP_NET_ADMIN" in unit(_service.unit_text("ss-redir", True, 1))["Service"]["CapabilityBoundingSet"]
+
+
+REDIR = {**CLIENT, "program": "ss-redir"}
+
+
+@pytest.mark.parametrize(
+    ("service", "capabilities"),
+    [
+        (SERVER, ""),
+        ({**SERVER, "server_port": 443}, "CAP_NET_BIND_SERVICE"),
+        ({**SERVER, "mode": "tcp_and_udp"}, ""),
+        (CLIENT, ""),
+        ({**CLIENT, "server_port": 443}, ""),
+        ({**CLIENT, "local_port": 53}, "CAP_NET_BIND_SERVICE"),
+        (REDIR, ""),
+        ({**REDIR, "local_port": 1023}, "CAP_NET_BIND_SERVICE CAP_NET_ADMIN"),
+        ({**REDIR, "mode": "tcp_and_udp"}, "CAP_NET_BIND_SERVICE CAP_NET_ADMIN"),
+        ({**REDIR, "mode": "udp_only"}, "CAP_NET_BIND_SERVICE CAP_NET_ADMIN"),
+    ],
+)
+def test_capabilities_only_where_they_are_needed(service, capabilities):
+    """One service that needs them is enough: the services of a program share its unit."""
+    other = {**service, "name": "other", "server_port": 8389, "local_port": 1089, "mode": "tcp_only"}
+    files = _service.files([other, service], True, 1)
+    section = unit(files[_service.unit_path(service["program"])].text)["Service"]
+    assert section["AmbientCapabilities"] == capabilities
+    assert set(capabilities.split()) <= set(section["CapabilityBoundingSet"].split())
 
 
 def test_files():

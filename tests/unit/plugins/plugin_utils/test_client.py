@@ -167,7 +167,7 @@ def test_connections_of_others_add_attempts_and_never_hide_refusals() -> None:
     ("counters", "hint"),
     [
         ({"TCPSynRetrans": 5, "TCPFastOpenActiveFail": 5}, "SYNs with data get lost"),
-        ({"TCPFastOpenActiveFail": 5}, "SYN data is refused without delay"),
+        ({"TCPFastOpenActiveFail": 5}, "SYN data is refused: TCPFastOpenActiveFail +5, no SYN was sent again"),
         ({"TCPFastOpenBlackhole": 1}, "the kernel paused fast open"),
     ],
 )
