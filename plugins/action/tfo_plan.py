@@ -43,5 +43,6 @@ class ActionModule(ActionBase):
             "changed": False,
             "plan": lines,
             "ask": _plan.questions(looks, task_vars["ansible_play_hosts_all"]),
+            "senders": _plan.senders(looks),
             "witnesses": {server: witnesses.get(server, []) for server in arguments["hosts"]},
         }

@@ -73,6 +73,12 @@ def restart(services: t.Sequence[t.Mapping[str, t.Any]], units: t.Sequence[str])
             raise ApplyError(f"{name} died after its start: {last_words(name)}")
 
 
+def count_restarts_anew(units: t.Sequence[str]) -> None:
+    """NRestarts of these running units from 0: `reset-failed` resets the restart counter too (systemctl(1))."""
+    if units:
+        _systemd.systemctl("reset-failed", *units)
+
+
 def stop(units: t.Sequence[str]) -> None:
     """Stop the units and keep them from starting at boot."""
     if units:
@@ -127,11 +133,19 @@ def masked(text: str) -> str:
     return re.sub(rf'("(?:password|plugin_opts|key)"\s*:\s*){value}', r'\1"********"', text)
 
 
-def restore(side: str, snapshot: t.Mapping[str, t.Any], seen: _host.Seen) -> None:
-    """Put the side back as the snapshot has it; files first, then the units that used them."""
+def restore(
+    side: str,
+    snapshot: t.Mapping[str, t.Any],
+    seen: _host.Seen,
+    services: t.Sequence[t.Mapping[str, t.Any]],
+) -> None:
+    """Put the side back as the snapshot has it; files first, then the units that used them.
+
+    ``services`` are those that run or have failed, where the host was deployed by us at the time of the snapshot.
+    """
     kept = {path: _files.load(state) for path, state in snapshot["files"].items()}
     if snapshot["deployed"]:
-        _restore_units(side, kept, seen)
+        _restore_units(side, kept, seen, services)
         return
     stop([name for name, unit in seen.units.items() if "@" in name and unit.load_state == "loaded"])
     for path in sorted({*seen.files, *kept}):
@@ -157,7 +171,12 @@ def restore(side: str, snapshot: t.Mapping[str, t.Any], seen: _host.Seen) -> Non
         _command(["groupdel", _service.GROUP])
 
 
-def _restore_units(side: str, kept: t.Mapping[str, t.Optional[_files.State]], seen: _host.Seen) -> None:
+def _restore_units(
+    side: str,
+    kept: t.Mapping[str, t.Optional[_files.State]],
+    seen: _host.Seen,
+    services: t.Sequence[t.Mapping[str, t.Any]],
+) -> None:
     """The host was ours before TFO went on: only the units change back, configs stay as they are by now."""
     for program in _service.SIDES[side]:
         path = _service.unit_path(program)
@@ -167,9 +186,7 @@ def _restore_units(side: str, kept: t.Mapping[str, t.Optional[_files.State]], se
             state = seen.files[path]
             _files.write(path, state.content.replace(_host.FLAG.encode(), b""), state.mode)
     _systemd.systemctl("daemon-reload")
-    running = [name for name, unit in seen.units.items() if "@" in name and unit.active]
-    if running:
-        _systemd.systemctl("restart", *running)
+    restart(services, [_service.unit(service) for service in services])
 
 
 def remove_folder(path: str) -> None:

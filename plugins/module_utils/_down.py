@@ -15,6 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
     _files,
     _host,
     _kernel,
+    _package,
     _proof,
     _record,
     _service,
@@ -54,7 +55,7 @@ def plain(request: Request, check: bool) -> Outcome:
     if check:
         kernel(request, result, check, [seen.units[unit].pid for unit in restart])
         return result
-    if write:
+    if write or any(unit.needs_reload for unit in seen.units.values()):  # a run may have been killed before it
         _systemd.systemctl("daemon-reload")
     _apply.restart(services, list(restart))
     if side == "client":
@@ -89,11 +90,17 @@ def restore(request: Request, check: bool) -> Outcome:
         ending = [unit.pid for unit in seen.units.values()] if check else []
         result.changed = True
         result.differs.append({"what": "stage", "name": side, "why": "goes back to its snapshot"})
-        result.package = "absent" if kept["package"] is None else "kept"
+        installed = _package.read(request.package, request.binary)["version"] is not None
+        result.package = "absent" if kept["package"] is None and installed else "kept"
         if not check:
-            _apply.restore(side, kept, seen)
+            services = _host.running_services(side, seen) if kept["deployed"] else []
+            _apply.restore(side, kept, seen, services)
+            if side == "client":
+                result.tunnels, result.reasons = _proof.tunnels(services, request.probe_url)
             _record.write_stage(side, None)
     kernel(request, result, check, ending)
-    if not check:
+    result.outcome = "unproven" if result.reasons else "proven" if result.tunnels else "kept"
+    # The snapshot stays until all of it is so again: until plain traffic passes, and the package is gone.
+    if not check and not result.reasons and result.package == "kept":
         _record.forget(side)
     return result

@@ -33,7 +33,7 @@ def look(request: Request, probe_paths: bool) -> dict[str, t.Any]:
         paths, reasons = _proof.paths(wanted.services)
     elif probe_paths:
         paths = _proof.accepts(wanted.services)
-        reasons = _proof.refusals(paths)
+        reasons = _proof.refusals(paths) if paths else [_proof.NO_CARRIER]
     differs = [*_package_differs(package), *planned.differs]
     kept = _record.read_stage(wanted.side)
     confirmed = bool(kept.get("confirmed")) and kept.get("fingerprint") == request.fingerprint

@@ -26,6 +26,14 @@ EXPLAINED = {
 }
 
 
+NO_CARRIER = "no service carries TCP itself: behind a plugin TFO covers only the loopback hop"
+
+
+def carriers(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[t.Mapping[str, t.Any]]:
+    """The services whose TCP goes from a Shadowsocks client to its server with nothing between."""
+    return [service for service in services if service.get("plugin") is None and service["mode"] != "udp_only"]
+
+
 def paths(
     services: t.Sequence[t.Mapping[str, t.Any]], planned: t.Container[str] = ()
 ) -> tuple[list[dict[str, t.Any]], list[str]]:
@@ -34,10 +42,8 @@ def paths(
     A path to a planned server counts only if it loses SYNs: what that server does not do yet is not the path's fault.
     """
     found: list[dict[str, t.Any]] = []
-    reasons = []
-    direct = [service for service in services if service.get("plugin") is None and service["mode"] != "udp_only"]
-    if not direct:
-        reasons.append("no service sends TCP to its server itself: behind a plugin TFO covers only the loopback hop")
+    direct = carriers(services)
+    reasons = [] if direct else [NO_CARRIER]
     for target in sorted({(address, s["server_port"]) for s in direct for address in s["server"]}):
         hosts = sorted({s["server_host"] for s in direct if s.get("server_host") and target[0] in s["server"]})
         found.append({**_path.probe(*target, attempts=PROBE_ATTEMPTS), "server_hosts": hosts})
@@ -52,10 +58,9 @@ def paths(
 def accepts(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
     """A SYN with data to each running ss-server of this host, over its own address."""
     targets = set()
-    for service in services:
-        if service.get("plugin") is None and service["mode"] != "udp_only":
-            own = [address for address in service["server"] if address not in ("::", "0.0.0.0")]
-            targets.add((own[0] if own else "127.0.0.1", service["server_port"]))
+    for service in carriers(services):
+        own = [address for address in service["server"] if address not in ("::", "0.0.0.0")]
+        targets.add((own[0] if own else "127.0.0.1", service["server_port"]))
     return [_path.probe(*target, attempts=PROBE_ATTEMPTS) for target in sorted(targets)]
 
 

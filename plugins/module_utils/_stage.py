@@ -34,6 +34,8 @@ def converge(request: Request, check: bool, judge_paths: bool = True) -> Outcome
     seen = _host.observe(wanted)
     plan = _host.compare(wanted, seen)
     up = wanted.fast_open is True
+    if up and judge_paths and not _proof.carriers(wanted.services):
+        return Outcome("left", reasons=[_proof.NO_CARRIER])
     unjudged = up and wanted.side == "client" and judge_paths
     if unjudged and _may_send():
         if not _eligible(request, result):
@@ -52,10 +54,12 @@ def converge(request: Request, check: bool, judge_paths: bool = True) -> Outcome
         result.outcome = "planned" if result.changed else "kept"
         return result
     _apply.apply(plan, wanted, seen)
+    if up and not request.confirm:  # what is judged later is judged by the restarts since this step
+        _apply.count_restarts_anew([_service.unit(s) for s in wanted.services if _service.unit(s) not in plan.restart])
     if up:
         _prove(request, result)
-    elif wanted.fast_open is False or _record.read_stage(wanted.side)["stage"] == "off":
-        _record.forget(wanted.side)
+    elif wanted.fast_open is False:
+        _record.write_stage(wanted.side, None)
     return result
 
 
@@ -63,7 +67,8 @@ def _leave(request: Request, seen: _host.Seen, result: Outcome, check: bool) -> 
     """A client whose paths do not carry TFO stays as it was; one that loses its SYNs by TFO now goes back to plain."""
     if seen.fast_open and any(path["verdict"] == "syn_dropped" for path in result.paths):
         undone = _down.plain(request, check)
-        undone.outcome, undone.reasons, undone.paths = "reverted", result.reasons, result.paths
+        undone.outcome = "unproven" if undone.outcome == "unproven" else "reverted"
+        undone.reasons, undone.paths = [*result.reasons, *undone.reasons], result.paths
         return undone
     result.outcome, result.changed = "left", False
     if any(item["what"] == "kernel" for item in result.differs):

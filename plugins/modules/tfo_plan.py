@@ -39,6 +39,11 @@ witnesses:
   description: By server, the clients that shall witness its plain traffic.
   returned: success
   type: dict
+senders:
+  description: The clients whose kernel may send SYN data already, so that they can be measured before their step.
+  returned: success
+  type: list
+  elements: str
 ask:
   description: Servers outside of the limit that must be asked whether they accept, with C(server), C(targets), C(clients).
   returned: success

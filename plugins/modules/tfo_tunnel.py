@@ -137,7 +137,9 @@ reasons:
   type: list
   elements: str
 restarts:
-  description: Automatic restarts of the instances' running units since they were last started on purpose.
+  description:
+    - With O(running), automatic restarts of the instances' units since they were last started on purpose, or since their
+      step where that restarted nothing.
   returned: success
   type: int
 network:
@@ -210,7 +212,7 @@ def main() -> None:
         warmed=warmed,
         running=running,
         reasons=reasons,
-        restarts=sum(unit.restarts for unit in units.values()),
+        restarts=sum(unit.restarts for unit in units.values()) if params["running"] else 0,
         network=params["network"],
     )
 

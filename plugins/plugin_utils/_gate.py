@@ -99,7 +99,8 @@ def judge_measured(
         if since and since["restarts"]
     ]
     unknown = [f"{name}: it cannot be reached any more" for name, since in servers.items() if not since]
-    revert = [host for host in after.get("revert", []) if host in first.proven]
+    bad = [host for host in after.get("revert", []) if host in first.proven]
+    revert = [*first.revert, *bad]
     verdict = after.get("verdict", "promote")
     why = list(
         after.get("reasons", ["no client of these servers had plain traffic before: judged by their own proof only"])
@@ -109,7 +110,9 @@ def judge_measured(
     elif unknown and verdict == "promote":
         verdict, why = "inconclusive", unknown
     hosts = {**first.hosts, **{host: outcome(asked[host]) for host in gone}}
-    for host in revert:
+    for host in first.revert:
+        hosts[host] = {**hosts[host], "outcome": "reverted"}
+    for host in bad:
         hosts[host] = {"outcome": "reverted", "reasons": list(after["hosts"][host]["reasons"])}
     proven = [host for host in first.proven if host not in revert and host not in gone]
     if verdict == "roll_back":

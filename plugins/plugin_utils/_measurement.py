@@ -77,20 +77,27 @@ def client(value: Any, name: str) -> Client:
     """
     total = Client()
     if isinstance(value, Mapping) and value.get("rounds"):
+        total.trouble = _trouble(value)
         value = value["rounds"]
     for number, part in enumerate(value if isinstance(value, (list, tuple)) else [value]):
         where = f"{name}, round {number + 1}"
         if part is None:
             continue
         part = _mapping(part, where)
-        if part.get("failed") is True or part.get("unreachable") is True:
-            total.trouble = str(part.get("msg") or "the measurement failed")
+        if _trouble(part):
+            total.trouble = _trouble(part)
             continue
         total.plain.add(_arm(part.get("plain"), f"{where}: plain"))
         total.fast_open.add(_arm(part.get("fast_open"), f"{where}: fast_open"))
         total.restarts = max(total.restarts, _count(part.get("restarts"), f"{where}: restarts"))
         total.network = str(part.get("network") or total.network)
     return total
+
+
+def _trouble(part: Mapping[str, Any]) -> str:
+    """Why there is no measurement of this round, '' where there is one."""
+    failed = part.get("failed") is True or part.get("unreachable") is True
+    return str(part.get("msg") or "the measurement failed") if failed else ""
 
 
 def server(value: Any, name: str) -> Server:

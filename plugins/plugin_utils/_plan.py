@@ -71,6 +71,15 @@ def errors(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def senders(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
+    """The clients whose kernel may send SYN data already (0x1): without it a client with --fast-open exits."""
+    return [
+        host
+        for host, sides in looks.items()
+        if any(look["side"] == "client" and (look["fastopen"]["sysctl"] or {}).get("send") for look in sides)
+    ]
+
+
 WITNESSES = 2
 """Clients of one server that are asked whether its plain traffic suffers."""
 

@@ -28,16 +28,17 @@ class SideAction(ActionBase):
         arguments = {key: value for key, value in self._task.args.items() if key not in self.LOCAL}
         instances = _inventory.plain(self._task.args.get("instances") or [])
         try:
-            arguments["services"] = self._services(arguments.get("side", "client"), instances, task_vars)
+            host = self._task.delegate_to or task_vars["inventory_hostname"]
+            arguments["services"] = self._services(arguments.get("side", "client"), instances, host, task_vars)
         except _fleet.FleetError as error:
             raise AnsibleActionFail(str(error)) from error
         return self._execute_module(module_args=arguments, task_vars=task_vars)
 
     @staticmethod
-    def _services(side: t.Any, instances: t.Any, task_vars: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    def _services(side: t.Any, instances: t.Any, host: str, task_vars: dict[str, t.Any]) -> list[dict[str, t.Any]]:
         hostvars = task_vars["hostvars"]
         lookup = _inventory.reader(hostvars)
-        own = lookup(task_vars["inventory_hostname"]) or _fleet.Host(task_vars["inventory_hostname"], "")
+        own = lookup(host) or _fleet.Host(host, "")
         if side == "server":
             return _fleet.server_services(dataclasses.replace(own, server_instances=instances))
         return _fleet.client_services(dataclasses.replace(own, client_instances=instances), lookup)

@@ -19,8 +19,15 @@ class Run:
         self.shown: list[str] = []
         monkeypatch.setattr(Display, "display", lambda _self, msg, *_args, **_options: self.shown.append(msg))
 
-    def __call__(self, plugin: Any, variables: dict[str, Any], check_mode: bool = False, **arguments: Any) -> Any:
-        task = mock.Mock(args=arguments, async_val=0, check_mode=check_mode, diff=False)
+    def __call__(
+        self,
+        plugin: Any,
+        variables: dict[str, Any],
+        check_mode: bool = False,
+        delegate_to: str | None = None,
+        **arguments: Any,
+    ) -> Any:
+        task = mock.Mock(args=arguments, async_val=0, check_mode=check_mode, diff=False, delegate_to=delegate_to)
         others = [mock.Mock() for _argument in range(5)]
         return plugin.ActionModule(task, *others).run(task_vars=variables)
 

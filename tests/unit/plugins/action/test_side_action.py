@@ -55,6 +55,16 @@ def test_server(run, sent):
     assert [one["name"] for one in sent[0]["services"]] == ["main-1", "main-2"]
 
 
+def test_delegated(run, sent, monkeypatch):
+    """What the inventory says of the host that is asked counts, not of the one whose play it is."""
+    old = {**SERVER, "method": "aes-256-cfb"}
+    with pytest.raises(AnsibleActionFail, match="no integrity protection"):
+        run(tfo_host, variables("c1"), delegate_to="ss1", side="server", instances=[old])
+    monkeypatch.setitem(HOSTVARS["ss1"], "ss_server_allow_insecure_methods", True)
+    run(tfo_host, variables("c1"), delegate_to="ss1", side="server", instances=[old])
+    assert sent[0]["services"][0]["method"] == "aes-256-cfb"
+
+
 @pytest.mark.parametrize("given", [{}, {"instances": None}, {"instances": []}])
 def test_no_instance(run, sent, given):
     """The way down names none."""

@@ -18,6 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
     _request,
     _ss_processes,
     _stage,
+    _systemd,
 )
 
 SERVICE = {
@@ -75,6 +76,28 @@ def test_plain_in_check_mode(fake_host, side):
     assert (fake_host.tree(), fake_host.done, fake_host.sysctl()) == (before, [], "3")
     real = _down.plain(DOWN[side], check=False)
     assert (planned.changed, planned.differs, planned.diff) == (real.changed, real.differs, real.diff)
+
+
+@SIDES
+@pytest.mark.parametrize("step", ["daemon-reload", "reset-failed", "restart"])
+def test_plain_killed_on_its_way(fake_host, monkeypatch, side, step):
+    """Before any of its calls of systemctl: the next run ends with a process without the flag."""
+    _stage.converge(UP[side], check=False)
+    systemctl = _systemd.systemctl
+
+    def killed(*arguments):
+        if arguments[0] == step:
+            raise KeyboardInterrupt
+        return systemctl(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_systemd, "systemctl", killed)
+        with pytest.raises(KeyboardInterrupt):
+            _down.plain(DOWN[side], check=False)
+    assert "--fast-open" in argv(fake_host, side)
+    result = _down.plain(DOWN[side], check=False)
+    assert (result.outcome, result.changed) == ("proven", True)
+    assert "--fast-open" not in argv(fake_host, side)
 
 
 def test_process_that_still_runs_with_the_flag(fake_host):
@@ -203,6 +226,51 @@ def test_restore_of_a_deployed_host(fake_host):
     assert "--fast-open" not in argv(fake_host, "server")
 
 
+def deployed(side):
+    """The same side as `deploy` leaves it: ours, TFO as it is."""
+    request = UP[side]
+    return dataclasses.replace(request, wanted=dataclasses.replace(request.wanted, fast_open=None), kernel=None)
+
+
+@SIDES
+def test_restore_revives_failed_services(fake_host, side):
+    """They died for want of bit 0x1 until systemd gave up; stopped ones stay stopped."""
+    _stage.converge(deployed(side), check=False)
+    _stage.converge(UP[side], check=False)
+    fake_host._stop(UNITS[side])
+    fake_host.failed.add(UNITS[side])
+    _down.restore(DOWN[side], check=False)
+    assert "--fast-open" not in argv(fake_host, side)
+
+
+def test_restore_without_an_answer(fake_host):
+    """Plain traffic must be proven here too; until it is, the snapshot stays and the next run says it again."""
+    _stage.converge(deployed("client"), check=False)
+    _stage.converge(UP["client"], check=False)
+    fake_host.answers = False
+    for _run in range(2):
+        result = _down.restore(DOWN["client"], check=False)
+        assert (result.outcome, len(result.reasons)) == ("unproven", 1)
+        assert "--fast-open" not in argv(fake_host, "client")
+    fake_host.answers = True
+    assert _down.restore(DOWN["client"], check=False).outcome == "proven"
+    assert _record.snapshot("client") is None
+
+
+def test_deploying_anew_keeps_the_snapshot(fake_host):
+    """Rollout on a virgin host, rollback to plain, another config: what was there first can still be had back."""
+    before = fake_host.tree()
+    _stage.converge(UP["server"], check=False)
+    _down.plain(DOWN["server"], check=False)
+    changed = deployed("server")
+    service = {**SERVICE, "server_port": 8389}
+    _stage.converge(
+        dataclasses.replace(changed, wanted=dataclasses.replace(changed.wanted, services=[service])), check=False
+    )
+    _down.restore(DOWN["server"], check=False)
+    assert fake_host.tree() == before
+
+
 def test_restore_keeps_what_others_put_there(fake_host):
     """A config of somebody else keeps the folder and the group."""
     fake_host.put(fake_host.config_dir / "mine.json", "{}")
@@ -247,4 +315,9 @@ def test_package_that_was_not_there(fake_host):
     _stage.keep(UP["server"], check=False)
     fake_host.version = version
     _stage.converge(UP["server"], check=False)
-    assert _down.restore(DOWN["server"], check=False).package == "absent"
+    for _killed_before_it_was_removed in range(2):
+        assert _down.restore(DOWN["server"], check=False).package == "absent"
+    fake_host.version = None
+    assert _down.restore(DOWN["server"], check=False).package == "kept"
+    assert _record.snapshot("server") is None
+    assert _down.restore(DOWN["server"], check=False).changed is False

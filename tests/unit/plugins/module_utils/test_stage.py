@@ -146,6 +146,26 @@ def test_client_that_loses_syns_by_now_goes_back(fake_host):
     assert _record.read_stage("client") == {"stage": "off"}
 
 
+def test_client_that_goes_back_and_does_not_answer(fake_host):
+    """That its path is bad does not hide that plain traffic does not pass either."""
+    _stage.converge(CLIENT, check=False)
+    fake_host.verdicts[8388] = "syn_dropped"
+    fake_host.answers = False
+    result = _stage.converge(CLIENT, check=False)
+    assert result.outcome == "unproven"
+    assert [reason.split(":")[0] for reason in result.reasons] == ["syn_dropped", "http"]
+
+
+@pytest.mark.parametrize("request_", [SERVER, CLIENT], ids=["server", "client"])
+def test_restarts_count_from_a_step_that_is_judged_later(fake_host, request_):
+    """Also where nothing had to be restarted; one that nobody judges resets nothing."""
+    judged = dataclasses.replace(request_, confirm=False)
+    _stage.converge(judged, check=False)
+    fake_host.done.clear()
+    _stage.converge(judged, check=False)
+    assert fake_host.done == [f"reset-failed {SERVER_UNIT if request_ is SERVER else CLIENT_UNIT}"]
+
+
 def test_client_that_only_gains_nothing_by_now_is_left_on(fake_host):
     """No cookie costs no time, so nothing is restarted for it."""
     _stage.converge(CLIENT, check=False)

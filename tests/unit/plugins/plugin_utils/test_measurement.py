@@ -37,6 +37,13 @@ def test_failed_results_are_no_data(state: str) -> None:
     assert client.plain.requests == 0 and client.trouble == "gone"
 
 
+@pytest.mark.parametrize("state", ["failed", "unreachable"])
+def test_a_later_round_that_failed_is_no_pass(state: str) -> None:
+    """What tfo_tunnel gives: the rounds so far, and that the last one failed."""
+    client = _measurement.client({state: True, "msg": "gone later", "rounds": [{"plain": arm([1])}]}, "c1")
+    assert (client.plain.requests, client.trouble) == (1, "gone later")
+
+
 def test_server_rounds_add_up() -> None:
     server = _measurement.server([{"counters": {"a": 1}, "restarts": 1}, None, {"counters": {"a": 2}}], "ss1")
     assert (server.counters, server.restarts) == ({"a": 3}, 1)

@@ -115,3 +115,12 @@ def test_witnesses():
     instances = {"c1": uses("ss1"), "c2": uses("ss1", "ss2"), "c3": uses("ss1"), "c4": []}
     found = _plan.witnesses(instances, ["c3"])
     assert found == {"ss1": ["c3", "c1"], "ss2": ["c2"]}
+
+
+def test_senders():
+    """Clients whose kernel has 0x1; servers are not asked."""
+    able = look() | {"fastopen": {"sysctl": {"value": 3, "send": True}}}
+    unable = look() | {"fastopen": {"sysctl": {"value": 2, "send": False}}}
+    looks = {"c1": [able], "c2": [unable], "c3": [look(kernel=False)], "both": [look("server"), able]}
+    looks["ss1"] = [look("server") | {"fastopen": {"sysctl": {"value": 3, "send": True}}}]
+    assert _plan.senders(looks) == ["c1", "both"]
