@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Writes configs, access lists and units of the services, brings the kernel along, restarts what runs older than what
     it reads, and proves the result with real packets, all in one transaction on the host.
-  - Going up the order is snapshot, kernel, proof, config, restart, proof. Going down it is config, restart, kernel.
+  - Going up the order is snapshot, kernel, proof, config, restart, proof. Going down, with O(state=plain) or
+    O(state=restored), it is config, restart, proof, kernel. O(fast_open=false) leaves the kernel alone.
   - A client whose paths do not carry TFO is left as it is, and RV(reasons) says why.
   - A run that was killed at any point can be started again. What really runs is compared, not only files.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
@@ -26,7 +27,8 @@ options:
       - V(confirmed) keeps that the stage was judged since, so that a later run passes this host. It changes nothing else.
       - V(plain) takes TCP Fast Open away from the services as they are, proves that plain traffic passes, and puts the
         kernel back to its snapshot. It needs no O(instances).
-      - V(restored) puts files, units and kernel back to the snapshot and drops it.
+      - V(restored) puts files, units and kernel back to the snapshot, and drops it once plain traffic passes and a package
+        that was not there before is gone.
     type: str
     choices: [present, snapshot, confirmed, plain, restored]
     default: present
@@ -75,8 +77,8 @@ EXAMPLES = r"""
 RETURN = r"""
 outcome:
   description:
-    - V(proven), or V(unproven) with RV(reasons); V(left) for a client whose paths do not carry TFO, V(reverted) for
-      such a client that had TFO on; V(planned) in check mode; V(kept) where there was nothing to prove.
+    - V(proven), or V(unproven) with RV(reasons); V(left) for a client whose paths do not carry TFO, or a server that
+      carries no TCP itself, V(reverted) for such a client that had TFO on; V(planned) in check mode; V(kept) where there was nothing to prove.
   returned: success
   type: str
 reasons:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from _boxes import REFUSED, assert_fast, assert_plain, back, box, boxes, rollout
 from _hosts import host
+from _seen import sysctl
 
 CLIENTS = "c2,c3,c4"
 
@@ -69,3 +70,17 @@ def test_server_with_syn_cookies_only(tmp_path: Path) -> None:
     assert "c3: server ss1 does not accept SYN data yet and is outside of this run's limit" in run.words
     assert [event["step"] for event in run.events] == ["preflight"]
     assert_plain("c3")
+
+
+def test_client_whose_kernel_must_not_send(tmp_path: Path) -> None:
+    """Without 0x1 it cannot be measured before its step, for ss-local with --fast-open would exit: after it, it is."""
+    host("c2").check_output("sysctl -qw net.ipv4.tcp_fastopen=2")
+    run = rollout("c2", tmp_path)
+    assert run.status == 0
+    assert run.outcomes() == {"c2": "proven"}
+    assert "c2: promote: fine after 15 requests" in run.words
+    assert sysctl("c2", "net.ipv4.tcp_fastopen") == "3"
+    assert_fast("c2")
+    back("c2")
+    assert sysctl("c2", "net.ipv4.tcp_fastopen") == "2"
+    host("c2").check_output("sysctl -qw net.ipv4.tcp_fastopen=1")

@@ -76,6 +76,21 @@ def test_client_gone_and_one_that_cannot_measure(tmp_path: Path) -> None:
     back("c2,c3")
 
 
+def test_server_out_of_reach(tmp_path: Path) -> None:
+    """Its clients measure well, yet nobody can say how it fares: they keep their stage, and the run stops and says so."""
+    try:
+        run = rollout("c3", tmp_path, lambda: fleet("exec", "ss1", "sh", "-c", "systemctl stop ssh; pkill sshd; true"))
+    finally:
+        fleet("exec", "ss1", "systemctl", "start", "ssh")
+    assert run.status != 0
+    assert run.gate()["verdict"] == "inconclusive"
+    assert "ss1: it cannot be reached any more" in run.words
+    assert run.outcomes() == {"c3": "proven"}
+    assert run.reverted() == {}
+    assert_fast("c3")
+    back("c3")
+
+
 def test_server_killed_in_its_own_step(tmp_path: Path) -> None:
     """The batch goes back to plain TCP with its kernel as it was."""
     fleet("up", "--fresh", "ss2")
@@ -102,3 +117,19 @@ def test_server_with_syn_cookies_only(tmp_path: Path) -> None:
         assert_plain("c2")
     finally:
         host("ss2").check_output("sysctl -qw net.ipv4.tcp_syncookies=1")
+
+
+def test_witness_that_cannot_measure(tmp_path: Path) -> None:
+    """The servers of its batch are judged by the other clients, every one of them."""
+    fleet("up", "--fresh", "ss1")
+    host("c2").check_output("mv /usr/bin/ss-local /usr/bin/ss-local.away")
+    try:
+        run = rollout("ss1,ss2", tmp_path, rollout_server_batches=["100%"])
+    finally:
+        host("c2").check_output("mv /usr/bin/ss-local.away /usr/bin/ss-local")
+    assert run.status == 0
+    assert run.gate()["verdict"] == "promote"
+    assert run.outcomes() == {"ss1": "proven", "ss2": "proven"}
+    for server in ("ss1", "ss2"):
+        assert "--fast-open" in arguments(server, SERVICE)
+    assert_plain("c2")

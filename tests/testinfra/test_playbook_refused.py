@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,6 +52,37 @@ def test_rollout_refuses(extra: dict[str, Any], message: str) -> None:
     assert message in run.words
     assert "no host was changed" in run.words
     assert {figures["changed"] for figures in run.recap.values()} == {0}
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"rollout_revert": "All"}, "rollout_revert must be wave or all, not All"),
+        ({"rollout_bake_seconds": "5m"}, "rollout_bake_seconds a number of 0 or more, not 5m"),
+        ({"rollout_probe_requests": 3}, "probe_requests must be between 5 and"),
+        ({"rollout_confidence": 1}, "confidence must be between 0.5 and 0.9999"),
+        ({"ss_client_fast_open": False}, "c1: ss_client_fast_open is false, and a rollout would turn it on"),
+        ({"ss_server_state": "absent"}, "ss1: ss_server_state is absent, and a rollout would turn it on"),
+    ],
+)
+def test_rollout_refuses_before_it_looks(extra: dict[str, Any], message: str) -> None:
+    run = play("fastopen.shadowsocks.rollout", "--limit", "ss1,c1", **extra)
+    assert run.status != 0
+    assert message in run.words
+    assert {figures["changed"] for figures in run.recap.values()} == {0}
+    assert "Look at each side" not in run.words
+
+
+def test_batches_of_the_inventory(tmp_path: Path) -> None:
+    """Variables of a group decide about batches too, not only extra variables."""
+    more = tmp_path / "more.yml"
+    more.write_text("shadowsocks_servers: {vars: {rollout_server_batches: ['100%']}}\n", encoding="utf-8")
+    limit = ("--check", "--limit", "shadowsocks_servers")
+    batches = [
+        play("fastopen.shadowsocks.rollout", *limit, *inventory).words.count("PLAY [Servers, in batches]")
+        for inventory in ((), ("--inventory", str(more)))
+    ]
+    assert batches == [2, 1]
 
 
 def test_all_mistakes_at_once() -> None:
