@@ -146,6 +146,27 @@ def test_client_that_loses_syns_by_now_goes_back(fake_host):
     assert _record.read_stage("client") == {"stage": "off"}
 
 
+@pytest.mark.parametrize("change", [{"plugin": "obfs"}, {"mode": "udp_only"}])
+@pytest.mark.parametrize("request_", [SERVER, CLIENT], ids=["server", "client"])
+def test_side_that_carries_no_tcp_is_left(fake_host, request_, change):
+    """Nothing would be proven by a packet, so nothing is changed."""
+    before = fake_host.tree()
+    service = {**request_.wanted.services[0], **change}
+    for check in (True, False):
+        result = _stage.converge(asks(request_, services=[service]), check=check)
+        assert (result.outcome, result.changed) == ("left", False)
+        assert "no service carries TCP itself" in result.reasons[0]
+    assert (fake_host.tree(), fake_host.done) == (before, [])
+
+
+def test_without_tfo_the_snapshot_stays(fake_host):
+    """The side is off, and what was there first can still be had back."""
+    _stage.converge(SERVER, check=False)
+    _stage.converge(dataclasses.replace(asks(SERVER, fast_open=False), kernel=None), check=False)
+    assert _record.read_stage("server") == {"stage": "off"}
+    assert _record.snapshot("server") is not None
+
+
 def test_client_that_goes_back_and_does_not_answer(fake_host):
     """That its path is bad does not hide that plain traffic does not pass either."""
     _stage.converge(CLIENT, check=False)

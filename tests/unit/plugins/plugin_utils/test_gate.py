@@ -78,6 +78,17 @@ def test_host_that_has_it_on_and_turns_out_bad_leaves():
     assert (judgement.verdict, judgement.revert) == ("promote", ["c1"])
 
 
+@pytest.mark.parametrize("verdict", ["promote", "inconclusive"])
+def test_host_that_was_harmful_before_its_step_goes_back_after_the_measurement_too(verdict):
+    """It had TFO on before this run and was not measured again: the others of its wave do not make it good."""
+    first = _gate.judge("canary", {"c1": SKIPPED, "c2": PROVEN}, before=REVERT, on_now=["c1"])
+    after = {"verdict": verdict, "reasons": [], "revert": [], "hosts": {"c2": {"reasons": []}}}
+    measured = _gate.judge_measured("canary", first, after, {"c2": {}}, {})
+    assert (measured.verdict, measured.revert, measured.proven) == (verdict, ["c1"], ["c2"])
+    assert measured.hosts["c1"]["outcome"] == "reverted"
+    assert "40 ms slower" in measured.hosts["c1"]["reasons"]
+
+
 def test_hosts_that_made_the_wave_fail_leave():
     """Whatever else is taken back."""
     assert _gate.judge("canary", {"c1": UNPROVEN, "c2": PROVEN}).revert == ["c1"]
