@@ -91,6 +91,20 @@ def test_server_out_of_reach(tmp_path: Path) -> None:
     back("c3")
 
 
+def test_nothing_answers_any_more(tmp_path: Path) -> None:
+    """The wave goes back, and who cannot be proven plain is named: that the network is down does not make it green."""
+    try:
+        run = rollout("c2,c3", tmp_path, lambda: fleet("exec", "origin", "systemctl", "stop", "fleet-role"))
+    finally:
+        fleet("exec", "origin", "systemctl", "start", "fleet-role")
+    assert run.status != 0
+    assert run.gate()["verdict"] == "roll_back"
+    assert run.reverted() == {"c2": "unproven", "c3": "unproven"}
+    for client in ("c2", "c3"):
+        assert f"{client} is not proven plain: http://" in run.words
+        assert_plain(client)
+
+
 def test_server_killed_in_its_own_step(tmp_path: Path) -> None:
     """The batch goes back to plain TCP with its kernel as it was."""
     fleet("up", "--fresh", "ss2")
