@@ -85,8 +85,9 @@ def restore(
 ) -> Result:
     """Put every sysctl and file in the snapshot back exactly and remove the snapshot; without one, change nothing.
 
-    `ending`: the processes that the caller ends before the real run, so that a check does not count them. A cookie key that was unset stays as it is: the kernel cannot forget a key before the next boot. Raises KernelError,
-    also where `file` is of our making and yet there is no snapshot to go back to.
+    `ending`: the processes that the caller ends before the real run, so that a check does not count them. A cookie key
+    that was unset stays as it is: the kernel cannot forget a key before the next boot. Raises KernelError, also where
+    `file` is of our making and yet there is no snapshot to go back to.
     """
     proc = _transaction.below(root, "proc")
     present = _read(proc)
