@@ -35,9 +35,12 @@ def read_stage(side: str) -> dict[str, t.Any]:
 
 
 def write_stage(side: str, stage: t.Optional[dict[str, t.Any]]) -> None:
-    """Keep the stage of a side, or forget it (None)."""
+    """Keep the stage of a side, or forget it (None); without any stage there is no file."""
     stages = {key: value for key, value in {**_read("stage"), side: stage}.items() if value is not None}
-    _write("stage", stages)
+    if stages:
+        _write("stage", stages)
+    else:
+        _files.remove(_path("stage"))
 
 
 def snapshot(side: str) -> t.Optional[dict[str, t.Any]]:
@@ -73,12 +76,7 @@ def take_snapshot(wanted: _host.Wanted, seen: _host.Seen, package: t.Mapping[str
 def forget(side: str) -> None:
     """Drop stage and snapshot of a side, and the folder when nothing else is kept there."""
     _files.remove(_path(side))
-    stages = _read("stage")
-    stages.pop(side, None)
-    if stages:
-        _write("stage", stages)
-    else:
-        _files.remove(_path("stage"))
+    write_stage(side, None)
     if os.path.isdir(FOLDER) and not os.listdir(FOLDER):
         os.rmdir(FOLDER)
 

@@ -78,7 +78,8 @@ RETURN = r"""
 outcome:
   description:
     - V(proven), or V(unproven) with RV(reasons); V(left) for a client whose paths do not carry TFO, or a server that
-      carries no TCP itself, V(reverted) for such a client that had TFO on; V(planned) in check mode; V(kept) where there was nothing to prove.
+      carries no TCP itself, V(reverted) for such a client that had TFO on; V(planned) in check mode; V(kept) where there
+      was nothing to prove.
   returned: success
   type: str
 reasons:

@@ -84,8 +84,9 @@ def client(value: Any, name: str) -> Client:
         if part is None:
             continue
         part = _mapping(part, where)
-        if _trouble(part):
-            total.trouble = _trouble(part)
+        trouble = _trouble(part)
+        if trouble:
+            total.trouble = trouble
             continue
         total.plain.add(_arm(part.get("plain"), f"{where}: plain"))
         total.fast_open.add(_arm(part.get("fast_open"), f"{where}: fast_open"))

@@ -9,45 +9,36 @@ One at a time: the packet tests and Molecule's scenarios measure milliseconds, a
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import time
+
+from _output import follow
 
 TELLING = re.compile(
     r"(FAILED|ERROR) tests/|\bE   |fatal: |\[ERROR\]|^ERROR|^molecule: |^FATAL|^would reformat|Error: |^\S+:\d+:\d+: "
 )
 SHOWN_LINES = 12
 SHOWN_CHARACTERS = 600  # of a line
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def follow(gate: str) -> tuple[bool, list[str]]:
-    """Run `make GATE` and pass its output on as it comes; return whether it passed, and the lines that tell why not."""
-    telling: list[str] = []
-    with subprocess.Popen(
-        ["make", gate], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            plain = COLOURS.sub("", line).strip()
-            if TELLING.search(plain):
-                telling.append(plain[:SHOWN_CHARACTERS])
-    return process.returncode == 0, list(dict.fromkeys(telling))[-SHOWN_LINES:]
+def reasons(lines: list[str]) -> list[str]:
+    """The last lines that tell why a gate failed, each once."""
+    telling = [line.strip()[:SHOWN_CHARACTERS] for line in lines if TELLING.search(line.strip())]
+    return list(dict.fromkeys(telling))[-SHOWN_LINES:]
 
 
 def main() -> int:
     """Run `make GATE` for each; the exit status is 1 when one of them failed."""
     outcomes: list[tuple[str, bool, float]] = []
-    reasons: list[str] = []
+    shown: list[str] = []
     for gate in sys.argv[1:]:
         print(f"\n=== {gate} ===", flush=True)
         begin = time.monotonic()
-        passed, telling = follow(gate)
-        outcomes.append((gate, passed, time.monotonic() - begin))
-        reasons += [] if passed else [f"{gate}: {line}" for line in telling]
+        status, lines = follow(["make", gate])
+        outcomes.append((gate, status == 0, time.monotonic() - begin))
+        shown += [f"{gate}: {line}" for line in reasons(lines)] if status else []
     print("\n=== gates ===")
-    for line in reasons:
+    for line in shown:
         print(line)
     for gate, passed, seconds in outcomes:
         print(f"{gate:10} {'passed' if passed else 'FAILED'} {seconds:7.0f} s")

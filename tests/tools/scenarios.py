@@ -16,9 +16,9 @@ import subprocess
 import sys
 
 from _copies import install_artifact, outside, scratch_directory
+from _output import follow
 from with_tools import CHECKOUT
 
-COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 # A line in quotes is what the verifying tests printed of playbooks that they ran themselves.
 FALSE_GREEN = re.compile(
     r"(?!\s+[\"']).*(missing=[1-9]|Missing playbook|no hosts matched"
@@ -33,19 +33,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="use the machines as they are, and leave them running")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="only these (without: all of them)")
     return parser.parse_args()
-
-
-def follow(command: list[str], environment: dict[str, str]) -> tuple[int, list[str]]:
-    """Run a command, pass its output on as it comes, and return the exit status and all its lines, without colours."""
-    lines = []
-    with subprocess.Popen(
-        command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            lines.append(COLOURS.sub("", line.rstrip()))
-    return process.returncode, lines
 
 
 def test(names: list[str], options: list[str], environment: dict[str, str]) -> tuple[list[str], list[str]]:
