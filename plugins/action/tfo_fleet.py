@@ -9,8 +9,8 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _tunnel
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _fleet, _inventory
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory
 
 PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it, not the path to the other side"
 

@@ -8,8 +8,8 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _gate
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._inventory import plain
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _gate
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import plain
 
 
 class ActionModule(ActionBase):

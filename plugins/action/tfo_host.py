@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._inventory import plain
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._side_action import SideAction
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._since import since
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import plain
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._side_action import SideAction
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._since import since
 
 
 class ActionModule(SideAction):

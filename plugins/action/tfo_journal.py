@@ -8,7 +8,8 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _inventory, _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _inventory
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 
 
 class ActionModule(ActionBase):

@@ -9,7 +9,8 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _inventory, _plan
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _inventory
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _plan
 
 
 class ActionModule(ActionBase):

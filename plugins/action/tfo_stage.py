@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._side_action import SideAction
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._side_action import SideAction
 
 
 class ActionModule(SideAction):

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._inventory import plain
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._side_action import SideAction
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import plain
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._side_action import SideAction
 
 NOT_KEPT = ("rounds", "changed", "invocation", "failed", "deprecations", "warnings", "exception")
 

@@ -10,9 +10,9 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils import _measurement, _verdict
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._compare import Policy
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._evidence import STEP, UNACCEPTABLE_SHARE
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _measurement, _verdict
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._evidence import STEP, UNACCEPTABLE_SHARE
 
 ARGUMENTS = {
     "stage": {"type": "str", "choices": ["accept", "send"], "default": "send"},

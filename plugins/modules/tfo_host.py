@@ -111,8 +111,8 @@ done:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _look, _request
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils._errors import EXPECTED
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _look, _request
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
 
 def main() -> None:

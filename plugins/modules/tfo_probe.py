@@ -206,7 +206,7 @@ fastopen:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _probe
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
 
 
 def main() -> None:

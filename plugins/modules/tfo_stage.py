@@ -115,8 +115,8 @@ counters:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _down, _request, _stage
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils._errors import EXPECTED
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _request, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
 STATES = {
     "present": _stage.converge,

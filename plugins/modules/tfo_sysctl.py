@@ -152,7 +152,7 @@ snapshot:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _kernel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel
 
 SETTINGS = {
     "accept": {"type": "bool"},

@@ -156,14 +156,9 @@ rounds:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
-    _pair,
-    _proof,
-    _service,
-    _systemd,
-    _temporary,
-    _tunnel,
-)
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _pair, _temporary, _tunnel
 
 
 def main() -> None:

@@ -87,7 +87,7 @@ options:
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 notes:
   - Runs on the controller and changes nothing. It does not fail for a verdict; the playbook acts on it.
-  - The statistics and their sources are described in C(plugins/plugin_utils/_evidence.py) and C(_interval.py).
+  - The statistics and their sources are described in C(plugins/plugin_utils/judge/_evidence.py) and C(_interval.py).
 seealso:
   - module: fastopen.shadowsocks.tfo_tunnel
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)

@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service
 
 HERE = Path(__file__).resolve().parent
 FLEET = HERE.parent / "fleet"

@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _sysctl_files, _tfo_bits
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _sysctl_files, _tfo_bits
 
 KEY = "net.ipv4.tcp_fastopen"
 UNTOUCHED = 9

@@ -10,10 +10,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._client import judge_client
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._compare import Policy
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._measurement import Client
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._verdict import judge
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._client import judge_client
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._measurement import Client
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._verdict import judge
 from _model import Path, measure
 from _rivals import mann_whitney, thresholds
 

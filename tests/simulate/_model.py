@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._measurement import Arm, Client
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._measurement import Arm, Client
 
 TIMEOUT_MS = 10_000.0
 SHORTEST_RTT_MS, LONGEST_RTT_MS = 20.0, 300.0

@@ -17,18 +17,11 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import (
-    _apply,
-    _counters,
-    _files,
-    _kernel,
-    _path,
-    _proc,
-    _process,
-    _record,
-    _service,
-    _tunnel,
-)
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters, _kernel, _proc
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _files, _process, _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 
 SYSCTLS = {
     _proc.FASTOPEN: "1",

@@ -15,7 +15,7 @@ from typing import Iterator
 
 import pytest
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._measurement import Client
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._measurement import Client
 
 FOLDER = Path(__file__).parents[2] / "simulate"
 NAMES = ("_model", "_rivals", "_cells", "__main__")

@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_verdict
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_verdict as documentation
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils._compare import Policy
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy
 
 GOOD = {
     "plain": {"ok": 15, "failed": 0, "ttfb_ms": [200 + n for n in range(15)], "counters": {"TCPSynRetrans": 0}},

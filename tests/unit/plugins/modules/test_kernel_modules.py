@@ -15,8 +15,9 @@ import threading
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _kernel, _path, _probe, _proc
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils._transaction import KernelError
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel, _probe, _proc
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
 
 MODULES = "ansible_collections.fastopen.shadowsocks.plugins.modules"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _probe
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_host
 
 pytestmark = pytest.mark.usefixtures("fake_host")

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proof by real packets that a side of a host does what its stage promises. Reads only."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError, TemporaryClient
+
+PROBE_ATTEMPTS = 4
+"""The first attempt may only fetch the cookie, and Linux tries option 34 and 254 in turn: the last one counts."""
+FETCHES = 2
+"""Requests through a client after its change: two, so that both a first and a second connection were seen."""
+FETCH_SECONDS = 10.0
+
+EXPLAINED = {
+    "no_cookie": "the server or the path grants no cookie, so TFO would save nothing",
+    "data_refused": "SYN data is not acknowledged, so TFO would save nothing",
+    "syn_dropped": "SYNs with TFO are lost, so every connection would take a second longer",
+    "client_off": "this kernel may not send SYN data (bit 0x1 of net.ipv4.tcp_fastopen)",
+    "paused": "this kernel has paused TFO after timeouts (net.ipv4.tcp_fastopen_blackhole_timeout_sec)",
+    "unreachable": "no connection at all, not even a plain one",
+}
+
+
+NO_CARRIER = "no service carries TCP itself: behind a plugin TFO covers only the loopback hop"
+
+
+def carriers(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[t.Mapping[str, t.Any]]:
+    """The services whose TCP goes from a Shadowsocks client to its server with nothing between."""
+    return [service for service in services if service.get("plugin") is None and service["mode"] != "udp_only"]
+
+
+def paths(
+    services: t.Sequence[t.Mapping[str, t.Any]], planned: t.Container[str] = ()
+) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """The probed paths of a client's services, and the reasons against TFO on them (none: all carry it).
+
+    A path to a planned server counts only if it loses SYNs: what that server does not do yet is not the path's fault.
+    """
+    found: list[dict[str, t.Any]] = []
+    direct = carriers(services)
+    reasons = [] if direct else [NO_CARRIER]
+    for target in sorted({(address, s["server_port"]) for s in direct for address in s["server"]}):
+        hosts = sorted({s["server_host"] for s in direct if s.get("server_host") and target[0] in s["server"]})
+        found.append({**_path.probe(*target, attempts=PROBE_ATTEMPTS), "server_hosts": hosts})
+        name = f"{', '.join(hosts) or target[0]} port {target[1]}"
+        if found[-1]["verdict"] == "syn_dropped" or (
+            found[-1]["verdict"] != "fast_open" and not any(host in planned for host in hosts)
+        ):
+            reasons.append(f"{found[-1]['verdict']}: {name}: {EXPLAINED[found[-1]['verdict']]}")
+    return found, reasons
+
+
+def accepts(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """A SYN with data to each running ss-server of this host, over its own address."""
+    targets = set()
+    for service in carriers(services):
+        own = [address for address in service["server"] if address not in ("::", "0.0.0.0")]
+        targets.add((own[0] if own else "127.0.0.1", service["server_port"]))
+    return [_path.probe(*target, attempts=PROBE_ATTEMPTS) for target in sorted(targets)]
+
+
+def refusals(paths: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
+    """Why the probed servers of this host do not accept; empty when all do."""
+    return [
+        f"{path['verdict']}: ss-server on port {path['port']} does not accept SYN data"
+        for path in paths
+        if path["verdict"] != "fast_open"
+    ]
+
+
+def tunnels(services: t.Sequence[t.Mapping[str, t.Any]], url: str) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """Requests through each client, and what went wrong.
+
+    A running ss-local is asked itself. Nobody can ask for a URL through a running ss-redir or ss-tunnel, so a temporary
+    client with --fast-open takes the same path; where only their config without its secrets is known, they are not asked.
+    """
+    found: list[dict[str, t.Any]] = []
+    reasons = []
+    for service in services:
+        if not url or service["mode"] == "udp_only":
+            continue
+        if service["program"] == "ss-local":
+            fetches = [_tunnel.fetch(_proxy(service), url, FETCH_SECONDS) for _n in range(FETCHES)]
+        elif service.get("password"):
+            fetches = _beside(service, url)
+        else:
+            continue
+        ok = all(fetch.ok for fetch in fetches)
+        found.append({"name": service["name"], "ttfb_ms": [fetch.ttfb_ms for fetch in fetches], "ok": ok})
+        errors = sorted({fetch.error for fetch in fetches if not fetch.ok})
+        if errors:
+            reasons.append(f"{url} does not answer through {service['name']}: {'; '.join(errors)}")
+    return found, reasons
+
+
+def _proxy(service: t.Mapping[str, t.Any]) -> tuple[str, int]:
+    local = service.get("local_address") or "127.0.0.1"
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(local, local), service["local_port"]
+
+
+def _beside(service: t.Mapping[str, t.Any], url: str) -> list[_tunnel.Fetch]:
+    client = TemporaryClient(service, url, fast_open=True)
+    try:
+        return [client.fetch(url, FETCH_SECONDS) for _n in range(FETCHES)]
+    except ClientError as error:
+        return [_tunnel.Fetch(False, None, error=str(error))]
+    finally:
+        client.close()

@@ -1,0 +1,146 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Shadowsocks client of our own beside the running one: same server and config, a free loopback port, short-lived."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _process, _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
+
+START_SECONDS = 5.0
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+"""include/uapi/linux/prctl.h"""
+LOOPBACK = "127.0.0.1"
+
+
+class ClientError(Exception):
+    """The client does not start; the message holds its own last words."""
+
+
+class TemporaryClient:
+    """ss-local (for an ss-tunnel instance: ss-tunnel to the URL's host) with or without --fast-open.
+
+    The config is a nameless file in memory, so the password is neither on disk nor in argv, and nothing is left when
+    the module is killed; the kernel then kills the client as well (PR_SET_PDEATHSIG). As root it runs as nobody.
+    """
+
+    def __init__(self, service: t.Mapping[str, t.Any], url: str, fast_open: bool) -> None:
+        self.fast_open = fast_open
+        self.exits = 0
+        self.socks = service["program"] != "ss-tunnel"
+        host, port, _path = _tunnel.split(url)
+        self._service = {
+            **service,
+            "program": "ss-local" if self.socks else "ss-tunnel",
+            "local_address": LOOPBACK,
+            "tunnel_address": None if self.socks else f"{host}:{port}",
+            "mode": "tcp_only",
+        }
+        self._process: t.Optional[subprocess.Popen[bytes]] = None
+        self.port = 0
+
+    def fetch(self, url: str, timeout: float) -> _tunnel.Fetch:
+        """One request through this client; a client that has ended by itself is counted in ``exits`` and started anew."""
+        if self._process is None:
+            self._start()
+        result = _tunnel.fetch((LOOPBACK, self.port), url, timeout, socks=self.socks)
+        if not result.ok and self._ended():
+            self.exits += 1
+            words = self.close()
+            return result._replace(error=f"{self._service['program']} exited: {words}")
+        return result
+
+    def close(self) -> str:
+        """End the process and give its last words."""
+        process, self._process = self._process, None
+        if process is None:
+            return ""
+        process.kill()
+        output = process.communicate()[0].decode(errors="replace").strip().splitlines()
+        return output[-1].strip() if output else f"status {process.returncode}"
+
+    def _ended(self) -> bool:
+        # A client that dies of its first connection closes it a moment before it is gone.
+        deadline = time.monotonic() + 0.2
+        while self._process is not None and self._process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return self._process is not None and self._process.poll() is not None
+
+    def _start(self) -> None:
+        self.port = _free_port()
+        config = _service.config_text({**self._service, "local_port": self.port})
+        name = self._service["program"]
+        program, memory = _without_capabilities(name), os.memfd_create("config")
+        try:
+            os.write(memory, config.encode())
+            self._process = subprocess.Popen(
+                [name, "-c", f"/dev/fd/{memory}", *(["--fast-open"] if self.fast_open else [])],
+                executable=f"/proc/self/fd/{program}",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[program, memory],
+                preexec_fn=_restrict(os.getpid(), memory),
+            )
+        finally:
+            os.close(program)
+            os.close(memory)
+        deadline = time.monotonic() + START_SECONDS
+        while not _process.listening(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise ClientError(f"a temporary {self._service['program']} does not start: {self.close()}")
+            time.sleep(0.01)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return probe.getsockname()[1]
+
+
+def _without_capabilities(name: str) -> int:
+    """The descriptor of a program's copy in memory. Raises ClientError where it is not installed.
+
+    The kernel forgets the death signal when it starts a file that has effective capabilities, as Debian's ss-local has,
+    even if none is granted (security/commoncap.c: secureexec; fs/exec.c: begin_new_exec). The copy has none.
+    """
+    path = shutil.which(name)
+    if path is None:
+        raise ClientError(f"{name} is not installed")
+    copy = os.memfd_create(name)
+    with open(path, "rb") as source, open(copy, "wb", closefd=False) as target:
+        shutil.copyfileobj(source, target)
+    return copy
+
+
+def _restrict(parent: int, config: int) -> t.Callable[[], None]:
+    """What the child does before it becomes the client: drop root, gain nothing, die with its parent.
+
+    The user changes first, for a change of user clears the death signal (kernel/cred.c, commit_creds).
+    """
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+    def child() -> None:
+        if nobody is not None:
+            os.fchown(config, nobody.pw_uid, nobody.pw_gid)
+            os.setgroups([])
+            os.setgid(nobody.pw_gid)
+            os.setuid(nobody.pw_uid)
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return child

@@ -1,0 +1,241 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A plan carried out on a host in memory, and its diff."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _apply,
+    _files,
+    _host,
+    _service,
+    _systemd,
+)
+
+MARKER = "s3cret-marker"
+SERVICE = {
+    "program": "ss-server",
+    "name": "main",
+    "server": ["::", "0.0.0.0"],
+    "server_port": 8388,
+    "method": "aes-256-gcm",
+    "password": MARKER,
+    "mode": "tcp_only",
+    "timeout_seconds": 300,
+}
+WANTED = _host.Wanted("server", [SERVICE], fast_open=True)
+UNIT = "ss-server@main.service"
+PACKAGED = "shadowsocks-libev.service"
+
+
+def bring(wanted):
+    """Look, compare and apply; gives the plan and what was there before."""
+    seen = _host.observe(wanted)
+    plan = _host.compare(wanted, seen)
+    _apply.apply(plan, wanted, seen)
+    return plan, seen
+
+
+def asks(**change):
+    """Wanted with another service."""
+    return dataclasses.replace(WANTED, services=[{**SERVICE, **change}])
+
+
+def test_virgin_host(fake_host):
+    """Group, mask, files, systemd, in this order, and the second time nothing."""
+    bring(WANTED)
+    assert fake_host.done == [
+        "groupadd --system shadowsocks",
+        f"mask --now {PACKAGED}",
+        "daemon-reload",
+        f"enable {UNIT}",
+        f"reset-failed {UNIT}",
+        f"restart {UNIT}",
+    ]
+    assert PACKAGED not in fake_host.running
+    assert stat.S_IMODE(os.stat(fake_host.config_dir).st_mode) == 0o750
+    config = _files.read(f"{fake_host.config_dir}/ss-server-main.json")
+    assert (config.mode, config.uid, config.gid) == (0o640, 0, fake_host.group)
+    assert "--fast-open" in fake_host.processes[fake_host.running[UNIT]].argv
+    fake_host.done.clear()
+    plan, _seen = bring(WANTED)
+    assert (plan.differs, fake_host.done) == ([], [])
+
+
+def test_present_group_is_used(fake_host):
+    """Some other package may have made it."""
+    fake_host.group = 77
+    bring(WANTED)
+    assert not [command for command in fake_host.done if "group" in command]
+    assert _files.read(f"{fake_host.config_dir}/ss-server-main.json").gid == 77
+
+
+@pytest.mark.parametrize(
+    ("wanted", "done"),
+    [
+        pytest.param(asks(password="new"), [f"reset-failed {UNIT}", f"restart {UNIT}"], id="config"),
+        pytest.param(
+            dataclasses.replace(WANTED, fast_open=False),
+            ["daemon-reload", f"reset-failed {UNIT}", f"restart {UNIT}"],
+            id="unit: systemd reads it first",
+        ),
+        pytest.param(
+            asks(acl="[white_list]"), ["daemon-reload", f"reset-failed {UNIT}", f"restart {UNIT}"], id="access list"
+        ),
+        pytest.param(
+            dataclasses.replace(WANTED, services=[]), [f"disable --now {UNIT}", "daemon-reload"], id="removed instance"
+        ),
+    ],
+)
+def test_changes(fake_host, wanted, done):
+    """Nothing is restarted without need, and every change is complete: a second run finds nothing."""
+    bring(WANTED)
+    fake_host.done.clear()
+    bring(wanted)
+    assert fake_host.done == done
+    assert _host.compare(wanted, _host.observe(wanted)).differs == []
+
+
+def test_mode_is_repaired_without_a_restart(fake_host):
+    """The process has read its file long ago."""
+    bring(WANTED)
+    path = f"{fake_host.config_dir}/ss-server-main.json"
+    os.chmod(path, 0o600)
+    fake_host.done.clear()
+    bring(WANTED)
+    assert (fake_host.done, _files.read(path).mode) == ([], 0o640)
+
+
+def test_access_list_goes_with_its_folder(fake_host):
+    """But a drop-in of somebody else stays, and so does its folder."""
+    folder = fake_host.unit_dir / f"{UNIT}.d"
+    bring(asks(acl="[white_list]"))
+    bring(WANTED)
+    assert not folder.exists()
+    bring(asks(acl="[white_list]"))
+    fake_host.put(folder / "mine.conf", "[Service]\n")
+    bring(WANTED)
+    assert os.listdir(folder) == ["mine.conf"]
+
+
+def test_crashed_instance_is_removed(fake_host):
+    """Also its failure is forgotten, so that the host is not degraded by a unit that is gone."""
+    bring(WANTED)
+    fake_host.broken.add(UNIT)
+    fake_host._systemctl("restart", UNIT)
+    fake_host.done.clear()
+    fake_host._stop = lambda unit: fake_host.running.pop(unit, None)  # a failed unit stays failed when it is stopped
+    bring(dataclasses.replace(WANTED, services=[]))
+    assert fake_host.done == [f"disable --now {UNIT}", f"reset-failed {UNIT}", "daemon-reload"]
+    assert not fake_host.failed
+
+
+@pytest.mark.parametrize(
+    ("state", "stopped"), [("activating", True), ("active", True), ("inactive", False), ("failed", False)]
+)
+def test_unwanted_unit_that_does_not_start_at_boot(fake_host, state, stopped):
+    """It is stopped if there is something to stop, also between two automatic restarts."""
+    bring(WANTED)
+    wanted = dataclasses.replace(WANTED, services=[])
+    seen = _host.observe(wanted)
+    unit = dataclasses.replace(seen.units[UNIT], active_state=state, sub_state="auto-restart", file_state="disabled")
+    seen = dataclasses.replace(seen, units={**seen.units, UNIT: unit})
+    fake_host.done.clear()
+    _apply.apply(_host.compare(wanted, seen), wanted, seen)
+    assert (f"disable --now {UNIT}" in fake_host.done) is stopped
+
+
+def test_service_that_does_not_come_up(fake_host):
+    """The error brings the journal, and no secret."""
+    fake_host.broken.add(UNIT)
+    with pytest.raises(_apply.ApplyError) as caught:
+        bring(WANTED)
+    assert str(caught.value) == f"{UNIT} does not come up: ERROR: the last words"
+
+
+def test_service_that_dies_after_listening(fake_host, monkeypatch):
+    """It listened, yet it is not there a moment later."""
+    fake_host.broken.add(UNIT)
+    monkeypatch.setattr(_apply, "up", lambda service: True)
+    with pytest.raises(_apply.ApplyError, match="died after its start"):
+        bring(WANTED)
+
+
+def test_udp_has_no_listener_to_wait_for(fake_host):
+    """Its unit's state decides."""
+    fake_host.listening = None
+    bring(asks(mode="udp_only"))
+    assert UNIT in fake_host.running
+    fake_host.broken.add(UNIT)
+    with pytest.raises(_apply.ApplyError, match="died after its start"):
+        bring(asks(mode="udp_only", password="new"))
+
+
+def test_client_listens_on_its_local_port(fake_host):
+    """Not on the server's, which is another host's."""
+    service = {**SERVICE, "program": "ss-local", "server": ["203.0.113.7"], "local_port": 1080}
+    bring(_host.Wanted("client", [service], fast_open=True))
+    assert (fake_host.listening(1080), fake_host.listening(8388)) == (True, False)
+
+
+def test_failing_command(fake_host, monkeypatch):
+    """systemctl's answer reaches the user."""
+    monkeypatch.setattr(fake_host, "_load_state", lambda unit: "not-found")
+    with pytest.raises(_systemd.SystemdError, match="not found"):
+        bring(WANTED)
+
+
+FILES = {
+    "ours": _service.config_text({**SERVICE, "plugin": "p", "plugin_opts": f"key={MARKER}"}),
+    "blanks and a number": '{"server_port" : 8388, "password" : 4711471147, "method": "aes-256-gcm"}',
+    "several ports": '{"port_password": {"8388": "' + MARKER + '}", "8389": "' + MARKER + '"}, "mode": "tcp_only"}',
+    "one line": '{"password":"' + MARKER + '","key":"' + MARKER + '","timeout":60}',
+    "quotes": '{"password": "a\\"' + MARKER + '", "timeout": 60}',
+    "cut short": '{"timeout": 60, "password": "' + MARKER + " " + MARKER,
+    "no JSON": 'password: "x"',
+}
+
+
+@pytest.mark.parametrize("before", FILES.values(), ids=FILES)
+def test_diff_shows_no_secret(fake_host, before):
+    """Whoever wrote the config that is replaced, and when it is removed too."""
+    fake_host.put(f"{fake_host.config_dir}/ss-server-main.json", before, 0o640)
+    for wanted in (WANTED, dataclasses.replace(WANTED, services=[])):
+        seen = _host.observe(wanted)
+        shown = _apply.diff(_host.compare(wanted, seen), seen)
+        assert MARKER not in str(shown)
+        assert "4711471147" not in str(shown)
+        assert any(one["before_header"].endswith("ss-server-main.json") for one in shown)
+
+
+def test_diff_tells_a_new_password(fake_host):
+    """Masked on both sides, it would look like no change."""
+    bring(WANTED)
+    wanted = asks(password="other")
+    seen = _host.observe(wanted)
+    config, services = _apply.diff(_host.compare(wanted, seen), seen)
+    assert config["before"] + "(a masked value changes)\n" == config["after"]
+    assert '"password": "********"' in config["after"]
+    assert services["after"] == f"{UNIT}: reads a file that changes\n"
+
+
+def test_diff_of_other_changes(fake_host):
+    """Plain text line by line; attributes and services in words."""
+    bring(WANTED)
+    os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o600)
+    wanted = dataclasses.replace(WANTED, limit_nofile=99)
+    seen = _host.observe(wanted)
+    unit, services = _apply.diff(_host.compare(wanted, seen), seen)
+    assert "LimitNOFILE=65536" in unit["before"]
+    assert "LimitNOFILE=99" in unit["after"]
+    assert "is 0600" in services["after"]
+    wanted = dataclasses.replace(WANTED)
+    os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o640)
+    seen = _host.observe(wanted)
+    assert _apply.diff(_host.compare(wanted, seen), seen) == []

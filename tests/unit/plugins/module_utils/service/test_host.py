@@ -1,0 +1,293 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The comparison of what a host has with what is wanted: pure, so a table."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _files,
+    _host,
+    _process,
+    _service,
+    _systemd,
+)
+
+MARKER = "s3cret-marker"
+GID = 990
+WRITTEN, STARTED = 1000.0, 2000.0
+CONFIG = "/etc/shadowsocks/ss-server-main.json"
+ACL = "/etc/shadowsocks/ss-server-main.acl"
+DROP_IN = "/etc/systemd/system/ss-server@main.service.d/acl.conf"
+UNIT_FILE = "/etc/systemd/system/ss-server@.service"
+UNIT = "ss-server@main.service"
+PACKAGED = "shadowsocks-libev.service"
+SERVICE = {
+    "program": "ss-server",
+    "name": "main",
+    "server": ["::", "0.0.0.0"],
+    "server_port": 8388,
+    "method": "aes-256-gcm",
+    "password": MARKER,
+    "mode": "tcp_only",
+    "timeout_seconds": 300,
+}
+WANTED = _host.Wanted("server", [SERVICE], fast_open=True)
+
+
+def settled(wanted: _host.Wanted = WANTED, flag: bool = True) -> _host.Seen:
+    """A host that is as wanted."""
+    files = {
+        path: _files.State(file.text.encode(), file.mode, 0, GID if file.group else 0, mtime=WRITTEN)
+        for path, file in _service.files(wanted.services, flag, wanted.limit_nofile).items()
+    }
+    units = {PACKAGED: _systemd.Unit(PACKAGED, load_state="masked")}
+    processes: dict = {PACKAGED: None}
+    names = set()
+    for pid, service in enumerate(wanted.services, 100):
+        unit = _service.unit(service)
+        names.add((service["program"], service["name"]))
+        units[unit] = _systemd.Unit(unit, "loaded", "active", "running", "enabled", pid)
+        argv = [f"/usr/bin/{service['program']}", "-c", "x.json", *(["--fast-open"] if flag else [])]
+        processes[unit] = _process.Process(argv, STARTED)
+    return _host.Seen(flag, bool(wanted.services), frozenset(names), files, units, processes, GID)
+
+
+def virgin() -> _host.Seen:
+    """A host with the package as apt leaves it, and nothing of ours."""
+    paths = _service.files([SERVICE], True, 1)
+    units = {
+        PACKAGED: _systemd.Unit(PACKAGED, "loaded", "active", "running", "enabled", 7),
+        UNIT: _systemd.Unit(UNIT),
+    }
+    return _host.Seen(False, False, frozenset(), dict.fromkeys(paths), units, dict.fromkeys(units), None)
+
+
+def with_file(seen: _host.Seen, path: str, **change) -> _host.Seen:
+    """The host with one file changed."""
+    return dataclasses.replace(seen, files={**seen.files, path: seen.files[path]._replace(**change)})
+
+
+def with_unit(seen: _host.Seen, name: str = UNIT, **change) -> _host.Seen:
+    """The host with one unit in another state."""
+    return dataclasses.replace(seen, units={**seen.units, name: dataclasses.replace(seen.units[name], **change)})
+
+
+def with_process(seen: _host.Seen, **change) -> _host.Seen:
+    """The host with another process."""
+    return dataclasses.replace(seen, processes={**seen.processes, UNIT: seen.processes[UNIT]._replace(**change)})
+
+
+def asks(**change) -> _host.Wanted:
+    """Wanted with another service."""
+    return dataclasses.replace(WANTED, services=[{**SERVICE, **change}])
+
+
+def steps(plan: _host.Plan) -> dict:
+    """The plan's steps that are not empty."""
+    names = ("write", "attributes", "remove", "stop", "enable", "restart", "mask", "reload")
+    return {name: getattr(plan, name) for name in names if getattr(plan, name)}
+
+
+WORKERS = dataclasses.replace(WANTED, services=[{**SERVICE, "name": f"main-{n}", "reuse_port": True} for n in (1, 2)])
+FOREIGN = _files.State(b"[Service]\nExecStart=/usr/bin/ss-server -c /etc/mine.json\n", 0o644, 0, 0, mtime=WRITTEN)
+WITH_ACL = settled(asks(acl="[white_list]"))
+LISTENER = dataclasses.replace(WANTED, flag=False)
+KEEP = dataclasses.replace(WANTED, fast_open=None)
+GONE = dataclasses.replace(WANTED, services=[])
+
+TABLE = [
+    pytest.param(WANTED, settled(), {}, id="as wanted"),
+    pytest.param(
+        WANTED,
+        virgin(),
+        {"write": [CONFIG, UNIT_FILE], "enable": [UNIT], "restart": [UNIT], "mask": True, "reload": True},
+        id="virgin",
+    ),
+    pytest.param(asks(password="other"), settled(), {"write": [CONFIG], "restart": [UNIT]}, id="password"),
+    pytest.param(asks(server_port=8443), settled(), {"write": [CONFIG], "restart": [UNIT]}, id="port"),
+    pytest.param(
+        asks(server_port=443),
+        settled(),
+        {"write": [CONFIG, UNIT_FILE], "restart": [UNIT], "reload": True},
+        id="port that needs a capability",
+    ),
+    pytest.param(
+        dataclasses.replace(WANTED, limit_nofile=99),
+        settled(),
+        {"write": [UNIT_FILE], "restart": [UNIT], "reload": True},
+        id="limit of files",
+    ),
+    pytest.param(WANTED, with_file(settled(), CONFIG, mode=0o600), {"attributes": [CONFIG]}, id="mode drifted"),
+    pytest.param(WANTED, with_file(settled(), CONFIG, gid=0), {"attributes": [CONFIG]}, id="group drifted"),
+    pytest.param(WANTED, with_file(settled(), UNIT_FILE, uid=5), {"attributes": [UNIT_FILE]}, id="owner drifted"),
+    pytest.param(
+        WANTED,
+        with_file(settled(), CONFIG, link=True),
+        {"write": [CONFIG], "restart": [UNIT]},
+        id="a link in place of the file",
+    ),
+    pytest.param(
+        WANTED, with_file(settled(), CONFIG, mtime=STARTED + 1), {"restart": [UNIT]}, id="process older than its config"
+    ),
+    pytest.param(
+        WANTED,
+        with_file(settled(), UNIT_FILE, mtime=STARTED + 1),
+        {"restart": [UNIT]},
+        id="process older than its unit",
+    ),
+    pytest.param(
+        WANTED,
+        with_file(settled(), CONFIG, mtime=STARTED + _process.TICK_SECONDS / 2),
+        {},
+        id="started in the tick of the write",
+    ),
+    pytest.param(WANTED, with_process(settled(), argv=["ss-server"]), {"restart": [UNIT]}, id="process without flag"),
+    pytest.param(
+        dataclasses.replace(WANTED, fast_open=False),
+        with_process(settled(flag=False), argv=["ss-server", "--fast-open"]),
+        {"restart": [UNIT]},
+        id="process with flag",
+    ),
+    pytest.param(
+        dataclasses.replace(WANTED, fast_open=False),
+        settled(),
+        {"write": [UNIT_FILE], "restart": [UNIT], "reload": True},
+        id="down to plain",
+    ),
+    pytest.param(
+        WANTED,
+        settled(flag=False),
+        {"write": [UNIT_FILE], "restart": [UNIT], "reload": True},
+        id="up to fast open",
+    ),
+    pytest.param(LISTENER, settled(flag=False), {}, id="listener mode has no flag"),
+    pytest.param(
+        LISTENER, settled(), {"write": [UNIT_FILE], "restart": [UNIT], "reload": True}, id="from flag to listener mode"
+    ),
+    pytest.param(KEEP, settled(), {}, id="kept on"),
+    pytest.param(KEEP, settled(flag=False), {}, id="kept off"),
+    pytest.param(KEEP, with_process(settled(), argv=["ss-server"]), {"restart": [UNIT]}, id="kept on, process is not"),
+    pytest.param(WANTED, with_unit(settled(), file_state="disabled"), {"enable": [UNIT]}, id="disabled"),
+    pytest.param(
+        WANTED,
+        with_unit(settled(), active_state="failed", sub_state="failed", pid=0),
+        {"restart": [UNIT]},
+        id="dead",
+    ),
+    pytest.param(
+        WANTED,
+        with_unit(settled(), active_state="activating", sub_state="auto-restart", pid=0),
+        {"restart": [UNIT]},
+        id="dying in a loop",
+    ),
+    pytest.param(WANTED, with_unit(settled(), needs_reload=True), {"reload": True}, id="not yet reloaded"),
+    pytest.param(
+        WANTED,
+        with_unit(settled(), PACKAGED, load_state="loaded", active_state="active"),
+        {"mask": True},
+        id="the package's server came back",
+    ),
+    pytest.param(WANTED, with_unit(settled(), PACKAGED, load_state="not-found"), {}, id="no packaged server"),
+    pytest.param(
+        GONE,
+        settled(),
+        {"remove": [CONFIG, UNIT_FILE], "stop": [UNIT], "reload": True},
+        id="removed instance",
+    ),
+    pytest.param(
+        WORKERS,
+        dataclasses.replace(
+            settled(),
+            files={**settled().files, **dict.fromkeys(settled(WORKERS).files), UNIT_FILE: settled().files[UNIT_FILE]},
+        ),
+        {
+            "write": ["/etc/shadowsocks/ss-server-main-1.json", "/etc/shadowsocks/ss-server-main-2.json"],
+            "remove": [CONFIG],
+            "stop": [UNIT],
+            "enable": ["ss-server@main-1.service", "ss-server@main-2.service"],
+            "restart": ["ss-server@main-1.service", "ss-server@main-2.service"],
+        },
+        id="one process becomes two workers",
+    ),
+    pytest.param(
+        asks(acl="[white_list]"),
+        settled(),
+        {"write": [CONFIG, ACL, DROP_IN], "restart": [UNIT], "reload": True},
+        id="access list added",
+    ),
+    pytest.param(asks(acl="[white_list]"), WITH_ACL, {}, id="access list as wanted"),
+    pytest.param(asks(acl="[black_list]"), WITH_ACL, {"write": [ACL], "restart": [UNIT]}, id="access list changed"),
+    pytest.param(
+        WANTED,
+        WITH_ACL,
+        {"write": [CONFIG], "remove": [ACL, DROP_IN], "restart": [UNIT], "reload": True},
+        id="access list removed",
+    ),
+    pytest.param(
+        WANTED,
+        dataclasses.replace(settled(), files={**settled().files, UNIT_FILE: FOREIGN}),
+        {"write": [UNIT_FILE], "restart": [UNIT], "reload": True},
+        id="foreign template in the way",
+    ),
+    pytest.param(
+        GONE,
+        dataclasses.replace(virgin(), files={UNIT_FILE: FOREIGN}, units={}),
+        {},
+        id="foreign template that nobody wants is left",
+    ),
+]
+
+
+@pytest.mark.parametrize(("wanted", "seen", "expected"), TABLE)
+def test_compare(wanted, seen, expected):
+    """Exactly the steps that lead from what is there to what is wanted; no step, no difference, and the other way."""
+    plan = _host.compare(wanted, seen)
+    assert steps(plan) == expected
+    assert bool(plan.differs) == bool(set(expected) - {"reload"})
+    assert MARKER not in str(plan.differs)
+
+
+@pytest.mark.parametrize(("wanted", "seen", "expected"), TABLE)
+def test_differences_name_their_steps(wanted, seen, expected):
+    """Every file and unit of a step is told, with the reason."""
+    plan = _host.compare(wanted, seen)
+    touched = {*plan.write, *plan.attributes, *plan.remove, *plan.stop, *plan.enable, *plan.restart}
+    assert {one["name"] for one in plan.differs} == touched | ({PACKAGED} if plan.mask else set())
+    assert all(one["why"] and one["what"] in ("file", "service") for one in plan.differs)
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        (virgin(), "is inactive (dead)"),
+        (with_unit(settled(), active_state="activating", sub_state="auto-restart"), "is activating (auto-restart)"),
+        (with_file(settled(), CONFIG, mtime=STARTED + 1), "runs since before its files were written"),
+        (with_file(settled(), CONFIG, content=b"{}"), "reads a file that changes"),
+        (with_process(settled(), argv=["ss-server"]), "runs without --fast-open"),
+        (with_file(settled(), CONFIG, mode=0o600), f"is 0600 0:{GID}, not 0640 root:shadowsocks"),
+    ],
+)
+def test_reasons(seen, reason):
+    """What a person reads."""
+    assert reason in [one["why"] for one in _host.compare(WANTED, seen).differs]
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("ExecStart=/usr/bin/ss-server -c x.json --fast-open\n", True),
+        ("ExecStart=/usr/bin/ss-server --fast-open -c x.json\n", True),
+        ("ExecStart=/usr/bin/ss-server -c x.json\n", False),
+        ("ExecStart=/usr/bin/ss-server -c x--fast-open\n", False),
+        ("ExecStart=/usr/bin/ss-server --fast-opener\n", False),
+        ("# ExecStart=/usr/bin/ss-server --fast-open\n", False),
+        ("Description=about --fast-open\nExecStart=/usr/bin/ss-server\n", False),
+    ],
+)
+def test_flag(text, flag):
+    """Only the command line counts."""
+    assert _host.has_flag(text) is flag

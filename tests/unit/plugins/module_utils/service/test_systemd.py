@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""systemctl, answered by a program on PATH that notes how it was called."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
+
+RUNNING = """\
+MainPID=4711
+Id=ss-server@main.service
+LoadState=loaded
+ActiveState=active
+SubState=running
+UnitFileState=enabled
+NeedDaemonReload=no
+NRestarts=2
+Result=success
+"""
+MISSING = """\
+MainPID=0
+Id=nosuch.service
+LoadState=not-found
+ActiveState=inactive
+SubState=dead
+UnitFileState=
+NeedDaemonReload=no
+"""
+
+
+@pytest.fixture
+def systemctl(tmp_path, monkeypatch):
+    """Make systemctl answer with this output and exit status; gives the calls."""
+    calls = tmp_path / "calls"
+
+    def answer(out: str, code: int = 0, err: str = ""):
+        (tmp_path / "out").write_text(out)
+        (tmp_path / "err").write_text(err)
+        program = tmp_path / "systemctl"
+        program.write_text(
+            f'#!/bin/sh\necho "$@" >> {calls}\ncat {tmp_path}/out\ncat {tmp_path}/err >&2\nexit {code}\n'
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        return lambda: calls.read_text().splitlines()
+
+    return answer
+
+
+def test_show(systemctl):
+    """One call for any number of units, each in its own block."""
+    calls = systemctl(RUNNING + "\n" + MISSING)
+    units = _systemd.show(["ss-server@main.service", "nosuch.service"])
+    assert len(calls()) == 1
+    assert calls()[0].startswith("--no-ask-password show --property=Id,")
+    assert calls()[0].endswith(" ss-server@main.service nosuch.service")
+    assert units["ss-server@main.service"] == _systemd.Unit(
+        "ss-server@main.service", "loaded", "active", "running", "enabled", 4711, False, 2, "success"
+    )
+    assert units["nosuch.service"] == _systemd.Unit("nosuch.service")
+
+
+def test_show_nothing():
+    """systemctl show without units would show systemd itself, so it is not called."""
+    assert _systemd.show([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "active"),
+    [
+        ({}, True),
+        ({"SubState": "auto-restart", "ActiveState": "activating"}, False),
+        ({"SubState": "exited"}, False),
+        ({"SubState": "failed", "ActiveState": "failed"}, False),
+    ],
+)
+def test_active(change, active):
+    """Waiting for the next automatic restart is not running."""
+    text = "".join(
+        f"{key}={change.get(key, value)}\n" for key, value in (row.split("=") for row in RUNNING.splitlines())
+    )
+    assert _systemd.parse_show(text)["ss-server@main.service"].active is active
+
+
+@pytest.mark.parametrize(
+    ("state", "enabled"), [("enabled", True), ("disabled", False), ("static", False), ("masked", False), ("", False)]
+)
+def test_enabled(state, enabled):
+    """Only a unit that starts at boot counts."""
+    unit = _systemd.parse_show(RUNNING.replace("UnitFileState=enabled", f"UnitFileState={state}"))
+    assert unit["ss-server@main.service"].enabled is enabled
+
+
+def test_reload_is_needed():
+    """systemd's own word for a unit file newer than what it loaded."""
+    text = RUNNING.replace("NeedDaemonReload=no", "NeedDaemonReload=yes")
+    assert _systemd.parse_show(text)["ss-server@main.service"].needs_reload is True
+
+
+def test_failure(systemctl):
+    """The message tells command, status and answer."""
+    systemctl("", 5, "Failed to start nosuch.service: Unit nosuch.service not found.\n")
+    with pytest.raises(_systemd.SystemdError) as caught:
+        _systemd.systemctl("start", "nosuch.service")
+    message = str(caught.value)
+    assert "'systemctl --no-ask-password start nosuch.service' failed with 5" in message
+    assert "Unit nosuch.service not found." in message
+    assert "journalctl" in message
+
+
+def test_no_systemd(tmp_path, monkeypatch):
+    """A host without systemd is told so."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(_systemd.SystemdError, match="not on this host"):
+        _systemd.systemctl("daemon-reload")

@@ -1,0 +1,177 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the packets' verdicts mean for a side of a host."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
+
+CLIENT = {
+    "program": "ss-local",
+    "name": "main",
+    "server": ["203.0.113.7"],
+    "server_port": 8388,
+    "server_host": "ss1",
+    "mode": "tcp_only",
+    "local_address": "127.0.0.1",
+    "local_port": 1080,
+}
+SERVER = {"program": "ss-server", "name": "main", "server": ["::", "0.0.0.0"], "server_port": 8388, "mode": "tcp_only"}
+URL = "http://origin/"
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    """Set the verdict of each path; gives the targets in the order in which they were probed."""
+    targets = []
+
+    def set_verdicts(**verdicts: str):
+        def probe(host, port, attempts):
+            assert attempts == _proof.PROBE_ATTEMPTS
+            targets.append((host, port))
+            return {"host": host, "port": port, "verdict": verdicts.get(f"p{port}", "fast_open")}
+
+        monkeypatch.setattr(_path, "probe", probe)
+        return targets
+
+    return set_verdicts
+
+
+def test_good_path(probed):
+    """A path that carries TFO gives no reason against it."""
+    targets = probed()
+    paths, reasons = _proof.paths([CLIENT])
+    assert reasons == []
+    assert [(path["host"], path["port"], path["server_hosts"]) for path in paths] == [("203.0.113.7", 8388, ["ss1"])]
+    assert targets == [("203.0.113.7", 8388)]
+
+
+@pytest.mark.parametrize("verdict", ["no_cookie", "data_refused", "syn_dropped", "client_off", "paused", "unreachable"])
+def test_bad_path(probed, verdict):
+    """Every other verdict is a reason, explained, with the server's name."""
+    probed(p8388=verdict)
+    _paths, reasons = _proof.paths([CLIENT])
+    assert len(reasons) == 1
+    assert reasons[0].startswith(f"{verdict}: ss1 port 8388: ")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "counts"),
+    [("no_cookie", False), ("data_refused", False), ("unreachable", False), ("syn_dropped", True)],
+)
+def test_path_to_a_planned_server(probed, verdict, counts):
+    """What it does not do yet is no reason; SYNs that are lost are the path's own doing."""
+    probed(p8388=verdict)
+    assert bool(_proof.paths([CLIENT], ["ss1"])[1]) is counts
+    assert _proof.paths([CLIENT], ["ss2"])[1]
+
+
+def test_each_target_once(probed):
+    """Services that share a server share its path; an outside server is named by its address."""
+    targets = probed(p443="no_cookie")
+    outside = {**CLIENT, "name": "other", "server": ["198.51.100.1"], "server_port": 443, "server_host": None}
+    paths, reasons = _proof.paths([CLIENT, {**CLIENT, "name": "second", "local_port": 1081}, outside])
+    assert targets == [("198.51.100.1", 443), ("203.0.113.7", 8388)]
+    assert [path["server_hosts"] for path in paths] == [[], ["ss1"]]
+    assert [reason.split(": ")[1] for reason in reasons] == ["198.51.100.1 port 443"]
+
+
+@pytest.mark.parametrize("change", [{"plugin": "v2ray-plugin"}, {"mode": "udp_only"}])
+def test_nothing_to_gain(probed, change):
+    """A client whose own TCP ends on loopback, or that has none, is not probed and gets no TFO."""
+    targets = probed()
+    paths, reasons = _proof.paths([{**CLIENT, **change}])
+    assert (paths, targets) == ([], [])
+    assert len(reasons) == 1
+
+
+@pytest.mark.parametrize(
+    ("services", "targets"),
+    [
+        ([SERVER], [("127.0.0.1", 8388)]),
+        ([{**SERVER, "server": ["203.0.113.7"]}], [("203.0.113.7", 8388)]),
+        ([{**SERVER, "server": ["::", "2001:db8::1"]}], [("2001:db8::1", 8388)]),
+        ([SERVER, {**SERVER, "name": "main-2"}], [("127.0.0.1", 8388)]),
+        ([SERVER, {**SERVER, "server_port": 443}], [("127.0.0.1", 443), ("127.0.0.1", 8388)]),
+        ([{**SERVER, "plugin": "obfs-server"}], []),
+        ([{**SERVER, "mode": "udp_only"}], []),
+    ],
+)
+def test_own_servers(probed, services, targets):
+    """Each listener of ours is asked once, where it listens."""
+    assert probed() == []
+    paths = _proof.accepts(services)
+    assert [(path["host"], path["port"]) for path in paths] == targets
+    assert _proof.refusals(paths) == []
+
+
+def test_refusals(probed):
+    """The port tells which of them."""
+    probed(p443="data_refused")
+    paths = _proof.accepts([SERVER, {**SERVER, "server_port": 443}])
+    assert _proof.refusals(paths) == ["data_refused: ss-server on port 443 does not accept SYN data"]
+
+
+@pytest.fixture
+def fetched(monkeypatch):
+    """Answer fetches one after the other; gives the proxies that were used."""
+    proxies = []
+
+    def answer(*results: _tunnel.Fetch):
+        left = list(results)
+
+        def fetch(proxy, url, _timeout):
+            assert url == URL
+            proxies.append(proxy)
+            return left.pop(0) if left else _tunnel.Fetch(True, 50.0, 200)
+
+        monkeypatch.setattr(_tunnel, "fetch", fetch)
+        return proxies
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("local", "proxy"),
+    [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        ("::", "::1"),
+        ("192.0.2.9", "192.0.2.9"),
+        (None, "127.0.0.1"),
+    ],
+)
+def test_requests_go_where_the_client_listens(fetched, local, proxy):
+    """A wildcard is reached over loopback."""
+    proxies = fetched()
+    found, reasons = _proof.tunnels([{**CLIENT, "local_address": local}], URL)
+    assert set(proxies) == {(proxy, 1080)}
+    assert (found[0]["name"], found[0]["ok"], reasons) == ("main", True, [])
+    assert found[0]["ttfb_ms"] == [50.0] * _proof.FETCHES
+
+
+def test_one_failure_is_a_reason(fetched):
+    """It is not outvoted by the other request."""
+    fetched(_tunnel.Fetch(True, 50.0, 200), _tunnel.Fetch(False, None, error="timed out"))
+    found, reasons = _proof.tunnels([CLIENT], URL)
+    assert found[0]["ok"] is False
+    assert reasons == [f"{URL} does not answer through main: timed out"]
+
+
+@pytest.mark.parametrize("change", [{"program": "ss-redir"}, {"mode": "udp_only"}])
+def test_clients_without_socks(fetched, change):
+    """Nothing can be fetched through them this way."""
+    proxies = fetched()
+    assert _proof.tunnels([{**CLIENT, **change}], URL) == ([], [])
+    assert proxies == []
+
+
+def test_no_url_no_request(fetched):
+    """An empty rollout_probe_url fetches nothing."""
+    proxies = fetched()
+    assert _proof.tunnels([CLIENT], "") == ([], [])
+    assert proxies == []

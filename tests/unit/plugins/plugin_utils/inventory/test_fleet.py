@@ -1,0 +1,252 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From inventory variables to services, and every mistake on the way."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._fleet import (
+    ANY_ADDRESS,
+    FleetError,
+    Host,
+    client_services,
+    server_services,
+    validate,
+)
+
+MARKER = "s3cret-marker"
+SERVER = {"name": "main", "port": 8388, "method": "aes-256-gcm", "password": MARKER}
+CLIENT = {"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}
+OUTSIDE = {
+    "name": "main",
+    "server": "203.0.113.7",
+    "server_port": 443,
+    "method": "aes-256-gcm",
+    "password": MARKER,
+    "local_port": 1080,
+}
+
+
+def server(*instances, name="ss1", **options):
+    """A host with server instances."""
+    return Host(name, "192.0.2.1", server_instances=list(instances), **options)
+
+
+def client(*instances, name="c1", **options):
+    """A host with client instances."""
+    return Host(name, "192.0.2.2", client_instances=list(instances), **options)
+
+
+def mistakes(*hosts):
+    """What is wrong with an inventory of these hosts."""
+    return validate(hosts, {host.name: host for host in hosts}.get)
+
+
+@pytest.mark.parametrize("address", [None, "0.0.0.0", "::", "::0"])
+def test_wildcards(address):
+    """ss-server binds one family an address, so both are named."""
+    assert server_services(server({**SERVER, "address": address}))[0]["server"] == ANY_ADDRESS
+
+
+def test_server_service():
+    """What the modules get, and nothing that was not given."""
+    raw = {**SERVER, "address": "192.0.2.1", "acl": "[white_list]", "nameserver": "9.9.9.9", "timeout_seconds": 60}
+    assert server_services(server(raw)) == [
+        {
+            "program": "ss-server",
+            "name": "main",
+            "server": ["192.0.2.1"],
+            "server_port": 8388,
+            "reuse_port": False,
+            "method": "aes-256-gcm",
+            "password": MARKER,
+            "mode": "tcp_only",
+            "timeout_seconds": 60,
+            "acl": "[white_list]",
+            "nameserver": "9.9.9.9",
+        }
+    ]
+
+
+def test_workers():
+    """N services on one port."""
+    services = server_services(server({**SERVER, "workers": 3}))
+    assert [(one["name"], one["server_port"], one["reuse_port"]) for one in services] == [
+        (f"main-{n}", 8388, True) for n in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "reached"),
+    [
+        ({}, "192.0.2.1"),
+        ({"address": "::"}, "192.0.2.1"),
+        ({"address": "198.51.100.5"}, "198.51.100.5"),
+        ({"public_address": "vip.example"}, "vip.example"),
+        ({"address": "198.51.100.5", "public_address": "vip.example"}, "vip.example"),
+    ],
+)
+def test_client_of_an_inventory_host(change, reached):
+    """Address, port, method and password come from the server's instance."""
+    ss1 = server({**SERVER, **change, "workers": 2})
+    (service,) = client_services(client(CLIENT), {"ss1": ss1}.get)
+    assert service == {
+        "program": "ss-local",
+        "name": "main",
+        "local_address": "127.0.0.1",
+        "local_port": 1080,
+        "mode": "tcp_only",
+        "timeout_seconds": 300,
+        "server": [reached],
+        "server_host": "ss1",
+        "server_port": 8388,
+        "method": "aes-256-gcm",
+        "password": MARKER,
+    }
+
+
+def test_client_of_an_outside_server():
+    """As it says itself; no inventory host is behind it."""
+    (service,) = client_services(client(OUTSIDE), lambda _name: None)
+    assert (service["server"], service["server_port"], service["password"]) == (["203.0.113.7"], 443, MARKER)
+    assert "server_host" not in service
+
+
+def test_insecure_method_of_a_server_outside_of_the_check():
+    """The server's own permission counts, also when only its clients are checked."""
+    stream = {**SERVER, "method": "rc4-md5"}
+    for allowed, count in ((False, 1), (True, 0)):
+        ss1 = server(stream, insecure_server=allowed)
+        assert len(validate([client(CLIENT)], {"ss1": ss1}.get)) == count
+
+
+def test_good_fleet():
+    """Several of everything."""
+    ss1 = server(SERVER, {**SERVER, "name": "web", "port": 443, "mode": "tcp_and_udp", "workers": 2})
+    c1 = client(CLIENT, {**CLIENT, "name": "web", "server_instance": "web", "local_port": 1081})
+    both = Host("both", "192.0.2.3", [SERVER], [OUTSIDE])
+    assert mistakes(ss1, c1, both) == []
+
+
+BAD = [
+    pytest.param([server("x")], ["ss1: ss_server_instances[0]: is not a mapping with a name"], id="no mapping"),
+    pytest.param([Host("ss1", "a", server_instances="main")], ["ss1: ss_server_instances is not a list"], id="text"),
+    pytest.param([Host("c1", "a", client_instances={"a": 1})], ["c1: ss_client_instances is not a list"], id="mapping"),
+    pytest.param(
+        [server({"port": 1, "method": "aes-256-gcm", "password": MARKER})],
+        ["ss1: ss_server_instances[0]: missing required arguments: name"],
+        id="no name",
+    ),
+    pytest.param(
+        [server({**SERVER, "method": "rc4-md5"})],
+        ["ss1: ss_server_instances[main]: method 'rc4-md5' has no integrity protection"],
+        id="stream cipher",
+    ),
+    pytest.param(
+        [client({**OUTSIDE, "method": "rc4-md5"}, insecure_server=True)],
+        ["c1: ss_client_instances[main]: method 'rc4-md5' has no integrity protection"],
+        id="allowed for the other side only",
+    ),
+    pytest.param(
+        [server(SERVER, {**SERVER, "port": 443})],
+        ["ss1: ss_server_instances: two instances have the name 'main'"],
+        id="same name",
+    ),
+    pytest.param(
+        [server(SERVER, {**SERVER, "port": 443, "workers": 2})],
+        ["ss1: ss_server_instances: two instances have the name 'main'"],
+        id="same name, one has workers",
+    ),
+    pytest.param(
+        [server({**SERVER, "workers": 2}, {**SERVER, "name": "main-2", "port": 443})],
+        ["ss1: ss_server_instances: two instances have the name 'main-2'"],
+        id="a name that a worker has",
+    ),
+    pytest.param(
+        [server(SERVER), client(CLIENT, {**CLIENT, "program": "ss-redir", "local_port": 1081})],
+        ["c1: ss_client_instances: two instances have the name 'main'"],
+        id="same name of clients",
+    ),
+    pytest.param(
+        [client(CLIENT)], ["c1: ss_client_instances[main]: server 'ss1' is no inventory host"], id="no such server"
+    ),
+    pytest.param(
+        [server({**SERVER, "name": "a"}, {**SERVER, "name": "b", "port": 443}), client(CLIENT)],
+        ["c1: ss_client_instances[main]: server ss1 has no instance 'main' (it has: a, b)"],
+        id="no such instance",
+    ),
+    pytest.param(
+        [Host("ss1", "a"), client(CLIENT)],
+        ["c1: ss_client_instances[main]: server ss1 has no instance 'main' (it has: none)"],
+        id="no instance at all",
+    ),
+    pytest.param(
+        [Host("ss1", "a", server_instances=5), client(CLIENT)],
+        ["ss1: ss_server_instances is not a list", "c1: ss_client_instances[main]: server ss1 has no instance 'main'"],
+        id="the server's are no list",
+    ),
+    pytest.param(
+        [server({**SERVER, "port": 0}), client(CLIENT)],
+        ["ss1: ss_server_instances[main]: port 0 is not between 1 and 65535"],
+        id="the server's mistake is told once",
+    ),
+]
+
+
+@pytest.mark.parametrize(("hosts", "expected"), BAD)
+def test_bad(hosts, expected):
+    """Each mistake with its host and variable, once, and without a secret."""
+    found = mistakes(*hosts)
+    assert len(found) == len(expected)
+    for line, start in zip(found, expected):
+        assert line.startswith(start)
+    assert MARKER not in "\n".join(found)
+
+
+def test_all_mistakes_of_all_hosts():
+    """One run of the check is enough to mend the inventory."""
+    bad = {**SERVER, "port": 0, "passwd": MARKER}
+    hosts = [server(bad), server({**SERVER, "method": "x"}, name="ss2"), client(CLIENT, {**CLIENT, "local_port": 0})]
+    found = mistakes(*hosts)
+    assert {line.split(":")[0] for line in found} == {"ss1", "ss2", "c1"}
+    assert MARKER not in "\n".join(found)
+    with pytest.raises(FleetError) as caught:
+        server_services(hosts[0])
+    assert MARKER not in str(caught.value)
+
+
+A, B = {**SERVER, "name": "a"}, {**SERVER, "name": "b"}
+LOCAL_A, LOCAL_B = {**OUTSIDE, "name": "a"}, {**OUTSIDE, "name": "b"}
+
+
+@pytest.mark.parametrize(
+    ("servers", "clients", "clash"),
+    [
+        pytest.param([A, B], [], ["tcp"], id="two wildcards"),
+        pytest.param([A, {**B, "address": "192.0.2.1"}], [], ["tcp"], id="wildcard and address"),
+        pytest.param([{**A, "address": "192.0.2.1"}, {**B, "address": "192.0.2.2"}], [], [], id="two addresses"),
+        pytest.param([{**A, "address": "192.0.2.1"}, {**B, "address": "192.0.2.1"}], [], ["tcp"], id="same address"),
+        pytest.param([A, {**B, "mode": "udp_only"}], [], [], id="one TCP, one UDP"),
+        pytest.param([A, {**B, "mode": "tcp_and_udp"}], [], ["tcp"], id="TCP and both"),
+        pytest.param(
+            [{**A, "mode": "tcp_and_udp"}, {**B, "mode": "tcp_and_udp"}], [], ["tcp", "udp"], id="both and both"
+        ),
+        pytest.param([{**A, "workers": 3}], [], [], id="workers of one instance"),
+        pytest.param([{**A, "workers": 2}, B], [], ["tcp", "tcp"], id="workers and another instance"),
+        pytest.param([{**A, "workers": 2}, {**B, "workers": 2}], [], ["tcp"] * 4, id="workers of two instances"),
+        pytest.param([], [LOCAL_A, LOCAL_B], ["tcp"], id="two clients"),
+        pytest.param([], [LOCAL_A, {**LOCAL_B, "local_address": "0.0.0.0"}], ["tcp"], id="client on every address"),
+        pytest.param([], [LOCAL_A, {**LOCAL_B, "local_address": "127.0.0.2"}], [], id="two addresses of clients"),
+        pytest.param([], [LOCAL_A, {**LOCAL_B, "local_port": 1081}], [], id="two ports"),
+        pytest.param([A], [{**LOCAL_B, "local_port": 8388}], ["tcp"], id="server and client"),
+        pytest.param(
+            [{**A, "address": "192.0.2.1"}], [{**LOCAL_B, "local_port": 8388}], [], id="server and client apart"
+        ),
+    ],
+)
+def test_ports(servers, clients, clash):
+    """Two that would listen on the same address, port and protocol."""
+    found = mistakes(Host("h", "192.0.2.9", servers, clients))
+    assert all(" both want port " in line and line.startswith("h: ss-") for line in found)
+    assert [line.rpartition("/")[2] for line in found] == clash

@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The decision about a wave."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _gate
+
+PROVEN = {"outcome": "proven", "reasons": []}
+LEFT = {"outcome": "left", "reasons": ["no_cookie: ss1 port 8388"]}
+REVERTED = {"outcome": "reverted", "reasons": ["syn_dropped: ss1 port 8388"]}
+UNPROVEN = {"outcome": "unproven", "reasons": ["the tunnel is silent"]}
+FAILED = {"failed": True, "msg": "ss-local@main.service does not come up"}
+UNREACHABLE = {"unreachable": True, "msg": "ssh"}
+SKIPPED = {"skipped": True}
+REVERT = {"hosts": {"c1": {"verdict": "revert", "reasons": ["40 ms slower"]}}}
+
+
+@pytest.mark.parametrize(
+    ("results", "verdict"),
+    [
+        pytest.param([PROVEN, PROVEN], "promote", id="all proven"),
+        pytest.param([PROVEN, LEFT], "promote", id="one left, one proven"),
+        pytest.param([PROVEN, REVERTED], "promote", id="one reverted, one proven"),
+        pytest.param([PROVEN, UNREACHABLE], "promote", id="one unreachable, one proven"),
+        pytest.param([PROVEN, UNPROVEN], "roll_back", id="one unproven"),
+        pytest.param([PROVEN, FAILED], "roll_back", id="one failed"),
+        pytest.param([FAILED], "roll_back", id="only failures"),
+        pytest.param([LEFT, LEFT], "inconclusive", id="all left"),
+        pytest.param([UNREACHABLE], "inconclusive", id="all unreachable"),
+        pytest.param([SKIPPED], "inconclusive", id="none eligible"),
+        pytest.param([], "inconclusive", id="nobody"),
+    ],
+)
+def test_judge(results, verdict):
+    """A failure takes the wave back, a host that was left does not, and nobody is no success."""
+    judgement = _gate.judge("canary", {f"c{n}": result for n, result in enumerate(results, 1)})
+    assert judgement.verdict == verdict
+    assert judgement.msg.startswith("canary: ")
+    assert len(judgement.hosts) == len(results)
+    assert judgement.proven == [f"c{n}" for n, result in enumerate(results, 1) if result is PROVEN]
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "reason"),
+    [
+        (PROVEN, "proven", None),
+        (LEFT, "left", "no_cookie: ss1 port 8388"),
+        (UNPROVEN, "unproven", "the tunnel is silent"),
+        (FAILED, "failed", "ss-local@main.service does not come up"),
+        ({"failed": True}, "failed", "the task failed"),
+        (UNREACHABLE, "unreachable", "unreachable: it counts as not done"),
+        (SKIPPED, "left", "not measured"),
+    ],
+)
+def test_outcome(result, outcome, reason):
+    """Each host is named with why."""
+    one = _gate.outcome(result)
+    assert one["outcome"] == outcome
+    assert (reason is None and one["reasons"] == []) or reason in one["reasons"]
+    message = _gate.judge("wave 1", {"c9": result}).msg
+    assert f"c9: {outcome}" in message
+    assert reason is None or reason in message
+
+
+def test_skipped_host_tells_what_was_measured():
+    """It was not eligible, and the numbers say why."""
+    judgement = _gate.judge("canary", {"c1": SKIPPED, "c2": PROVEN}, before=REVERT)
+    assert judgement.hosts["c1"] == {"outcome": "left", "reasons": ["measured before the step: revert", "40 ms slower"]}
+    assert judgement.revert == []
+
+
+def test_host_that_has_it_on_and_turns_out_bad_leaves():
+    """From an earlier run; the others go on."""
+    judgement = _gate.judge("canary", {"c1": SKIPPED, "c2": PROVEN}, before=REVERT, on_now=["c1"])
+    assert (judgement.verdict, judgement.revert) == ("promote", ["c1"])
+
+
+@pytest.mark.parametrize("verdict", ["promote", "inconclusive"])
+def test_host_that_was_harmful_before_its_step_goes_back_after_the_measurement_too(verdict):
+    """It had TFO on before this run and was not measured again: the others of its wave do not make it good."""
+    first = _gate.judge("canary", {"c1": SKIPPED, "c2": PROVEN}, before=REVERT, on_now=["c1"])
+    after = {"verdict": verdict, "reasons": [], "revert": [], "hosts": {"c2": {"reasons": []}}}
+    measured = _gate.judge_measured("canary", first, after, {"c2": {}}, {})
+    assert (measured.verdict, measured.revert, measured.proven) == (verdict, ["c1"], ["c2"])
+    assert measured.hosts["c1"]["outcome"] == "reverted"
+    assert "40 ms slower" in measured.hosts["c1"]["reasons"]
+
+
+def test_hosts_that_made_the_wave_fail_leave():
+    """Whatever else is taken back."""
+    assert _gate.judge("canary", {"c1": UNPROVEN, "c2": PROVEN}).revert == ["c1"]
+
+
+@pytest.mark.parametrize("verdict", ["inconclusive", "roll_back"])
+def test_host_that_went_away_is_not_passed(verdict):
+    """It was proven for a moment, and nobody knows what it does now."""
+    judgement = _gate.judge_measured("canary", FIRST, {**GOOD, "verdict": verdict}, {"c1": UNREACHABLE}, {})
+    assert judgement.hosts["c1"]["outcome"] == "unreachable"
+    assert "c1" not in judgement.proven
+
+
+def test_nobody_stays_in_a_wave_that_goes_back():
+    """The journal names each host by where it ends, not by what it was for a moment."""
+    with_wave = {"outcome": "reverted", "reasons": ["goes back with its wave"]}
+    failed = _gate.judge("canary", {"c1": UNPROVEN, "c2": PROVEN, "c3": LEFT})
+    assert failed.hosts == {"c1": UNPROVEN, "c2": with_wave, "c3": LEFT}
+    worse = {"verdict": "roll_back", "reasons": ["c1"], "revert": ["c1"], "hosts": {"c1": {"reasons": ["late"]}}}
+    measured = _gate.judge_measured("canary", FIRST, worse, {}, {})
+    assert measured.hosts == {"c1": {"outcome": "reverted", "reasons": ["late"]}, "c2": with_wave, "c3": LEFT}
+    assert "c2: reverted (goes back with its wave)" in measured.msg
+
+
+def test_check_mode_only_plans():
+    """Nothing was changed, so there is nothing to judge."""
+    judgement = _gate.judge("canary", {"c1": {"outcome": "planned", "reasons": []}}, check=True)
+    assert (judgement.verdict, judgement.msg) == ("promote", "canary: planned\n  c1: planned")
+
+
+FIRST = _gate.judge("canary", {"c1": PROVEN, "c2": PROVEN, "c3": LEFT})
+GOOD = {"verdict": "promote", "reasons": ["20 of 20"], "revert": [], "hosts": {}}
+QUIET = {"restarts": 0, "counters": {}}
+
+
+@pytest.mark.parametrize(
+    ("after", "asked", "servers", "verdict"),
+    [
+        pytest.param(GOOD, {"c1": {"reasons": []}}, {"ss1": QUIET}, "promote", id="good"),
+        pytest.param({**GOOD, "verdict": "roll_back"}, {}, {}, "roll_back", id="measured bad"),
+        pytest.param({**GOOD, "verdict": "inconclusive"}, {}, {}, "inconclusive", id="too few samples"),
+        pytest.param(GOOD, {"c1": {"reasons": ["timed out"]}}, {}, "roll_back", id="the running client is silent"),
+        pytest.param(GOOD, {}, {"ss1": {**QUIET, "restarts": 1}}, "roll_back", id="the server was restarted"),
+        pytest.param(GOOD, {}, {"ss1": {}}, "inconclusive", id="the server is gone"),
+        pytest.param({**GOOD, "verdict": "roll_back"}, {}, {"ss1": {}}, "roll_back", id="bad, and the server is gone"),
+        pytest.param({}, {}, {"ss1": QUIET}, "promote", id="nobody could measure"),
+    ],
+)
+def test_measured(after, asked, servers, verdict):
+    """What happened to the services overrules good numbers, never bad ones."""
+    judgement = _gate.judge_measured("canary", FIRST, after, asked, servers)
+    assert judgement.verdict == verdict
+    assert judgement.msg.startswith(f"canary: {verdict}: ")
+    assert all(name in judgement.msg for name in ("c1", "c2", "c3"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "servers", "told"),
+    [
+        ({"c1": {"reasons": ["timed out"]}}, {}, "c1: timed out"),
+        ({}, {"ss1": {**QUIET, "restarts": 3}}, "ss1: its ss-server was restarted or is gone since the step (3)"),
+        ({}, {"ss1": {}}, "ss1: it cannot be reached any more"),
+        ({}, {}, "20 of 20"),
+    ],
+)
+def test_measured_tells_why(asked, servers, told):
+    """The cause stands in the message."""
+    assert told in _gate.judge_measured("canary", FIRST, GOOD, asked, servers).msg
+
+
+def test_single_bad_client_leaves_and_the_wave_goes_on():
+    """Named, with its numbers; a host that is not in its stage need not leave it."""
+    after = {**GOOD, "revert": ["c2", "c3"], "hosts": {"c2": {"reasons": ["lost 9 of 20"]}, "c3": {"reasons": []}}}
+    judgement = _gate.judge_measured("canary", FIRST, after, {}, {})
+    assert (judgement.verdict, judgement.proven, judgement.revert) == ("promote", ["c1"], ["c2"])
+    assert judgement.hosts["c2"] == {"outcome": "reverted", "reasons": ["lost 9 of 20"]}
+    assert judgement.hosts["c3"]["outcome"] == "left"
+    assert FIRST.hosts["c2"]["outcome"] == "proven"

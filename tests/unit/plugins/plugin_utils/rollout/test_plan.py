@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a rollout, from looks."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _plan
+
+FILE = {"what": "file", "name": "/x", "why": "is missing"}
+PACKAGE = {"what": "package", "name": "shadowsocks-libev", "why": "is not installed"}
+OLD_BUILD = {"what": "package", "name": "shadowsocks-libev", "why": "/usr/bin/ss-server has no --fast-open"}
+
+
+def look(side="client", *, done=False, differs=(), actual="off", paths=(), kernel=True):
+    """What tfo_host returned."""
+    return {
+        "side": side,
+        "done": done,
+        "differs": list(differs),
+        "stage": {"actual": actual},
+        "paths": list(paths),
+        "package": {"name": "shadowsocks-libev"},
+        "fastopen": {"sysctl": {"value": 1} if kernel else None},
+    }
+
+
+def path(verdict, *servers, port=8388):
+    """A probed path to these servers."""
+    return {"host": "192.0.2.1", "port": port, "verdict": verdict, "server_hosts": list(servers)}
+
+
+@pytest.mark.parametrize(
+    ("seen", "line"),
+    [
+        (look("server", done=True, actual="accept"), "h  server  accept already, proven"),
+        (look("client", done=True, actual="send"), "h  client  send already, proven"),
+        (look("server"), "h  server  off -> accept, to be proven"),
+        (look("client", differs=[FILE]), "h  client  off -> send, 1 difference"),
+        (look("client", differs=[FILE, FILE], actual="send"), "h  client  send -> send, 2 differences"),
+        (look("client", differs=[PACKAGE, FILE]), "h  client  off -> send, shadowsocks-libev comes first"),
+        (look("server", differs=[FILE], actual="broken"), "h  server  broken -> accept, 1 difference"),
+    ],
+)
+def test_line(seen, line):
+    """What is done to a side of a host."""
+    assert _plan.lines({"h": [seen]}) == [line]
+
+
+def test_lines_are_aligned():
+    """One a side; a host may have both."""
+    lines = _plan.lines({"longname": [look("server"), look("client")], "c1": [look("client", done=True)]})
+    assert [line.index(word) for line, word in zip(lines, ["server", "client", "client"])] == [10, 10, 10]
+    assert _plan.lines({}) == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "in_play", "asked"),
+    [
+        pytest.param([path("fast_open", "ss1")], [], [], id="a good path answers by itself"),
+        pytest.param([path("no_cookie", "ss1")], ["ss1"], [], id="the server is in the play"),
+        pytest.param([path("no_cookie")], [], [], id="an outside server cannot be asked"),
+        pytest.param([path("no_cookie", "ss1")], ["ss2"], ["ss1"], id="a server outside of the play"),
+        pytest.param([path("syn_dropped", "ss2", "ss1")], [], ["ss1", "ss2"], id="two on one address"),
+    ],
+)
+def test_questions(paths, in_play, asked):
+    """Only a server outside of the play whose client got no fast open."""
+    found = _plan.questions({"c1": [look(paths=paths)]}, in_play)
+    assert [one["server"] for one in found] == asked
+    assert all(one["clients"] == ["c1"] and one["targets"] == [{"host": "192.0.2.1", "port": 8388}] for one in found)
+
+
+def test_one_question_for_several_clients():
+    """Each target once."""
+    looks = {
+        "c1": [look(paths=[path("no_cookie", "ss1"), path("no_cookie", "ss1", port=443)])],
+        "c2": [look(paths=[path("paused", "ss1")])],
+    }
+    (question,) = _plan.questions(looks, [])
+    assert question["clients"] == ["c1", "c2"]
+    assert [target["port"] for target in question["targets"]] == [8388, 443]
+
+
+def test_a_server_probes_itself():
+    """Its own paths raise no question."""
+    assert _plan.questions({"ss1": [look("server", paths=[path("no_cookie", "ss2")])]}, []) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        (look(differs=[OLD_BUILD]), "h: /usr/bin/ss-server has no --fast-open: install a build with TCP Fast Open"),
+        (look(kernel=False), "h: this kernel has no TCP Fast Open"),
+    ],
+)
+def test_errors(seen, message):
+    """What no rollout can mend, told once for both sides."""
+    assert _plan.errors({"h": [seen, seen], "good": [look()]}) == [message]
+
+
+def test_what_a_rollout_mends_is_no_error():
+    """A package that is missing gets installed."""
+    assert _plan.errors({"h": [look(differs=[PACKAGE, FILE], actual="broken")]}) == []
+
+
+def uses(*servers):
+    """Client instances of these servers."""
+    return [{"name": server, "server": server} for server in servers]
+
+
+def test_witnesses():
+    """At most two a server, those of the play first."""
+    instances = {"c1": uses("ss1"), "c2": uses("ss1", "ss2"), "c3": uses("ss1"), "c4": []}
+    found = _plan.witnesses(instances, ["c3"])
+    assert found == {"ss1": ["c3", "c1"], "ss2": ["c2"]}
+
+
+def test_senders():
+    """Clients whose kernel has 0x1; servers are not asked."""
+    able = look() | {"fastopen": {"sysctl": {"value": 3, "send": True}}}
+    unable = look() | {"fastopen": {"sysctl": {"value": 2, "send": False}}}
+    looks = {"c1": [able], "c2": [unable], "c3": [look(kernel=False)], "both": [look("server"), able]}
+    looks["ss1"] = [look("server") | {"fastopen": {"sysctl": {"value": 3, "send": True}}}]
+    assert _plan.senders(looks) == ["c1", "both"]
