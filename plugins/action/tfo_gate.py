@@ -31,31 +31,40 @@ class ActionModule(ActionBase):
                 "before": {"type": "dict", "default": {}},
                 "after": {"type": "dict"},
                 "servers": {"type": "dict", "default": {}},
+                "max_unreachable_share": {"type": "float", "default": 0.1},
+                "final": {"type": "bool", "default": False},
             }
         )
         hostvars = task_vars["hostvars"]
         side, step, before = arguments["side"], arguments["step"], plain(arguments["before"])
         looks = {host: self._look(hostvars[host], side) for host in arguments["hosts"]}
         wave = [host for host, look in looks.items() if not look["done"]]
-        results = {host: plain(hostvars[host]["__rollout_stage"]) for host in wave}
+        results = {host: self._result(hostvars[host], looks[host]) for host in wave}
+        share = arguments["max_unreachable_share"]
         on_now = [host for host in wave if looks[host]["stage"]["actual"] not in ("off", "accept")]
-        judgement = _gate.judge(step, results, before, self._task.check_mode, on_now)
+        judgement = _gate.judge(step, results, before, self._task.check_mode, on_now, share, arguments["final"])
         if arguments["after"] is not None:
-            clients = judgement.proven if side == "client" else []
+            clients = judgement.stepped if side == "client" else []
             asked = {host: plain(hostvars[host].get("__rollout_tunnel", {})) for host in clients}
             judgement = _gate.judge_measured(
-                step, judgement, plain(arguments["after"]), asked, plain(arguments["servers"])
+                step, judgement, plain(arguments["after"]), asked, plain(arguments["servers"]), share
             )
         Display().display(judgement.msg)
-        return {"changed": False, **judgement._asdict(), "servers": self._servers(side, judgement.proven, looks)}
+        return {"changed": False, **judgement._asdict(), "servers": self._servers(side, judgement.stepped, looks)}
 
     @staticmethod
     def _look(variables: t.Any, side: str) -> dict[str, t.Any]:
         return next(plain(look) for look in variables["__rollout_seen"]["results"] if look["side"] == side)
 
+    def _result(self, variables: t.Any, look: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the step came to; in check mode a host on which nothing is deployed yet could not be asked."""
+        if self._task.check_mode and look["deployed"] == "no":
+            return {"outcome": "planned"}
+        return plain(variables["__rollout_stage"])
+
     @staticmethod
-    def _servers(side: str, proven: list[str], looks: dict[str, dict[str, t.Any]]) -> list[str]:
+    def _servers(side: str, stepped: list[str], looks: dict[str, dict[str, t.Any]]) -> list[str]:
         if side == "server":
-            return proven
-        paths = [path for host in proven for path in looks[host]["paths"]]
+            return stepped
+        paths = [path for host in stepped for path in looks[host]["paths"]]
         return sorted({server for path in paths for server in path.get("server_hosts", [])})

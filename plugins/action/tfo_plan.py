@@ -42,6 +42,7 @@ class ActionModule(ActionBase):
         witnesses = _plan.witnesses(clients, [host for host in arguments["hosts"] if host in clients])
         return {
             "changed": False,
+            "hosts": arguments["hosts"],
             "plan": lines,
             "ask": _plan.questions(looks, task_vars["ansible_play_hosts_all"]),
             "senders": _plan.senders(looks),

@@ -4,8 +4,16 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
+import typing as t
+
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._side_action import SideAction
 
 
 class ActionModule(SideAction):
-    """The module of this name, with its instances looked up on the controller."""
+    """The module of this name, with its instances looked up, and who asks, on the controller."""
+
+    def arguments(self) -> dict[str, t.Any]:
+        """The task's arguments, with ``who``."""
+        return {"who": f"{getpass.getuser()}@{socket.gethostname()}", **super().arguments()}

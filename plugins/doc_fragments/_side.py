@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """One side of a host and what it should be like."""
+    """One side of a host, and how its services are to use TCP Fast Open."""
 
     DOCUMENTATION = r"""
 options:
@@ -15,9 +15,6 @@ options:
     type: str
     required: true
     choices: [server, client]
-  fast_open:
-    description: Whether the services use TCP Fast Open. Left out, it stays as the host has it.
-    type: bool
   fast_open_mode:
     description:
       - V(flag) runs ss-server with C(--fast-open), a listener queue of 5, and TFO towards origins as well.
@@ -26,49 +23,8 @@ options:
     type: str
     choices: [flag, listener]
     default: flag
-  limit_nofile:
-    description: The units' C(LimitNOFILE).
-    type: int
-    default: 65536
-  package:
-    description: The package that holds the programs.
-    type: str
-    default: shadowsocks-libev
-  kernel:
-    description: The kernel's settings, as in M(fastopen.shadowsocks.tfo_sysctl). Left out, the kernel is left alone.
-    type: dict
-    suboptions:
-      accept:
-        description: Bit 0x2, accept data in SYNs.
-        type: bool
-      send:
-        description: Bit 0x1, may send data in SYNs.
-        type: bool
-      all_listeners:
-        description: Bit 0x400, every later listener accepts.
-        type: bool
-      key:
-        description: The cookie key.
-        type: str
-      max_syn_backlog:
-        description: C(net.ipv4.tcp_max_syn_backlog).
-        type: int
-      syncookies:
-        description: C(net.ipv4.tcp_syncookies).
-        type: int
-        choices: [0, 1, 2]
-      blackhole_timeout_seconds:
-        description: C(net.ipv4.tcp_fastopen_blackhole_timeout_sec).
-        type: int
-      somaxconn:
-        description: C(net.core.somaxconn).
-        type: int
   sysctl_file:
-    description: The drop-in that makes the kernel's settings last.
+    description: The file in which C(net.ipv4.tcp_fastopen) has its line for the boot.
     type: path
     default: /etc/sysctl.d/99-tfo.conf
-  probe_url:
-    description: An http URL that must answer through each ss-local once it was changed.
-    type: str
-    default: ""
 """

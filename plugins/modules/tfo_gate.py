@@ -38,6 +38,14 @@ options:
     description: What happened on each server since the step, C(counters) and C(restarts); empty where it is not known.
     type: dict
     default: {}
+  max_unreachable_share:
+    description: The share of the hosts that may get lost since their step; one host may always.
+    type: float
+    default: 0.1
+  final:
+    description: Whether nothing is measured after this.
+    type: bool
+    default: false
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 """
 
@@ -52,15 +60,15 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verdict:
-  description: V(promote) goes on, V(roll_back) takes the wave back, V(inconclusive) stops and keeps.
+  description: V(promote) goes on, V(roll_back) takes the wave back, V(inconclusive) takes it back undecided and stops.
   returned: success
   type: str
 hosts:
   description: Each host's C(outcome) and C(reasons).
   returned: success
   type: dict
-proven:
-  description: The hosts that are in their stage now.
+stepped:
+  description: The hosts that are under TFO now.
   returned: success
   type: list
   elements: str
@@ -70,7 +78,7 @@ revert:
   type: list
   elements: str
 servers:
-  description: The servers that the proven hosts use, or are.
+  description: The servers that the stepped hosts use, or are.
   returned: success
   type: list
   elements: str

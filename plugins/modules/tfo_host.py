@@ -10,8 +10,8 @@ short_description: Look at one side of a host and compare it with what is wanted
 version_added: 0.1.0
 description:
   - Reads kernel, boot files, package, config files, units and processes of a host in one round trip, probes with real
-    packets what they do, and lists every difference to what the arguments ask for.
-  - Changes nothing. M(fastopen.shadowsocks.tfo_stage) takes the same arguments and removes the differences.
+    packets what they do, and lists every difference of the deployed services to O(instances).
+  - Says under what TFO each service is and what a step of M(fastopen.shadowsocks.tfo_stage) would do. Changes nothing.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 extends_documentation_fragment:
   - fastopen.shadowsocks._side
@@ -22,6 +22,31 @@ options:
       - For clients, try each path to a server with and without TFO. For servers, send a SYN with data to each own port.
     type: bool
     default: true
+  limit_nofile:
+    description: The units' C(LimitNOFILE).
+    type: int
+    default: 65536
+  package:
+    description: The package that holds the programs.
+    type: str
+    default: shadowsocks-libev
+  planned_servers:
+    description: Servers that will accept SYN data by the time of the step. A path to them without benefit is no reason yet.
+    type: list
+    elements: str
+    default: []
+  run:
+    description: The rollout that asks. The claim of another one is a reason against a step.
+    type: str
+    default: ""
+  take_over:
+    description: A run whose claim would be taken over.
+    type: str
+    default: ""
+  retry:
+    description: Whether services that were taken off before would be tried again.
+    type: bool
+    default: false
   earlier:
     description: What an earlier task of this module returned. RV(since) then says what happened in between.
     type: dict
@@ -42,10 +67,6 @@ EXAMPLES = r"""
   fastopen.shadowsocks.tfo_host:
     side: server
     instances: "{{ ss_server_instances }}"
-    fast_open: true
-    kernel:
-      accept: true
-      send: true
   register: seen
 
 - name: Name what differs
@@ -78,8 +99,12 @@ paths:
   returned: success
   type: list
   elements: dict
+deployed:
+  description: V(yes), V(differs) (see RV(differs)), or V(no) where none of this side's services was deployed yet.
+  returned: success
+  type: str
 differs:
-  description: Everything that is not as wanted, with C(what), C(name) and C(why).
+  description: Everything about the deployed services that is not as wanted, with C(what), C(name) and C(why).
   returned: success
   type: list
   elements: dict
@@ -87,15 +112,22 @@ differs:
     - what: file
       name: /etc/systemd/system/ss-server@.service
       why: has other content
+step:
+  description:
+    - What M(fastopen.shadowsocks.tfo_stage) would return with C(state=stepped) in check mode, its C(outcome) and C(differs).
+      C(planned) where nothing is deployed yet.
+  returned: success
+  type: dict
 reasons:
-  description: Why the paths do not carry TFO; empty when they do.
+  description: Why a step would be skipped or refused, or what is not proven of a stage that is confirmed.
   returned: success
   type: list
   elements: str
 stage:
   description:
-    - C(intended) (the last stage that this side was brought to), C(actual) (what really runs), C(confirmed) (proven,
-      with the same arguments as now) and C(snapshot) (whether one is kept).
+    - C(intended) (off, or what was confirmed), C(actual) (what really runs), C(state) (plain, stepped, confirmed, undone,
+      or unknown for a drop-in of ours that nobody keeps), C(problems) with our drop-ins, C(undone) (by unit, by whom, when,
+      why), C(claim) (the run that holds the host) and C(kill_switch).
   returned: success
   type: dict
 since:
@@ -105,12 +137,13 @@ since:
   returned: with O(earlier)
   type: dict
 done:
-  description: Whether this side is proven in what the arguments ask for, so that there is nothing to do.
+  description: Whether this side is confirmed and as it should be, so that there is nothing to do.
   returned: success
   type: bool
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _look, _request
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
@@ -119,16 +152,24 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_request.SPEC,
+            "limit_nofile": {"type": "int", "default": 65536},
+            "package": {"type": "str", "default": "shadowsocks-libev"},
             "probe_paths": {"type": "bool", "default": True},
+            "planned_servers": {"type": "list", "elements": "str", "default": []},
+            "run": {"type": "str", "default": ""},
+            "take_over": {"type": "str", "default": ""},
+            "retry": {"type": "bool", "default": False},
             "earlier": {"type": "dict"},
         },
         supports_check_mode=True,
     )
+    params = module.params
+    wanted = _deployment.Wanted(params["side"], params["services"] or [], params["limit_nofile"])
     try:
-        seen = _look.look(_request.build(module.params), module.params["probe_paths"])
+        found = _look.look(_request.build(params), wanted, params["package"], params["probe_paths"])
     except EXPECTED as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **seen)
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+hosts:
+  description: The hosts of the plan.
+  returned: success
+  type: list
+  elements: str
 plan:
   description: One line a side of a host.
   returned: success

@@ -212,7 +212,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.exit_json(changed=False, fastopen=_probe.gather())
+    module.exit_json(changed=False, fastopen=_probe.observe())
 
 
 if __name__ == "__main__":

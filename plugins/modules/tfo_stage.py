@@ -6,15 +6,18 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tfo_stage
-short_description: Bring one side of a host to a stage of TCP Fast Open, or back
+short_description: Bring the services of one side of a host under TCP Fast Open, or back to plain
 version_added: 0.1.0
 description:
-  - Writes configs, access lists and units of the services, brings the kernel along, restarts what runs older than what
-    it reads, and proves the result with real packets, all in one transaction on the host.
-  - Going up the order is snapshot, kernel, proof, config, restart, proof. Going down, with O(state=plain) or
-    O(state=restored), it is config, restart, proof, kernel. O(fast_open=false) leaves the kernel alone.
-  - A client whose paths do not carry TFO is left as it is, and RV(reasons) says why.
-  - A run that was killed at any point can be started again. What really runs is compared, not only files.
+  - Serves the playbooks and the roles of this collection. It owns three things on a host and touches nothing else. These
+    are the bits 0x1, 0x2 and 0x400 of C(net.ipv4.tcp_fastopen), that key's line in O(sysctl_file), and one drop-in a
+    service, C(UNIT.d/zz-fastopen.conf), which repeats the service's own ExecStart with C(--fast-open) behind it.
+  - A step lives in /run and in the running kernel only, so a reboot undoes it. A timer on the host, the lease, undoes it
+    as well unless it is confirmed or renewed in time; it runs a program of this module's own code,
+    C(/usr/local/lib/fastopen/fastopen), which can also be asked C(status) and C(off) at a console.
+  - The order up is lease, kernel, drop-in, restart, proof by real packets. Down it is drop-in, restart, proof that plain
+    traffic passes, kernel. A call that was killed at any point can be repeated.
+  - Services that cannot have such a drop-in, and clients whose paths do not carry TFO, are skipped with the reason.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 extends_documentation_fragment:
   - fastopen.shadowsocks._side
@@ -22,22 +25,51 @@ extends_documentation_fragment:
 options:
   state:
     description:
-      - V(present) brings the side to what the other options say.
-      - V(snapshot) only keeps the side as it is now, if no snapshot is kept yet.
-      - V(confirmed) keeps that the stage was judged since, so that a later run passes this host. It changes nothing else.
-      - V(plain) takes TCP Fast Open away from the services as they are, proves that plain traffic passes, and puts the
-        kernel back to its snapshot. It needs no O(instances).
-      - V(restored) puts files, units and kernel back to the snapshot, and drops it once plain traffic passes and a package
-        that was not there before is gone.
+      - V(present) steps, proves and confirms in one; what is not proven comes down again at once.
+      - V(claimed) makes O(run) the one that may step on this host, V(released) lets it go.
+      - V(stepped) brings the services under TFO until the lease ends, V(confirmed) makes that last.
+      - V(plain) takes TFO off whatever is under it on this side. It needs no O(instances); with them, it proves that they
+        are plain even where nothing of ours is on them. Another run than O(run) that holds the host ends there.
+      - V(killed) is the kill switch. Bit 0x2 is off at run time and at boot, without a restart, and nothing of this
+        collection sets it until V(lifted).
     type: str
-    choices: [present, snapshot, confirmed, plain, restored]
+    choices: [present, claimed, stepped, confirmed, plain, released, killed, lifted]
     default: present
-  confirm:
+  run:
     description:
-      - Whether the proof of this task is all that the stage needs. If not, a later task with O(state=confirmed) says so,
-        and a run that is killed before it does the step again.
+      - The name of the rollout that asks. Steps are refused while another run holds the host.
+      - Left out, V(present) has a claim of its own for the time of the call.
+    type: str
+  who:
+    description: Whom the claim is shown to belong to. Filled in on the controller with its user and host.
+    type: str
+  lease_seconds:
+    description: For how long the host waits for the next call of O(run) before it undoes what is not confirmed.
+    type: float
+    default: 600
+  take_over:
+    description: A run whose claim O(run) takes over, with its step.
+    type: str
+    default: ""
+  retry:
+    description: Step also where the services were taken off by a rollout, an operator or the guard before.
     type: bool
-    default: true
+    default: false
+  why:
+    description: Why the services come down, for those who find them so.
+    type: str
+    default: ""
+  memory:
+    description:
+      - With V(add), services that come down are left alone by later runs until O(retry); V(forget) forgets all of this
+        side that were, V(keep) leaves that as it is.
+    type: str
+    choices: [add, keep, forget]
+    default: keep
+  probe_url:
+    description: An http URL that must answer through each ss-local.
+    type: str
+    default: ""
   planned_servers:
     description:
       - Inventory hosts that this run brings to accept SYN data before this client. In check mode they have not changed yet,
@@ -47,14 +79,15 @@ options:
     default: []
 attributes:
   diff_mode:
-    description: Shows files, kernel settings and the stage; secrets are left out.
+    description: Shows the bits and, of a drop-in, only the flag; what it repeats may hold a password.
     support: full
   platform:
-    description: Debian 12 or 13 with systemd, Python 3.9 or later.
+    description: Linux with systemd 247 or later, Python 3.9 or later.
     support: full
-    platforms: debian
+    platforms: linux
 seealso:
   - module: fastopen.shadowsocks.tfo_host
+  - module: fastopen.shadowsocks.tfo_service
   - module: fastopen.shadowsocks.tfo_sysctl
 """
 
@@ -63,27 +96,23 @@ EXAMPLES = r"""
   fastopen.shadowsocks.tfo_stage:
     side: server
     instances: "{{ ss_server_instances }}"
-    fast_open: true
-    kernel:
-      accept: true
-      send: true
 
-- name: Put the client back as it was found
+- name: Take TCP Fast Open off the clients of this host
   fastopen.shadowsocks.tfo_stage:
     side: client
-    state: restored
+    state: plain
 """
 
 RETURN = r"""
 outcome:
   description:
-    - V(proven), or V(unproven) with RV(reasons); V(left) for a client whose paths do not carry TFO, or a server that
-      carries no TCP itself, V(reverted) for such a client that had TFO on; V(planned) in check mode; V(kept) where there
-      was nothing to prove.
+    - V(stepped) (proven, and waits for its confirmation), V(confirmed), V(plain) (proven so), V(reverted) (was under TFO and
+      is plain now), V(skipped) (not eligible, as it was), V(refused) (nothing was changed, the operator must act first),
+      V(failed) (what it runs now is not proven), V(claimed), V(released), V(killed), V(lifted), or V(planned) in check mode.
   returned: success
   type: str
 reasons:
-  description: Why the side is not proven, or was left.
+  description: Why it is skipped, refused or failed, and what could not be done besides.
   returned: success
   type: list
   elements: str
@@ -102,10 +131,6 @@ tunnels:
   returned: success
   type: list
   elements: dict
-package:
-  description: V(absent) after O(state=restored) where the package had not been installed at the time of the snapshot.
-  returned: success
-  type: str
 counters:
   description: By how much the kernel's counters rose during those requests.
   returned: success
@@ -113,32 +138,37 @@ counters:
 """
 
 import dataclasses
+import time
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _request, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _request, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
-
-STATES = {
-    "present": _stage.converge,
-    "snapshot": _stage.keep,
-    "confirmed": _stage.confirm,
-    "plain": _down.plain,
-    "restored": _down.restore,
-}
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_request.SPEC,
-            "state": {"type": "str", "choices": list(STATES), "default": "present"},
-            "confirm": {"type": "bool", "default": True},
+            "state": {"type": "str", "choices": list(_stage.STATES), "default": "present"},
+            "run": {"type": "str"},
+            "who": {"type": "str"},
+            "lease_seconds": {"type": "float", "default": 600.0},
+            "take_over": {"type": "str", "default": ""},
+            "retry": {"type": "bool", "default": False},
+            "why": {"type": "str", "default": ""},
+            "memory": {"type": "str", "choices": ["add", "keep", "forget"], "default": "keep"},
+            "probe_url": {"type": "str", "default": ""},
             "planned_servers": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
+    params = module.params
+    if params["state"] in ("claimed", "stepped", "confirmed", "released") and not params["run"]:
+        module.fail_json(msg=f"state {params['state']} belongs to a run: name it in run, or use state: present")
+    if params["state"] == "present" and not params["run"]:
+        params["run"] = f"role-{time.time_ns():x}"
     try:
-        result = STATES[module.params["state"]](_request.build(module.params), module.check_mode)
+        result = _stage.run(params["state"], _request.build(params), module.check_mode)
     except EXPECTED as error:
         module.fail_json(msg=str(error))
     module.exit_json(**dataclasses.asdict(result))

@@ -11,9 +11,12 @@ version_added: 0.1.0
 description:
   - Sets net.ipv4.tcp_fastopen and its neighbours at run time and for the boot in one step. Only the bits that are asked
     for change, the others are kept. Values are compared as numbers.
-  - Keeps the values and the file that were there before the first change in a snapshot, and O(state=restored) puts
-    exactly those back.
-  - Looks which file of sysctl.d decides at boot, and fails with that file's name when it is not O(file).
+  - The bits are a request. It is kept on the host, and counted with what the services under TCP Fast Open need. A bit
+    goes back only when nobody wants it any more. The kill switch overrules every request for 0x2.
+  - Of all other settings the values and the lines that were there before the first change are kept in a snapshot, and
+    O(state=restored) puts exactly those back. A rollout and its way back never touch them.
+  - A line is written only where the boot does not give the value already. Looks which file of sysctl.d decides, and
+    fails with that file's name, before anything is changed, where it would set something else after O(file).
   - Either everything is written or nothing.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 attributes:
@@ -29,23 +32,29 @@ attributes:
     platforms: linux
 options:
   state:
-    description: V(present) sets what is asked for. V(restored) puts the snapshot back and removes it.
+    description:
+      - V(present) sets what is asked for.
+      - V(restored) puts the snapshot back and removes it, and drops the request for bits; those that no service needs
+        go back to what they were. Lines of others in O(file) stay.
     type: str
     choices: [present, restored]
     default: present
   accept:
-    description: 0x2, listeners may accept data in a SYN. Not given, it is kept.
+    description:
+      - 0x2, listeners may accept data in a SYN. Not given, what was asked for before is kept.
+      - V(false) clears it also under services that need it. While the kill switch is on, V(true) sets nothing and
+        warns; it holds once the kill switch is lifted.
     type: bool
   send:
     description:
-      - 0x1, clients may send data in their SYN. Not given, it is kept.
+      - 0x1, clients may send data in their SYN. Not given, what was asked for before is kept.
       - Shadowsocks programs with C(fast_open) exit or fail without it, servers too, so it is not cleared while one
         runs.
     type: bool
   all_listeners:
     description:
       - 0x400, every listener accepts that starts to listen afterwards, of every program in the network namespace.
-      - Needs 0x2. Not given, it is kept.
+      - Needs 0x2. Not given, what was asked for before is kept.
     type: bool
   key:
     description:
@@ -71,14 +80,14 @@ options:
     type: int
   file:
     description: >-
-      The file for the boot. Only lines for the settings above are written; others that stand in it are kept. It may be
-      read by all, unless it holds a key.
+      The file for the boot. Only lines for the settings above are written; others that stand in it, whoever wrote them,
+      are kept. It may be read by all, unless it holds a key.
     type: path
     default: /etc/sysctl.d/99-tfo.conf
   snapshot:
     description: >-
-      The file that keeps what was before, for root only. It is extended when a setting changes for the first time, and
-      what it knows is never overwritten.
+      The file that keeps what was before, but for the bits, for root only. It is extended when a setting changes for
+      the first time, and what it knows is never overwritten.
     type: path
     default: /var/lib/fastopen/kernel.json
   force:
@@ -113,7 +122,7 @@ EXAMPLES = r"""
 RETURN = r"""
 before:
   description: The settings before, as far as the kernel has them; the names are those of the options.
-  returned: success, and where another file wins at boot
+  returned: success
   type: dict
   sample:
     value: 1
@@ -130,7 +139,7 @@ before:
 after:
   description: The settings after, in check mode those that there would be. Of the key it only tells
     V(set) or V(unset).
-  returned: success, and where another file wins at boot
+  returned: success
   type: dict
   sample:
     value: 3
@@ -146,13 +155,14 @@ after:
     somaxconn: 4096
 snapshot:
   description: The snapshot's path; null where there is none.
-  returned: success, and where another file wins at boot
+  returned: success
   type: str
   sample: /var/lib/fastopen/kernel.json
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel, _switch, _transaction
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _asked, _record
 
 SETTINGS = {
     "accept": {"type": "bool"},
@@ -172,27 +182,24 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
             **SETTINGS,
-            "file": {"type": "path", "default": _kernel.FILE},
+            "file": {"type": "path", "default": _switch.FILE},
             "snapshot": {"type": "path", "default": _kernel.SNAPSHOT},
             "force": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     params = module.params
-    common = {
-        "file": params["file"],
-        "snapshot": params["snapshot"],
-        "check": module.check_mode,
-        "allow_unsafe": params["force"],
-    }
+    wanted = {name: params[name] for name in SETTINGS} if params["state"] == "present" else None
     try:
-        if params["state"] == "restored":
-            result = _kernel.restore(**common)
-        else:
-            result = _kernel.converge({name: params[name] for name in SETTINGS}, **common)
-    except _kernel.KernelError as error:
-        module.fail_json(msg=str(error), **(error.result._asdict() if error.result else {}))
-    module.exit_json(**result._asdict())
+        result = _asked.converge(
+            wanted, file=params["file"], snapshot=params["snapshot"], check=module.check_mode, force=params["force"]
+        )
+    except (_transaction.KernelError, _record.RecordError, OSError) as error:
+        module.fail_json(msg=str(error))
+    answer = result._asdict()
+    for warning in answer.pop("warnings"):
+        module.warn(warning)
+    module.exit_json(**answer)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,14 @@ options:
     description: Whether to ask once through each running ss-local as well, see RV(running).
     type: bool
     default: false
+  run:
+    description: The rollout that asks, whose lease on this host is renewed.
+    type: str
+    default: ""
+  lease_seconds:
+    description: For how long, see M(fastopen.shadowsocks.tfo_stage).
+    type: float
+    default: 600
   earlier:
     description: What an earlier task of this module returned. Its rounds are put before this one in RV(rounds).
     type: dict
@@ -157,8 +165,9 @@ import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service, _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _pair, _temporary, _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _proof, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _pair, _temporary
 
 
 def main() -> None:
@@ -173,6 +182,8 @@ def main() -> None:
             "pause_seconds": {"type": "float", "default": 0.05},
             "network": {"type": "str", "default": ""},
             "running": {"type": "bool", "default": False},
+            "run": {"type": "str", "default": ""},
+            "lease_seconds": {"type": "float", "default": 600.0},
             "earlier": {"type": "dict"},
         },
         supports_check_mode=True,
@@ -182,6 +193,9 @@ def main() -> None:
     if not services:
         module.fail_json(msg="no client instance carries TCP, so there is nothing to measure")
     try:
+        if params["run"] and not module.check_mode:
+            with _record.lock():
+                _lease.keep(params["run"], params["lease_seconds"])
         arms, warmed = _pair.measure(
             services,
             params["url"],
@@ -192,9 +206,9 @@ def main() -> None:
         )
         running, reasons = _proof.tunnels(services if params["running"] else [], params["url"])
         units = _systemd.show([_service.unit(service) for service in services])
-    except (_temporary.ClientError, _tunnel.TunnelError, _systemd.SystemdError, OSError) as error:
+    except (_temporary.ClientError, *EXPECTED) as error:
         module.fail_json(msg=str(error))
-    found = {name: dataclasses.asdict(arms.get(name, _pair.Arm())) for name in _pair.ARMS}
+    found = {name: dataclasses.asdict(arms.get(name, _pair.Answers())) for name in _pair.ARMS}
     counters = {
         name: sum(arm["counters"].get(name, 0) for arm in found.values())
         for name in sorted({name for arm in found.values() for name in arm["counters"]})

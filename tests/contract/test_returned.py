@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 
 PYTHON_TYPES = {"bool": bool, "dict": dict, "float": (float, int), "int": int, "list": list, "str": str}
 # What AnsibleModule adds by itself to every answer.
@@ -28,8 +29,10 @@ def port() -> Iterator[int]:
 
 
 @pytest.fixture
-def arguments(module: str, port: int, tmp_path: Path) -> dict[str, Any]:
-    """How the module is called."""
+def arguments(module: str, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """How the module is called; what this machine keeps of itself is left out."""
+    for folder in ("FOLDER", "RUN_FOLDER"):
+        monkeypatch.setattr(_record, folder, str(tmp_path / folder))
     return {
         "tfo_probe": {},
         "tfo_path": {"targets": [{"host": "127.0.0.1", "port": port}], "attempts": 1},

@@ -24,8 +24,10 @@ HERE = pathlib.Path(__file__).parent
 KEY = "00000001-00000002-00000003-00000004"
 FILE = "/etc/sysctl.d/99-tfo.conf"
 SNAPSHOT = "/var/lib/fastopen/kernel.json"
+RECORD = "/var/lib/fastopen/record.json"
 PRIVATE = """
 mount --make-rprivate /
+mount -t tmpfs -o mode=0755 none /run
 for folder in /etc/sysctl.d /run/sysctl.d /usr/lib/sysctl.d /var/lib; do
     mkdir -p $folder && mount -t tmpfs -o mode=0755 none $folder
 done
@@ -56,6 +58,9 @@ class Host:
 
     def value(self, name: str) -> str:
         return self.run("cat", f"/proc/sys/net/{name}").strip()
+
+    def mode(self, path: str) -> int:
+        return stat.S_IMODE(int(self.run("stat", "-c", "%f", path), 16))
 
     def write(self, path: str, text: str) -> None:
         self.run("sh", "-c", 'printf "%s\\n" "$2" > "$1"', "sh", path, text)
@@ -88,8 +93,7 @@ def test_there_and_back(host: Host) -> None:
     assert {**planned, "invocation": None} == {**done, "invocation": None}
     assert done["changed"] and (done["before"]["value"], done["after"]["value"]) == (1, 3)
     assert [host.value(f) for f in ("ipv4/tcp_fastopen", "core/somaxconn", "ipv4/tcp_syncookies")] == ["3", "8192", "2"]
-    assert stat.S_IMODE(int(host.run("stat", "-c", "%f", SNAPSHOT), 16)) == 0o600
-    assert stat.S_IMODE(int(host.run("stat", "-c", "%f", os.path.dirname(SNAPSHOT)), 16)) == 0o700
+    assert [host.mode(path) for path in (SNAPSHOT, RECORD, os.path.dirname(SNAPSHOT))] == [0o600, 0o600, 0o700]
     assert not host.change(**wanted)["changed"]
     host.change(state="restored", check=True)
     assert host.value("ipv4/tcp_fastopen") == "3"
@@ -130,7 +134,7 @@ def test_the_key_is_kept_and_stays_hidden(host: Host) -> None:
     assert "00000001" not in json.dumps(answer) and "0a0b0c0d" not in json.dumps(answer)
     assert host.value("ipv4/tcp_fastopen_key") == KEY
     assert not host.change(key="00000001-2-3-4")["changed"]
-    assert stat.S_IMODE(int(host.run("stat", "-c", "%f", FILE), 16)) == 0o600
+    assert host.mode(FILE) == 0o600
     assert "net.ipv4.tcp_fastopen =" not in host.run("cat", FILE)
     host.change(state="restored")
     assert host.value("ipv4/tcp_fastopen_key") == "0a0b0c0d-00000002-00000003-00000004"
@@ -142,13 +146,38 @@ def test_an_unset_key_is_never_written_back(host: Host) -> None:
     assert host.value("ipv4/tcp_fastopen_key") == KEY
 
 
+def test_what_others_wrote_since_stays(host: Host) -> None:
+    host.change(accept=True, somaxconn=8192, key="1-2-3-4")
+    host.run("sh", "-c", f"echo net.core.rmem_max = 212992 >> {FILE}")
+    host.change(state="restored")
+    assert host.run("cat", FILE).splitlines()[1:] == ["net.core.rmem_max = 212992"]
+    assert host.mode(FILE) == 0o644
+
+
 def test_another_file_wins_at_boot(host: Host) -> None:
     host.write("/etc/sysctl.d/99-zz.conf", "net.ipv4.tcp_fastopen = 1")
+    before = host.tree()
     for check in (True, False):
-        answer = host.change(accept=True, check=check, code=1)
+        answer = host.change(accept=True, somaxconn=8192, check=check, code=1)
         assert "/etc/sysctl.d/99-zz.conf sets net.ipv4.tcp_fastopen" in answer["msg"]
-        assert answer["changed"] and answer["after"]["value"] == 3
-    assert host.value("ipv4/tcp_fastopen") == "3"
+    assert host.tree() == before
+
+
+def test_another_file_gives_it_already(host: Host) -> None:
+    """field.md, B5: the boot agrees, so nothing is written."""
+    host.write("/etc/sysctl.d/local.conf", "net.ipv4.tcp_fastopen = 3")
+    before = host.tree()
+    assert host.change(accept=True, send=True)["after"]["value"] == 3
+    host.run("test", "-e", FILE, code=1)
+    probed = host.module("tfo_probe")["fastopen"]
+    assert probed["boot"] == {"value": 3, "file": "/etc/sysctl.d/local.conf", "agrees": True}
+    host.change(state="restored")
+    assert host.tree() == before
+
+
+def test_the_boot_can_disagree_later(host: Host) -> None:
+    host.change(accept=True)
+    host.write("/etc/sysctl.d/99-zz.conf", "net.ipv4.tcp_fastopen = 1")
     probed = host.module("tfo_probe")["fastopen"]
     assert probed["boot"] == {"value": 1, "file": "/etc/sysctl.d/99-zz.conf", "agrees": False}
     assert "boot_disagrees" in [problem["code"] for problem in probed["problems"]]

@@ -67,11 +67,15 @@ class Run(NamedTuple):
 def rollout(
     limit: str, reports: Path, baking: Callable[[], object] | None = None, kill: bool = False, **extra: Any
 ) -> Run:
-    """Roll out over these hosts in one wave; ``baking`` happens as soon as a step bakes, then ``kill`` ends it by SIGKILL."""
+    """Roll out over these hosts in one wave, clients that a rollout has taken back before among them.
+
+    ``baking`` happens as soon as a step bakes, then ``kill`` ends the run by SIGKILL.
+    """
     variables = {
         "rollout_bake_seconds": 3,
         "rollout_client_waves": ["100%"],
         "rollout_report_dir": str(reports),
+        "rollout_retry": True,
         **extra,
     }
     command = ["ansible-playbook", "--inventory", str(_hosts.INVENTORY), "fastopen.shadowsocks.rollout"]

@@ -27,15 +27,20 @@ def test_bad_clients_are_reverted_and_the_others_stay(tmp_path: Path) -> None:
         run = rollout("shadowsocks_clients", tmp_path, happens, rollout_max_reverted_share=0.7)
         assert run.status == 0
         assert run.gate()["verdict"] == "promote"
-        assert run.outcomes() == {"c2": "reverted", "c3": "reverted", "c4": "proven"}
+        assert run.outcomes() == {"c2": "reverted", "c3": "reverted", "c4": "promoted"}
         assert "worse: failed or late" in run.reasons("c2")
         assert REFUSED in run.reasons("c3")
-        assert run.reverted() == {"c2": "proven", "c3": "proven"}
+        assert run.reverted() == {"c2": "plain", "c3": "plain"}
         assert_plain("c2")
         box("c3", "off")  # SYNPROXY stalls a connection now and then, with and without TFO
         assert_plain("c3")
         assert_fast("c4")
         assert_fast("c1")
+        again = rollout("c2", tmp_path, rollout_retry=False)
+        assert again.status != 0
+        assert again.outcomes() == {"c2": "skipped"}
+        assert "taken off by rollout at" in again.reasons("c2")
+        assert "-e rollout_retry=true tries again" in again.reasons("c2")
 
 
 def test_above_the_share_the_wave_goes_back(tmp_path: Path) -> None:
@@ -47,7 +52,7 @@ def test_above_the_share_the_wave_goes_back(tmp_path: Path) -> None:
         assert run.outcomes() == {"c2": "reverted", "c3": "reverted"}
         assert run.reasons("c3") == "goes back with its wave"
         assert "1 of 2 clients are worse (c2): more than 10% (rollout_max_reverted_share)" in run.words
-        assert run.reverted() == {"c2": "proven", "c3": "proven"}
+        assert run.reverted() == {"c2": "plain", "c3": "plain"}
         assert_plain("c2")
         assert_plain("c3")
         assert_fast("c1")
@@ -66,7 +71,7 @@ def test_everybody_goes_back(tmp_path: Path) -> None:
         assert run.status != 0
         assert run.gate()["verdict"] == "roll_back"
         assert run.outcomes() == {"c2": "reverted", "c3": "reverted"}
-        assert run.reverted() == dict.fromkeys(CLIENTS, "proven")
+        assert run.reverted() == dict.fromkeys(CLIENTS, "plain")
         for client in CLIENTS:
             assert_plain(client)
 
@@ -82,7 +87,7 @@ def test_some_syns_lost_beside_a_slower_path_and_a_lossy_one(tmp_path: Path) -> 
     with boxes():
         run = rollout("c2,c3,c4", tmp_path, happens, rollout_max_reverted_share=0.7)
         assert run.status == 0
-        assert run.outcomes() == {"c2": "reverted", "c3": "reverted", "c4": "proven"}
+        assert run.outcomes() == {"c2": "reverted", "c3": "reverted", "c4": "promoted"}
         assert "worse: " in run.reasons("c2")
         assert "its plain traffic is worse than before the step" in run.reasons("c3")
         assert_plain("c2")

@@ -19,7 +19,7 @@ def test_large_syn_data_lost_and_option_stripped_beside_a_slow_path(tmp_path: Pa
     with boxes("c2 drop-data-over 50", "c3 strip", "c4 delay 100"):
         run = rollout(CLIENTS, tmp_path)
         assert run.status == 0
-        assert run.outcomes() == {"c2": "left", "c3": "left", "c4": "proven"}
+        assert run.outcomes() == {"c2": "skipped", "c3": "skipped", "c4": "promoted"}
         assert "revert; worse: failed or late" in run.reasons("c2")
         assert "SYNs with data get lost: TCPSynRetrans" in run.words
         assert "no gain: SYN data is refused more often than taken" in run.reasons("c3")
@@ -34,7 +34,7 @@ def test_syn_data_lost_and_synproxy_beside_a_lossy_path(tmp_path: Path) -> None:
     with boxes("c2 drop-data", "c3 synproxy", "c4 loss 3"):
         run = rollout(CLIENTS, tmp_path)
         assert run.status == 0
-        assert run.outcomes() == {"c2": "left", "c3": "left", "c4": "proven"}
+        assert run.outcomes() == {"c2": "skipped", "c3": "skipped", "c4": "promoted"}
         assert "syn_dropped: ss2 port 8388" in run.reasons("c2") or "worse: failed or late" in run.reasons("c2")
         assert REFUSED in run.reasons("c3")
         assert_plain("c2")
@@ -50,7 +50,7 @@ def test_nobody_left(tmp_path: Path) -> None:
         run = rollout("c2,c4", tmp_path)
         assert run.status != 0
         assert run.gate()["verdict"] == "inconclusive"
-        assert run.outcomes() == {"c2": "left", "c4": "left"}
+        assert run.outcomes() == {"c2": "skipped", "c4": "skipped"}
         assert "nobody is left in this wave" in run.words
         assert "mend the paths below, or take these hosts out of the limit" in run.words
         assert "worse: " in run.reasons("c2")
@@ -77,7 +77,7 @@ def test_client_whose_kernel_must_not_send(tmp_path: Path) -> None:
     host("c2").check_output("sysctl -qw net.ipv4.tcp_fastopen=2")
     run = rollout("c2", tmp_path)
     assert run.status == 0
-    assert run.outcomes() == {"c2": "proven"}
+    assert run.outcomes() == {"c2": "promoted"}
     assert "c2: promote: fine after" in run.words
     assert sysctl("c2", "net.ipv4.tcp_fastopen") == "3"
     assert_fast("c2")

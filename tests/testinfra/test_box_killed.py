@@ -12,29 +12,67 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from _boxes import assert_fast, rollout
-from _hosts import INVENTORY, ORIGIN, host
+from _boxes import assert_fast, assert_plain, back, rollout
+from _hosts import INVENTORY, ORIGIN, fleet, host
+from _seen import arguments
 
 TEMPORARY = "pgrep --full 'ss-local -c /dev/fd/[0-9]'"
 
 
 def test_run_killed_while_it_bakes(tmp_path: Path) -> None:
+    """The host is held until its lease ends; another run is refused by name, and may take over."""
     killed = rollout("c2", tmp_path, kill=True)
     assert killed.status == -9
     assert [event["step"] for event in killed.events] == ["preflight", "wave"]
-    assert killed.outcomes() == {"c2": "proven"}
+    assert killed.outcomes() == {"c2": "stepped"}
+    run = killed.events[0]["run"]
 
     second = rollout("c2", tmp_path)
-    assert second.status == 0
-    assert "c2 client send -> send, to be proven" in second.words
-    assert second.gate()["verdict"] == "promote"
-    assert second.outcomes() == {"c2": "proven"}
+    assert second.status != 0
+    assert f"c2: claimed by run {run} of " in second.words
+    assert f"-e rollout_take_over={run}" in second.words
+
+    third = rollout("c2", tmp_path, rollout_take_over=run)
+    assert third.status == 0
+    assert "c2 client send -> send, to be proven" in third.words
+    assert third.gate()["verdict"] == "promote"
+    assert third.outcomes() == {"c2": "promoted"}
     assert_fast("c2")
 
-    third = rollout("c2", tmp_path)
-    assert third.status == 0
-    assert "c2 client send already, proven" in third.words
-    assert "baking" not in third.output
+    fourth = rollout("c2", tmp_path)
+    assert fourth.status == 0
+    assert "c2 client send already, confirmed" in fourth.words
+    assert "baking" not in fourth.output
+    back("c2")
+
+
+def test_host_of_a_killed_run_undoes_the_step_when_its_lease_ends(tmp_path: Path) -> None:
+    rollout("c3", tmp_path, kill=True, rollout_probe_requests=5)
+    assert "--fast-open" in arguments("c3", "ss-local@main.service")
+    _wait(lambda: "--fast-open" not in arguments("c3", "ss-local@main.service"), 200.0)
+    _wait(lambda: not host("c3").file("/run/fastopen/lease.json").exists)
+    assert_plain("c3")
+    again = rollout("c3", tmp_path, rollout_retry=False)
+    assert again.outcomes() == {"c3": "promoted"}
+    assert_fast("c3")
+    back("c3")
+
+
+def test_rebooted_host_of_a_killed_run_is_plain(tmp_path: Path) -> None:
+    rollout("c3", tmp_path, kill=True)
+    fleet("reboot", "c3")
+    assert_plain("c3")
+    again = rollout("c3", tmp_path)
+    assert again.outcomes() == {"c3": "promoted"}
+    back("c3")
+
+
+def test_rollback_ends_a_rollout(tmp_path: Path) -> None:
+    """The run goes on to judge, and is told at its next call on the host who took it back and when."""
+    run = rollout("c2", tmp_path, lambda: back("c2"))
+    assert run.status != 0
+    assert "has no say on this host any more: rollback of send by " in run.words
+    assert_plain("c2")
 
 
 def test_measurement_killed() -> None:

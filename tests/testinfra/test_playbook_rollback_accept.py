@@ -53,7 +53,7 @@ def test_kill_switch_under_traffic() -> None:
     for server in SERVERS:
         assert counters(server)["TCPFastOpenPassive"] == refused[server]
         assert sysctl(server, "net.ipv4.tcp_fastopen") == "1"
-        assert "net.ipv4.tcp_fastopen = 1" in host(server).check_output("cat /etc/sysctl.d/99-tfo.conf")
+        assert "net.ipv4.tcp_fastopen" not in host(server).check_output("/usr/lib/systemd/systemd-sysctl --cat-config")
 
 
 def test_second_time_changes_nothing() -> None:
@@ -62,7 +62,18 @@ def test_second_time_changes_nothing() -> None:
     assert {figures["changed"] for figures in done.recap.values()} == {0}
 
 
-def test_later_rollout_brings_it_back() -> None:
+def test_rollout_is_refused_until_it_is_lifted() -> None:
+    refused = play("fastopen.shadowsocks.rollout", *LIMIT, rollout_probe_requests=0)
+    assert refused.status != 0
+    for server in SERVERS:
+        assert f"{server}: the kill switch is on since" in refused.words
+        assert sysctl(server, "net.ipv4.tcp_fastopen") == "1"
+    lifted = play("fastopen.shadowsocks.rollback", *LIMIT, rollback_scope="accept", rollback_lift=True)
+    assert lifted.status == 0
+    assert {sysctl(server, "net.ipv4.tcp_fastopen") for server in SERVERS} == {"1"}
+
+
+def test_rollout_brings_it_back_then() -> None:
     done = play("fastopen.shadowsocks.rollout", *LIMIT, rollout_probe_requests=0)
     assert done.status == 0
     for client in CLIENTS:

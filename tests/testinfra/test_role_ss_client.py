@@ -42,6 +42,9 @@ def peers(client: str, action: str) -> set[str]:
 def test_runs_now_and_at_boot(client: str, service: str) -> None:
     assert is_up(client, f"{service}.service")
     assert "--fast-open" not in arguments(client, f"{service}.service")
+    assert (
+        "fast-open" not in host(client).file(f"/etc/systemd/system/{service.partition('@')[0]}@.service").content_string
+    )
     assert unit(client, f"{service}.service")["LimitNOFILE"] == "65536"
 
 
@@ -99,6 +102,19 @@ def test_client_that_is_no_longer_listed_goes() -> None:
             assert fetch(client) == "origin"
     finally:
         assert play(CONVERGE).status == 0
+
+
+def test_client_whose_path_brings_nothing_is_told_and_stays_plain() -> None:
+    """Its servers do not accept SYN data."""
+    before = {client: pids(client) for client in CLIENTS}
+    shown = play(CONVERGE, ss_client_fast_open=True)
+    assert shown.status == 0
+    assert {figures["changed"] for figures in shown.recap.values()} == {0}
+    for client in CLIENTS:
+        assert f"{client} stays without TCP Fast Open: " in shown.words
+        assert pids(client) == before[client]
+        left = "find /etc/systemd/system /run/systemd/system -name zz-fastopen.conf"
+        assert host(client).check_output(left) == ""
 
 
 def test_plugin_is_warned_of() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from _hosts import ORIGIN, SERVERS, host, variables
-from _seen import arguments, config, is_up, journal, rise, unit
+from _seen import arguments, config, is_up, journal, rise, sysctl, unit
 
 PORTS = {"main": 8388, "many-1": 8389, "many-2": 8389, "both": 8390, "guarded": 8391}
 # SYNs with TFO: the first may hold the cookie of a server that is gone and fetch a new one, the next carry the byte
@@ -51,8 +51,28 @@ def test_listens_where_the_inventory_says(server: str) -> None:
 @both_servers
 @every_instance
 def test_flag_only_in_flag_mode(server: str, instance: str) -> None:
-    assert ("--fast-open" in arguments(server, f"ss-server@{instance}.service")) == (server == "ss1")
+    """It comes from a drop-in of each instance; neither the template nor a config knows of it."""
+    flagged = server == "ss1"
+    assert (arguments(server, f"ss-server@{instance}.service").count("--fast-open") == 1) == flagged
     assert "fast_open" not in config(server, f"ss-server-{instance}")
+    assert "fast-open" not in host(server).file("/etc/systemd/system/ss-server@.service").content_string
+    drop_in = host(server).file(f"/etc/systemd/system/ss-server@{instance}.service.d/zz-fastopen.conf")
+    assert drop_in.exists == flagged
+    if flagged:
+        command = "/usr/bin/ss-server -c /etc/shadowsocks/%p-%i.json --fast-open"
+        assert f"[Service]\nExecStart=\nExecStart={command}\n" in drop_in.content_string
+
+
+@both_servers
+def test_kernel_bits_now_and_at_boot(server: str) -> None:
+    """0x1 and 0x2 with the flag, 0x2 and 0x400 without; 0x1 is the kernel's default."""
+    bits = 0x3 if server == "ss1" else 0x403
+    assert int(sysctl(server, "net.ipv4.tcp_fastopen"), 0) & 0x403 == bits
+    lines = host(server).file("/etc/sysctl.d/99-tfo.conf").content_string.splitlines()
+    values = [line.partition("=")[2] for line in lines if line.startswith("net.ipv4.tcp_fastopen ")]
+    assert [int(value, 0) & 0x403 for value in values] == [bits]
+    left = host(server).check_output("find /run/systemd/system -name zz-fastopen.conf")
+    assert left == ""  # confirmed, so nothing of the step is left
 
 
 @both_servers

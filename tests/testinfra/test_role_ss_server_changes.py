@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from _hosts import ROOT, SERVERS, Play, host, play
-from _seen import journal, pids, unit
+from _seen import arguments, journal, pids, sysctl, unit
 
 CONVERGE = ROOT / "molecule" / "role_ss_server" / "converge.yml"
 
@@ -58,9 +58,31 @@ def test_instance_that_is_no_longer_listed_goes(as_converged: None) -> None:
         assert pids(server) == {name: pid for name, pid in before[server].items() if name not in gone}
         assert not {":8390", ":8391"} & set(host(server).check_output("ss -Hltun").split())
         left = host(server).check_output(
-            "find /etc/shadowsocks /etc/systemd/system -name '*both*' -o -name '*guarded*'"
+            "find /etc/shadowsocks /etc/systemd/system /run/systemd/system -name '*both*' -o -name '*guarded*'"
         )
         assert left == ""
+
+
+def test_null_keeps_what_the_host_has() -> None:
+    """Nothing restarts, and nothing of TCP Fast Open is touched."""
+    before = [pids(server) for server in SERVERS]
+    assert changed(play(CONVERGE, ss_server_fast_open=None)) == {0}
+    assert [pids(server) for server in SERVERS] == before
+    assert "--fast-open" in arguments("ss1", "ss-server@main.service")
+    assert {int(sysctl(server, "net.ipv4.tcp_fastopen"), 0) & 0x2 for server in SERVERS} == {0x2}
+
+
+def test_false_takes_it_off(as_converged: None) -> None:
+    """Plain services, and the bits and the line as they were before."""
+    assert changed(play(CONVERGE, ss_server_fast_open=False)) == {1}
+    for server in SERVERS:
+        for name in pids(server):
+            assert "--fast-open" not in arguments(server, name)
+        assert int(sysctl(server, "net.ipv4.tcp_fastopen"), 0) & 0x402 == 0
+        left = "find /etc/systemd/system /run/systemd/system -name zz-fastopen.conf"
+        assert host(server).check_output(left) == ""
+        assert not host(server).file("/etc/sysctl.d/99-tfo.conf").exists
+    assert changed(play(CONVERGE, ss_server_fast_open=False)) == {0}
 
 
 def test_access_list_out_of_reach_stops_the_unit(as_converged: None) -> None:

@@ -1,191 +1,232 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel's settings beside the bits, which are role tcp_fastopen's alone: what they become, and the way back.
 
-"""The kernel's side of TCP Fast Open, brought to what is wanted and back: sysctls, their boot file, the snapshot."""
+Nothing here writes. The snapshot keeps what stood there before the first change: run-time values, and of each file the
+lines that assigned them, never a whole file: what others have written into it since is theirs.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+import re
+import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import (
-    _kernel_diff,
-    _kernel_plan,
+    _lines,
     _proc,
-    _ss_processes,
     _sysctl_files,
     _tfo_bits,
-    _transaction,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import (
+    Files,
+    KernelError,
+    below,
+    is_unset_key,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import Change, KernelError
 
-FILE = "/etc/sysctl.d/99-tfo.conf"
 SNAPSHOT = "/var/lib/fastopen/kernel.json"
+NUMBERS = {
+    "max_syn_backlog": (_proc.MAX_SYN_BACKLOG, 1, 2**31 - 1),
+    "syncookies": (_proc.SYNCOOKIES, 0, 2),
+    "blackhole_timeout_seconds": (_proc.BLACKHOLE_TIMEOUT, 0, 2**31 - 1),
+    "somaxconn": (_proc.SOMAXCONN, 1, 2**31 - 1),
+}
+"""By option: sysctl, least, most."""
+_SYSCTLS = (_proc.FASTOPEN_KEY, *(name for name, _least, _most in NUMBERS.values()))
+_KEY_GROUP = re.compile(r"[0-9a-f]{1,8}(-[0-9a-f]{1,8}){3}")
 
 
-class Result(NamedTuple):
-    """`before` and `after` as `_kernel_diff.state` gives them; `diff` in Ansible's form; the snapshot's path if any."""
+class File(t.NamedTuple):
+    """What stood in a file: its lines for a sysctl, by name, and its mode before a key came in (None: none came)."""
 
-    changed: bool
-    before: dict
-    after: dict
-    diff: list
-    snapshot: str | None
+    lines: dict[str, list[str]]
+    mode: t.Optional[int]
 
 
-def converge(
-    wanted: Mapping[str, object],
-    *,
-    file: str = FILE,
-    snapshot: str = SNAPSHOT,
-    check: bool,
-    allow_unsafe: bool = False,
-    root: str = "/",
-) -> Result:
-    """Bring the wanted settings (None or absent: keep) about, at run time and in `file`, and keep what was before.
+class Snapshot(t.NamedTuple):
+    """Before the first change: the text of sysctls by name, and files by path."""
 
-    wanted: accept, send, all_listeners (bool); key ("8hex-8hex-8hex-8hex", or two with a comma); max_syn_backlog,
-    syncookies, blackhole_timeout_seconds, somaxconn (int). Raises KernelError.
-    """
-    proc = _transaction.below(root, "proc")
-    present = _read(proc)
-    target = _kernel_plan.plan(wanted, present)
-    real = os.path.realpath(_transaction.below(root, file))
-    path = "/" + os.path.relpath(real, os.path.realpath(root))
-    old = _files.read(real)
-    new = old if _kernel_plan.persisted(target, old) else _kernel_plan.render(target, old)
-    sysctls = {name: value for name, value in target.items() if present[name] != value}
-    files = {} if _files.same(old, new) else {path: new}
-    _refuse_to_cut_off(sysctls, present, proc, allow_unsafe)
-    changed = bool(sysctls or files)
-    kept = _transaction.load(_transaction.below(root, snapshot))
-    if changed and not check:
-        kept = _transaction.extended(kept, {name: present[name] for name in sysctls}, {p: old for p in files})
-        _make_private_folder(_transaction.below(root, os.path.dirname(snapshot)))
-        _transaction.apply(Change(sysctls, {snapshot: _transaction.dump(kept), **files}), root)
-    result = _result(
-        present, {**present, **sysctls}, {path: (old, new)}, changed, snapshot if kept or changed else None
-    )
-    _check_boot(target, file, new, root, result)
-    return result
+    sysctls: dict[str, str]
+    files: dict[str, File]
 
 
-def restore(
-    *,
-    file: str = FILE,
-    snapshot: str = SNAPSHOT,
-    check: bool,
-    allow_unsafe: bool = False,
-    ending: Collection[int] = (),
-    root: str = "/",
-) -> Result:
-    """Put every sysctl and file in the snapshot back exactly and remove the snapshot; without one, change nothing.
+class Plan(t.NamedTuple):
+    """The text that sysctls and the state that files are to have, and what is kept afterwards."""
 
-    `ending`: the processes that the caller ends before the real run, so that a check does not count them. A cookie key
-    that was unset stays as it is: the kernel cannot forget a key before the next boot. Raises KernelError, also where
-    `file` is of our making and yet there is no snapshot to go back to.
-    """
-    proc = _transaction.below(root, "proc")
-    present = _read(proc)
-    kept = _transaction.load(_transaction.below(root, snapshot))
-    if kept is None:
-        _refuse_without_snapshot(file, snapshot, root)
-        return _result(present, present, {}, False, None)
-    sysctls = {
-        name: value
-        for name, value in kept.sysctls.items()
-        if present.get(name) != value and not _transaction.is_unset_key(name, value)
-    }
-    _refuse_to_cut_off(sysctls, present, proc, allow_unsafe, ending)
-    states = {path: (_files.read(_transaction.below(root, path)), state) for path, state in kept.files.items()}
-    files = {path: state for path, (now, state) in states.items() if not _files.same(now, state)}
-    if not check:
-        _transaction.apply(Change(sysctls, files), root)
-        _files.remove(_transaction.below(root, snapshot))
-        with contextlib.suppress(OSError):  # kept where something else is in it
-            os.rmdir(_transaction.below(root, os.path.dirname(snapshot)))
-    return _result(present, {**present, **sysctls}, states, True, None)
+    sysctls: dict[str, str]
+    files: dict[str, t.Optional[_files.State]]
+    kept: t.Optional[Snapshot]
 
 
-def _read(proc: str) -> dict[str, str]:
-    """Return the sysctls that this kernel has and this user may read."""
-    present = {}
-    for name in _kernel_plan.SYSCTLS:
+def read(root: str = "/") -> dict[str, str]:
+    """The text of the sysctls that this kernel has and this user may read, net.ipv4.tcp_fastopen too."""
+    found = {}
+    for name in (_proc.FASTOPEN, *_SYSCTLS):
         try:
-            text = _proc.read_sysctl(name, proc)
+            text = _proc.read_sysctl(name, below(root, "proc"))
         except PermissionError:
             continue
         if text is not None:
-            present[name] = text
-    return present
+            found[name] = text
+    return found
 
 
-def _refuse_to_cut_off(
-    sysctls: Mapping[str, str],
-    present: Mapping[str, str],
-    proc: str,
-    allowed: bool,
-    ending: Collection[int] = (),
-) -> None:
-    """Raise KernelError when 0x1 would be cleared under processes that die or fail without it."""
-    new = sysctls.get(_proc.FASTOPEN)
-    if allowed or new is None or _tfo_bits.parse(new) & _tfo_bits.SEND:
-        return
-    if not _tfo_bits.parse(present[_proc.FASTOPEN]) & _tfo_bits.SEND:
-        return
-    found = [process for process in _ss_processes.find(proc) if process.pid not in ending]
-    if found:
-        names = "; ".join(f"{process.program} (pid {process.pid}): {process.reason}" for process in found)
+def plan(
+    wanted: t.Mapping[str, t.Any],
+    present: t.Mapping[str, str],
+    kept: t.Optional[Snapshot],
+    files: Files,
+    *,
+    file: str,
+    root: str = "/",
+) -> Plan:
+    """What the wanted settings (None or absent: keep) need, on top of ``files`` as they are going to be.
+
+    wanted: key ("8hex-8hex-8hex-8hex", or two with a comma) and the NUMBERS. A line is written only where the boot does
+    not give the value already. Raises KernelError, also where another file than ``file`` would decide otherwise.
+    """
+    target = _target(wanted, present)
+    path = os.path.realpath(below(root, file))
+    state = files[path] if path in files else _files.read(path)
+    lines, mode = {}, None
+    for name, value in target.items():
+        if not _same(name, _boot(name, {**files, path: state}, root).value, value):
+            lines[name] = _lines.lines_of(state, name)
+            state = _lines.replaced(state, name, [f"{name} = {value}"])
+    if state and state.mode & 0o077 and _proc.FASTOPEN_KEY in target and _lines.lines_of(state, _proc.FASTOPEN_KEY):
+        mode, state = state.mode, state._replace(mode=state.mode & 0o600)
+    after = {**files, path: state}
+    for name, value in target.items():
+        _refuse_another_file(name, value, file, after, root)
+    sysctls = {name: value for name, value in target.items() if present[name] != value}
+    before = {name: present[name] for name in sysctls}
+    if before or lines or mode is not None:
+        kept = kept or Snapshot({}, {})
+        shown = "/" + os.path.relpath(path, os.path.realpath(root))
+        known = kept.files.get(shown, File({}, None))
+        entry = File({**lines, **known.lines}, mode if known.mode is None else known.mode)
+        found = {shown: entry} if lines or mode is not None else {}
+        kept = Snapshot({**before, **kept.sysctls}, {**kept.files, **found})  # what it knew is older, and stays
+    return Plan(sysctls, dict(after), kept)
+
+
+def plan_back(
+    present: t.Mapping[str, str], kept: t.Optional[Snapshot], files: Files, *, file: str, snapshot: str, root: str = "/"
+) -> Plan:
+    """What puts back the snapshot, on top of ``files`` as they are going to be.
+
+    A cookie key that was unset stays as it is: the kernel cannot forget a key before the next boot. Raises KernelError
+    where ``file`` has lines of our making and yet there is no snapshot.
+    """
+    after = dict(files)
+    if kept is None:
+        _refuse_without_snapshot(file, snapshot, root)
+        return Plan({}, after, None)
+    for path, was in kept.files.items():
+        real = below(root, path)
+        state = after[real] if real in after else _files.read(real)
+        for name, lines in was.lines.items():
+            state = _lines.replaced(state, name, lines)
+        after[real] = state if state is None or was.mode is None else state._replace(mode=was.mode)
+    changed = {name: value for name, value in kept.sysctls.items() if present.get(name) != value}
+    return Plan({name: value for name, value in changed.items() if not is_unset_key(name, value)}, after, None)
+
+
+def load(path: str) -> t.Optional[Snapshot]:
+    """The snapshot at ``path``, None where there is none. Raises KernelError where it is damaged."""
+    state = _files.read(path)
+    if state is None:
+        return None
+    try:
+        data = json.loads(state.content)
+        files = {name: File(dict(kept["lines"]), kept["mode"]) for name, kept in data["files"].items()}
+        return Snapshot(dict(data["sysctls"]), files)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise KernelError(
-            f"0x1 is not cleared: it would end or break these processes at their next outbound connection: {names}."
-            " Switch fast_open off in them and restart them first, or use force: true."
+            f"The snapshot {path} is damaged ({error}). Put it back from a backup, or delete it to keep the present"
+            " state as the one to restore."
+        ) from error
+
+
+def dump(kept: t.Optional[Snapshot]) -> t.Optional[_files.State]:
+    """The snapshot as a file that only its owner may read: it may hold a cookie key."""
+    if kept is None:
+        return None
+    data = {"sysctls": kept.sysctls, "files": {name: was._asdict() for name, was in kept.files.items()}}
+    content = json.dumps(data, indent=1, sort_keys=True).encode() + b"\n"
+    return _files.State(content, 0o600, os.geteuid(), os.getegid())
+
+
+def normalise_key(text: str) -> str:
+    """A key, or a key and its backup, the way the kernel reads it back. Raises KernelError."""
+    keys = [key.strip() for key in text.lower().split(",")]
+    if len(keys) > 2 or not all(_KEY_GROUP.fullmatch(key) for key in keys):
+        raise KernelError(
+            "key is not a cookie key. Give four groups of up to eight hexadecimal digits, joined by dashes, or two such"
+            " keys (primary, backup) joined by a comma."
         )
+    keys = ["-".join(group.zfill(8) for group in key.split("-")) for key in keys]
+    if any(is_unset_key(_proc.FASTOPEN_KEY, key) for key in keys):
+        raise KernelError("key is all zeros, which everybody can guess. Draw random ones.")
+    return ",".join(keys)
+
+
+def _target(wanted: t.Mapping[str, t.Any], present: t.Mapping[str, str]) -> dict[str, str]:
+    target = {}
+    for option, (name, least, most) in NUMBERS.items():
+        number = wanted.get(option)
+        if number is not None:
+            if not least <= number <= most:
+                raise KernelError(f"{option} is {number}. Give a number from {least} to {most}.")
+            target[name] = str(number)
+    if wanted.get("key") is not None:
+        target[_proc.FASTOPEN_KEY] = normalise_key(wanted["key"])
+    for name in target:
+        if name not in present:
+            raise KernelError(
+                f"This kernel or network namespace shows no {name}. Leave the setting out, or use a newer kernel"
+                " (inside a container 4.15 or later); the cookie key can be read by root only (become: true)."
+            )
+    return target
+
+
+def _boot(name: str, files: Files, root: str) -> _sysctl_files.BootValue:
+    texts = {path: _lines.text_of(state) for path, state in files.items() if state is not None}
+    return _sysctl_files.boot_value(name, root, texts)
+
+
+def _same(name: str, text: t.Optional[str], value: str) -> bool:
+    """Compare the text in a file with the wanted one the way the kernel would read both."""
+    try:
+        if text is None or name == _proc.FASTOPEN_KEY:
+            return text is not None and normalise_key(text) == value
+        return str(_tfo_bits.parse(text)) == value
+    except (ValueError, KernelError):
+        return False
+
+
+def _refuse_another_file(name: str, value: str, file: str, files: Files, root: str) -> None:
+    found = _boot(name, files, root)
+    if _same(name, found.value, value):
+        return
+    if found.file is None:
+        raise KernelError(f"{file} is not read at boot here. Name a file in /etc/sysctl.d that ends in .conf.")
+    raise KernelError(
+        f"At boot {found.file} sets {name} after {file} and wins. Remove that line from {found.file}, or name a file"
+        " that sorts after it."
+    )
 
 
 def _refuse_without_snapshot(file: str, snapshot: str, root: str) -> None:
-    """Raise KernelError when our boot file is there although nothing tells what was before it."""
-    state = _files.read(os.path.realpath(_transaction.below(root, file)))
-    if state is not None and state.content.startswith(_kernel_plan.HEADER.encode()):
+    state = _files.read(os.path.realpath(below(root, file)))
+    if state is None or not _lines.text_of(state).startswith(_lines.HEADER):
+        return
+    if any(_lines.lines_of(state, name) for name in _SYSCTLS):
         raise KernelError(
             f"There is no snapshot {snapshot}, yet {file} was written by this collection: what was before is not known."
             f" Set the values that you want with state: present, or delete {file} and reboot."
         )
-
-
-def _check_boot(target: Mapping[str, str], file: str, new: _files.State | None, root: str, result: Result) -> None:
-    """Raise KernelError when another file than ours decides at boot."""
-    overlay = {} if new is None else {os.path.realpath(_transaction.below(root, file)): _kernel_plan.text_of(new)}
-    for name in target:
-        winner = _sysctl_files.boot_value(name, root, overlay)
-        if winner.file is None:
-            raise KernelError(
-                f"{file} is not read at boot here. Name a file in /etc/sysctl.d that ends in .conf.", result
-            )
-        if not _sysctl_files.is_winner(winner, file, root):
-            raise KernelError(
-                f"At boot {winner.file} sets {name} after {file} and wins. Remove that line from {winner.file}, or name"
-                " a file that sorts after it.",
-                result,
-            )
-
-
-def _make_private_folder(path: str) -> None:
-    """Create the snapshot's folder, for its owner only."""
-    try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise KernelError(f"{path} cannot be made: {error.strerror}. Run it as root (become: true).") from error
-
-
-def _result(before: dict, after: dict, files: dict, changed: bool, snapshot: str | None) -> Result:
-    return Result(
-        changed,
-        _kernel_diff.state(before),
-        _kernel_diff.state(after),
-        _kernel_diff.diff(before, after, files),
-        snapshot,
-    )

@@ -23,7 +23,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 UNREADABLE = "unreadable"
 
 
-def gather(root: str = "/") -> dict:
+def observe(root: str = "/") -> dict:
     """Return the whole `fastopen` dictionary; needs no privilege and changes no setting."""
     proc = os.path.join(root, "proc")
     bits = _number(_proc.FASTOPEN, proc)

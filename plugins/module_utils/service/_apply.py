@@ -12,8 +12,9 @@ import time
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _deployment,
+    _exec_start,
     _files,
-    _host,
     _process,
     _service,
     _systemd,
@@ -28,11 +29,20 @@ class ApplyError(Exception):
     """A service does not come up; the message holds the end of its journal."""
 
 
-def apply(plan: _host.Plan, wanted: _host.Wanted, seen: _host.Seen) -> None:
-    """Do the plan's steps in order. Each is safe to repeat, so a run killed between two of them can be run again."""
+def apply(
+    plan: _deployment.Plan,
+    wanted: _deployment.Wanted,
+    seen: _deployment.Seen,
+    before_restart: t.Optional[t.Callable[[], None]] = None,
+) -> None:
+    """Do the plan's steps in order. Each is safe to repeat, so a run killed between two of them can be run again.
+
+    ``before_restart`` is called once the files are there, before systemd reads them and anything restarts, also where
+    nothing differs; systemd is told of what it writes only if unit files of ours changed as well.
+    """
     if any(file.group for file in plan.files.values()) and seen.gid is None:
         _command(["groupadd", "--system", _service.GROUP])
-    gid = _host.group_id() or 0
+    gid = _deployment.group_id() or 0
     if plan.mask:
         _systemd.systemctl("mask", "--now", _service.PACKAGED_UNIT)
     for path in plan.write:
@@ -44,9 +54,12 @@ def apply(plan: _host.Plan, wanted: _host.Wanted, seen: _host.Seen) -> None:
         _files.set_attributes(path, file.mode, 0, gid if file.group else 0)
     unwanted = [seen.units[name] for name in plan.stop]
     stop([unit.name for unit in unwanted if unit.enabled or unit.active_state not in ("inactive", "failed")])
-    for path in plan.remove:
+    # An instance is known by its config, which therefore goes last: a run killed before that finds the rest again.
+    for path in sorted(plan.remove, key=lambda path: path.endswith(".json")):
         _files.remove(path)
         remove_folder(path)
+    if before_restart is not None:
+        before_restart()
     if plan.reload:
         _systemd.systemctl("daemon-reload")
     if plan.enable:
@@ -71,12 +84,6 @@ def restart(services: t.Sequence[t.Mapping[str, t.Any]], units: t.Sequence[str])
     for name, unit in _systemd.show(units).items():
         if not unit.active:
             raise ApplyError(f"{name} died after its start: {last_words(name)}")
-
-
-def count_restarts_anew(units: t.Sequence[str]) -> None:
-    """NRestarts of these running units from 0: `reset-failed` resets the restart counter too (systemctl(1))."""
-    if units:
-        _systemd.systemctl("reset-failed", *units)
 
 
 def stop(units: t.Sequence[str]) -> None:
@@ -107,7 +114,7 @@ def last_words(unit: str) -> str:
     return " / ".join(line.strip() for line in done.stdout.splitlines() if line.strip()) or "its journal is empty"
 
 
-def diff(plan: _host.Plan, seen: _host.Seen) -> list[dict[str, str]]:
+def diff(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, str]]:
     """The plan as Ansible's diff: files line by line, secrets masked on both sides; services by what happens."""
     shown = []
     for path in [*plan.write, *plan.remove]:
@@ -117,6 +124,8 @@ def diff(plan: _host.Plan, seen: _host.Seen) -> list[dict[str, str]]:
         if path.endswith(".json"):
             changed = before and after and masked(before) == masked(after)
             before, after = masked(before), masked(after) + ("(a masked value changes)\n" if changed else "")
+        if path.endswith(_exec_start.DROP_IN):  # the command that it repeats may be somebody's own, with a password
+            before = re.sub(r"(?m)^(ExecStart=).+", r"\1********", before)
         shown.append({"before_header": path, "after_header": path, "before": before, "after": after})
     lines = [
         f"{d['name']}: {d['why']}\n" for d in plan.differs if d["what"] == "service" or d["name"] in plan.attributes
@@ -131,62 +140,6 @@ def masked(text: str) -> str:
     text = re.sub(r'("port_password"\s*:\s*)\{(?:"(?:[^"\\]|\\.)*"?|[^"}])*\}?', r'\1"********"', text)
     value = r'(?:"(?:[^"\\]|\\.)*"?|[^\s",}]+)'
     return re.sub(rf'("(?:password|plugin_opts|key)"\s*:\s*){value}', r'\1"********"', text)
-
-
-def restore(
-    side: str,
-    snapshot: t.Mapping[str, t.Any],
-    seen: _host.Seen,
-    services: t.Sequence[t.Mapping[str, t.Any]],
-) -> None:
-    """Put the side back as the snapshot has it; files first, then the units that used them.
-
-    ``services`` are those that run or have failed, where the host was deployed by us at the time of the snapshot.
-    """
-    kept = {path: _files.load(state) for path, state in snapshot["files"].items()}
-    if snapshot["deployed"]:
-        _restore_units(side, kept, seen, services)
-        return
-    stop([name for name, unit in seen.units.items() if "@" in name and unit.load_state == "loaded"])
-    for path in sorted({*seen.files, *kept}):
-        _files.restore(path, kept.get(path))
-        if kept.get(path) is None:
-            remove_folder(path)
-    packaged = snapshot["packaged"]
-    _files.restore(f"{_service.UNIT_DIR}/{_service.PACKAGED_UNIT}", _files.load(packaged["file"]))
-    _systemd.systemctl("daemon-reload")
-    was_enabled = [name for name, (enabled, _active) in snapshot["units"].items() if enabled and "@" in name]
-    was_active = [name for name, (_enabled, active) in snapshot["units"].items() if active and "@" in name]
-    if was_enabled:
-        _systemd.systemctl("enable", *was_enabled)
-    if was_active:
-        _systemd.systemctl("restart", *was_active)
-    if packaged["enabled"]:
-        _systemd.systemctl("enable", _service.PACKAGED_UNIT)
-    if packaged["active"]:
-        _systemd.systemctl("start", _service.PACKAGED_UNIT)
-    if not snapshot["folder"] and os.path.isdir(_service.CONFIG_DIR) and not os.listdir(_service.CONFIG_DIR):
-        os.rmdir(_service.CONFIG_DIR)
-    if not snapshot["group"] and not os.path.isdir(_service.CONFIG_DIR) and _host.group_id() is not None:
-        _command(["groupdel", _service.GROUP])
-
-
-def _restore_units(
-    side: str,
-    kept: t.Mapping[str, t.Optional[_files.State]],
-    seen: _host.Seen,
-    services: t.Sequence[t.Mapping[str, t.Any]],
-) -> None:
-    """The host was ours before TFO went on: only the units change back, configs stay as they are by now."""
-    for program in _service.SIDES[side]:
-        path = _service.unit_path(program)
-        if kept.get(path) is not None and seen.files.get(path) is not None:
-            _files.restore(path, kept[path])
-        elif seen.files.get(path) is not None:
-            state = seen.files[path]
-            _files.write(path, state.content.replace(_host.FLAG.encode(), b""), state.mode)
-    _systemd.systemctl("daemon-reload")
-    restart(services, [_service.unit(service) for service in services])
 
 
 def remove_folder(path: str) -> None:

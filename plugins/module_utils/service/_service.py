@@ -12,8 +12,11 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start
+
 CONFIG_DIR = "/etc/shadowsocks"
 UNIT_DIR = "/etc/systemd/system"
+RUN_UNIT_DIR = "/run/systemd/system"
 GROUP = "shadowsocks"
 PACKAGED_UNIT = "shadowsocks-libev.service"
 """Started by the Debian package itself on 127.0.0.1:8388 with a random password (facts: packaging)."""
@@ -82,9 +85,14 @@ def drop_in_path(program: str, name: str) -> str:
     return f"{UNIT_DIR}/{program}@{name}.service.d/acl.conf"
 
 
+def fast_open_paths(program: str, name: str) -> list[str]:
+    """Where the stage keeps its drop-in: nobody else's business while the instance is there, and it goes with it."""
+    return [f"{folder}/{program}@{name}.service.d/{_exec_start.DROP_IN}" for folder in (UNIT_DIR, RUN_UNIT_DIR)]
+
+
 def config_text(service: t.Mapping[str, t.Any]) -> str:
-    """The JSON config. ``fast_open`` is not in it: the unit's ``--fast-open`` alone decides, and it cannot be undone
-    by a config (a flag or a key that is true means on), so a change of stage never touches a file with a password.
+    """The JSON config. ``fast_open`` is not in it: the stage's drop-in alone decides, and what a config says cannot be
+    undone by it (a flag or a key that is true means on), so a change of stage never touches a file with a password.
     """
     server = service["server"]
     config: dict[str, t.Any] = {
@@ -105,17 +113,7 @@ def config_text(service: t.Mapping[str, t.Any]) -> str:
     return json.dumps(config, indent=4) + "\n"
 
 
-def parse(program: str, name: str, text: str) -> dict[str, t.Any]:
-    """The service that a config stands for, without its secrets. Raises ValueError where it is no JSON object."""
-    config = json.loads(text)
-    server = config.get("server")
-    kept = ("server_port", "mode", "local_address", "local_port", "tunnel_address", "plugin")
-    service = {key: config[key] for key in kept if config.get(key) is not None}
-    service.setdefault("mode", "tcp_only")
-    return {**service, "program": program, "name": name, "server": server if isinstance(server, list) else [server]}
-
-
-def files(services: t.Sequence[t.Mapping[str, t.Any]], fast_open: bool, limit_nofile: int) -> dict[str, File]:
+def files(services: t.Sequence[t.Mapping[str, t.Any]], limit_nofile: int) -> dict[str, File]:
     """Every file of these services, path to File. No service of a program, no unit of it."""
     wanted: dict[str, File] = {}
     for service in services:
@@ -129,7 +127,7 @@ def files(services: t.Sequence[t.Mapping[str, t.Any]], fast_open: bool, limit_no
             wanted[drop_in_path(program, name)] = File(f"[Service]\nExecStartPre=/usr/bin/test -r {path}\n", 0o644)
     for program in sorted({service["program"] for service in services}):
         capable = any(needs_capabilities(service) for service in services if service["program"] == program)
-        wanted[unit_path(program)] = File(unit_text(program, fast_open, limit_nofile, capable), 0o644)
+        wanted[unit_path(program)] = File(unit_text(program, limit_nofile, capable), 0o644)
     return wanted
 
 
@@ -139,7 +137,7 @@ def needs_capabilities(service: t.Mapping[str, t.Any]) -> bool:
     return port < 1024 or (service["program"] == "ss-redir" and service.get("mode") in ("tcp_and_udp", "udp_only"))
 
 
-def unit_text(program: str, fast_open: bool, limit_nofile: int, capable: bool = False) -> str:
+def unit_text(program: str, limit_nofile: int, capable: bool = False) -> str:
     """The template unit of a program; systemd-analyze security rates it 1.3, ss-redir's 1.5, and 0.1 more if `capable`.
 
     Debian's binaries carry file capabilities, and the kernel refuses to start them where these are not in the bounding
@@ -147,7 +145,6 @@ def unit_text(program: str, fast_open: bool, limit_nofile: int, capable: bool = 
     """
     capabilities = "CAP_NET_BIND_SERVICE CAP_NET_ADMIN" if program == "ss-redir" else "CAP_NET_BIND_SERVICE"
     ambient = capabilities if capable else ""
-    flag = " --fast-open" if fast_open else ""
     return f"""\
 # Managed by Ansible (fastopen.shadowsocks). Local changes belong in a drop-in: systemctl edit {program}@
 [Unit]
@@ -158,7 +155,7 @@ After=network-online.target
 
 [Service]
 Type=simple
-ExecStart=/usr/bin/{program} -c {CONFIG_DIR}/%p-%i.json{flag}
+ExecStart=/usr/bin/{program} -c {CONFIG_DIR}/%p-%i.json
 Restart=on-failure
 RestartSec=1
 LimitNOFILE={limit_nofile}

@@ -43,16 +43,26 @@ class Unit:
 
 def systemctl(*arguments: str) -> str:
     """Run systemctl and give its output. Raises SystemdError."""
-    command = ["systemctl", "--no-ask-password", *arguments]
+    return _run(["systemctl", "--no-ask-password", *arguments])
+
+
+def _run(command: list[str]) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise SystemdError("systemctl is not on this host: fastopen.shadowsocks manages systemd units only") from None
+        raise SystemdError(
+            f"{command[0]} is not on this host: fastopen.shadowsocks manages systemd units only"
+        ) from None
     if done.returncode != 0:
         raise SystemdError(
             f"'{' '.join(command)}' failed with {done.returncode}: {done.stderr.strip()}; see journalctl -xe"
         )
     return done.stdout
+
+
+def run_transient(*arguments: str) -> None:
+    """Run systemd-run, for a unit or timer that lives until it has run, or until the next boot. Raises SystemdError."""
+    _run(["systemd-run", "--no-ask-password", "--quiet", *arguments])
 
 
 def show(units: t.Sequence[str]) -> dict[str, Unit]:

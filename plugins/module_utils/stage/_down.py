@@ -1,105 +1,206 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way down: to plain TCP, or all the way back to the snapshot. Needs no inventory, only what the host has.
+"""The way down, the one that everybody takes: revert, rollback, lease, guard, and `fastopen off`.
 
-Order: units, restart, proof that plain traffic passes, kernel. Each step may be killed and run again.
+Drop-in away, restart, proof that plain traffic passes, bits and line. It needs nothing but what the host has, each part
+may be killed and run again, and nothing that is only kept for later can stop it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import dataclasses
+import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
-    _apply,
-    _files,
-    _host,
-    _package,
-    _service,
+    _exec_start,
+    _process,
+    _restart,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _record
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _proof, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome
 
 
-def plain(request: Request, check: bool) -> Outcome:
-    """The side without --fast-open, its services otherwise as they are. The snapshot stays for a later restore."""
-    result = Outcome()
-    side = request.wanted.side
-    seen = _host.observe(_host.Wanted(side, []))
-    services = _host.running_services(side, seen)
-    paths = [_service.unit_path(program) for program in _service.SIDES[side]]
-    units = {path: seen.files[path] for path in paths if seen.files[path] is not None}
-    write = {path: state for path, state in units.items() if _host.has_flag(state.content.decode())}
-    restart = {}
-    for service in services:
-        unit = _service.unit(service)
-        if not seen.units[unit].active:
-            restart[unit] = f"is {seen.units[unit].active_state}"
-        elif (
-            "--fast-open" in getattr(seen.processes[unit], "argv", [])
-            or _service.unit_path(service["program"]) in write
-        ):
-            restart[unit] = "runs with --fast-open"
-    for path, state in write.items():
-        after = state.content.decode().replace(_host.FLAG, "")
-        header = {"before_header": path, "after_header": path}
-        result.diff.append({**header, "before": state.content.decode(), "after": after})
-        result.differs.append({"what": "file", "name": path, "why": "carries --fast-open"})
-        if not check:
-            _files.write(path, after.encode(), state.mode)
-    result.differs += [{"what": "service", "name": unit, "why": why} for unit, why in restart.items()]
-    result.changed = bool(write or restart)
-    if check:
-        kernel(request, result, check, [seen.units[unit].pid for unit in restart])
-        return result
-    if write or any(unit.needs_reload for unit in seen.units.values()):  # a run may have been killed before it
-        _systemd.systemctl("daemon-reload")
-    _apply.restart(services, list(restart))
-    if side == "client":
-        result.tunnels, result.reasons = _proof.tunnels(services, request.probe_url)
-    kernel(request, result, check)
-    _record.write_stage(side, None)
-    result.outcome = "unproven" if result.reasons else "proven"
-    return result
+@dataclasses.dataclass(frozen=True)
+class Descent:
+    """What comes down, and who wants it: ``units`` (None: all) of these ``sides``.
 
-
-def kernel(request: Request, result: Outcome, check: bool, ending: Collection[int] = ()) -> None:
-    """The kernel back to its snapshot, unless the other side of the host still needs it.
-
-    `ending`: in check mode, the processes that the real run restarts or stops before.
+    ``by``: lease, guard, operator or rollout. ``memory``: add the units to those that later runs leave alone until they
+    are told to try again, keep these as they are, or forget those of the sides. ``known``: services to be proven plain
+    whether or not anything of ours is on them.
     """
-    other = "client" if request.wanted.side == "server" else "server"
-    if _record.read_stage(other)["stage"] != "off":
-        return
-    back = _kernel.restore(file=request.sysctl_file, snapshot=_kernel.SNAPSHOT, check=check, ending=ending)
-    result.changed = result.changed or back.changed
-    result.diff += back.diff if isinstance(back.diff, list) else [back.diff]
+
+    by: str
+    why: str
+    sides: t.Collection[str] = ("server", "client")
+    units: t.Optional[t.Collection[str]] = None
+    memory: str = "keep"
+    known: t.Mapping[str, _record.Unit] = dataclasses.field(default_factory=dict)
+    sysctl_file: str = _switch.FILE
 
 
-def restore(request: Request, check: bool) -> Outcome:
-    """The side back to its snapshot; a side without one is as it was found already."""
-    result = Outcome()
-    side = request.wanted.side
-    kept = _record.snapshot(side)
-    ending: list[int] = []
-    if kept is not None:
-        seen = _host.observe(_host.Wanted(side, []))
-        ending = [unit.pid for unit in seen.units.values()] if check else []
-        result.changed = True
-        result.differs.append({"what": "stage", "name": side, "why": "goes back to its snapshot"})
-        installed = _package.read(request.package, request.binary)["version"] is not None
-        result.package = "absent" if kept["package"] is None and installed else "kept"
-        if not check:
-            services = _host.running_services(side, seen) if kept["deployed"] else []
-            _apply.restore(side, kept, seen, services)
-            if side == "client":
-                result.tunnels, result.reasons = _proof.tunnels(services, request.probe_url)
-            _record.write_stage(side, None)
-    kernel(request, result, check, ending)
-    result.outcome = "unproven" if result.reasons else "proven" if result.tunnels else "kept"
-    # The snapshot stays until all of it is so again: until plain traffic passes, and the package is gone.
-    if not check and not result.reasons and result.package == "kept":
-        _record.forget(side)
+def down(descent: Descent, check: bool) -> Outcome:
+    """Bring it down. The caller holds the host's lock, if it could get it."""
+    result = Outcome("planned" if check else "plain")
+    record, lease = _kept(_record.load, result) or _record.Record(), _kept(_record.load_lease, result)
+    units = _targets(descent, record, lease)
+    shown = _systemd.show(sorted({*units, *descent.known}))
+    units.update(_flagged(descent.known, units, shown))
+    restart = _take_away(units, shown, result, check)
+    if not check:
+        result.reasons += _restart.restart({unit: units[unit]["port"] for unit in restart})
+        tunnels, reasons = _proof.plain({**descent.known, **units})
+        result.tunnels, result.reasons = tunnels, [*result.reasons, *reasons]
+    failed = bool(result.reasons)
+    ending = [shown[unit].pid for unit in restart] if check else []
+    failed = _bits(descent, units, record, lease, result, check, ending) or failed
+    if not check:
+        _keep(descent, units, record, lease, result)
+        result.outcome = "failed" if failed else "plain"
     return result
+
+
+def _kept(load: t.Callable[[], t.Any], result: Outcome) -> t.Any:
+    """What is kept; what cannot be read does not stop the way down."""
+    try:
+        return load()
+    except _record.RecordError as error:
+        result.reasons.append(str(error))
+        return None
+
+
+def _targets(descent: Descent, record: _record.Record, lease: t.Optional[_record.Lease]) -> dict[str, _record.Unit]:
+    """The units under TFO that are meant: by their drop-ins, and by what is kept (in listener mode there is none)."""
+    found: dict[str, _record.Unit] = {**record.units, **(lease.units if lease else {})}
+    for unit, drop_in in _drop_in.present().items():
+        program = unit.partition("@")[0]
+        bare = {"side": drop_in.side, "mode": "flag", "program": program, "address": "", "port": None, "url": ""}
+        found.setdefault(unit, bare)
+    return {
+        unit: entry
+        for unit, entry in found.items()
+        if entry["side"] in descent.sides and (descent.units is None or unit in descent.units)
+    }
+
+
+def _flagged(
+    known: t.Mapping[str, _record.Unit], units: t.Collection[str], shown: t.Mapping[str, _systemd.Unit]
+) -> dict[str, _record.Unit]:
+    """Services that run with the flag although neither their files nor the record say so: killed on the way down."""
+    found = {}
+    for unit in sorted(set(known) - set(units)):
+        process = _process.read(shown[unit].pid) if unit in shown and shown[unit].pid else None
+        if process is None or _exec_start.FLAG not in process.argv:
+            continue
+        try:
+            if not _exec_start.read(unit)[1].own_flag:
+                found[unit] = known[unit]
+        except _exec_start.Unfit:
+            continue
+    return found
+
+
+def _take_away(
+    units: t.Mapping[str, _record.Unit], shown: t.Mapping[str, _systemd.Unit], result: Outcome, check: bool
+) -> list[str]:
+    """Remove the drop-ins, and say which units must be restarted for that."""
+    present = _drop_in.present()
+    for unit in sorted(units):
+        for folder in present[unit].folders if unit in present else ():
+            result.note("file", _drop_in.path(unit, folder), "carries --fast-open")
+            result.diff.append(_drop_in.diff(unit, folder, None, up=False))
+            if not check:
+                try:
+                    _drop_in.remove(unit, folder)
+                except OSError as error:
+                    result.reasons.append(f"{_drop_in.path(unit, folder)} cannot be removed: {error.strerror}")
+        if not check:
+            _drop_in.remove_empty(unit)
+    if not check and any(unit in present or shown[unit].needs_reload for unit in units):
+        _systemd.systemctl("daemon-reload")
+    restart = []
+    for unit, entry in sorted(units.items()):
+        why = _must_restart(entry, shown[unit])
+        if why:
+            restart.append(unit)
+            result.note("service", unit, why)
+    return restart
+
+
+def _must_restart(entry: _record.Unit, unit: _systemd.Unit) -> str:
+    if unit.active_state == "inactive":
+        return ""
+    if not unit.active:
+        return f"is {unit.active_state}"
+    process = _process.read(unit.pid)
+    if process is not None and _exec_start.FLAG in process.argv:
+        return f"runs with {_exec_start.FLAG}"
+    return "listens with bit 0x400" if entry["mode"] == "listener" else ""
+
+
+def _bits(
+    descent: Descent,
+    units: t.Mapping[str, _record.Unit],
+    record: _record.Record,
+    lease: t.Optional[_record.Lease],
+    result: Outcome,
+    check: bool,
+    ending: t.Collection[int],
+) -> bool:
+    """Bits and line as whoever is left needs them; True where the kernel could not be put back.
+
+    In check mode ``ending`` are the processes that the real run restarts before.
+    """
+    for unit in units:
+        record.units.pop(unit, None)
+        if lease:
+            lease.units.pop(unit, None)
+    failed = False
+    try:
+        raised = record.raised | (lease.raised if lease else 0)
+        value = _switch.run_time(_record.wants(record, lease), raised, ending=ending, lower=True)
+        result.reasons += value.kept
+        if value.before != value.after:
+            result.note("kernel", "net.ipv4.tcp_fastopen", f"is {value.before}, not {value.after}")
+        if not check:
+            _switch.write(value)
+        record.raised &= value.raised
+        if lease:
+            lease.raised &= value.raised
+    except KernelError as error:
+        failed = True
+        result.reasons.append(str(error))
+    try:
+        file = record.line.file if record.line else descent.sysctl_file
+        boot = _switch.plan_boot(_record.wants(record, None), record.line, file=file)
+        for path in boot.files:
+            result.note("file", path, f"{_switch.KEY} is put back")
+        if not check:
+            _switch.persist(boot)
+        record.line = boot.line
+    except (KernelError, OSError) as error:
+        failed = True
+        result.reasons.append(str(error))
+    return failed
+
+
+def _keep(
+    descent: Descent,
+    units: t.Mapping[str, _record.Unit],
+    record: _record.Record,
+    lease: t.Optional[_record.Lease],
+    result: Outcome,
+) -> None:
+    if descent.memory == "forget":
+        record.undone = {unit: one for unit, one in record.undone.items() if one["side"] not in descent.sides}
+    if descent.memory == "add":
+        said = {"by": descent.by, "when": _record.now(), "why": descent.why}
+        record.undone.update({unit: {**said, "side": entry["side"]} for unit, entry in units.items()})
+    for store, kept in ((_record.store, record), (_record.store_lease, lease)):
+        try:
+            store(kept)  # type: ignore[operator]
+        except OSError as error:
+            result.reasons.append(f"done, but it cannot be kept: {error}")

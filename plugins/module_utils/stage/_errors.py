@@ -5,17 +5,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _host, _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service._systemd import SystemdError
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._record import RecordError
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._tunnel import TunnelError
 
-EXPECTED = (
-    _apply.ApplyError,
-    _host.HostError,
-    _kernel.KernelError,
-    _record.RecordError,
-    _systemd.SystemdError,
-    _tunnel.TunnelError,
-    OSError,
-)
+EXPECTED = (KernelError, RecordError, SystemdError, TunnelError, OSError)

@@ -1,62 +1,91 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything about one side of a host in one look: kernel, package, services, paths, and how they differ from the plan."""
+"""Everything about one side of a host in one look: kernel, package, services, paths, stage, and what a step would do."""
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _host, _package, _service
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _record, _stage
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Request
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _deployment,
+    _exec_start,
+    _package,
+    _service,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _record, _stage, _status
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
-def look(request: Request, probe_paths: bool) -> dict[str, t.Any]:
+def look(request: Request, wanted: _deployment.Wanted, package: str, probe_paths: bool) -> dict[str, t.Any]:
     """What tfo_host returns for a side; see that module's RETURN. Changes nothing."""
-    wanted = request.wanted
-    seen = _host.observe(wanted)
-    fastopen = _probe.gather()
-    package = _package.read(request.package, request.binary)
-    package["packaged_unit"] = seen.units[_service.PACKAGED_UNIT].load_state
-    planned = _stage.converge(request, check=True, judge_paths=False)
-    paths: list[dict[str, t.Any]] = []
-    reasons: list[str] = []
-    if probe_paths and wanted.side == "client":
-        paths, reasons = _proof.paths(wanted.services)
-    elif probe_paths:
+    seen = _deployment.observe(wanted)
+    differs = _deployment.compare(wanted, seen).differs
+    fastopen = _probe.observe()
+    packaged = _package.read(package, "ss-server" if wanted.side == "server" else "ss-local")
+    packaged["packaged_unit"] = seen.units[_service.PACKAGED_UNIT].load_state
+    differs = [*_package_differs(packaged), *differs]
+    deployed = "no" if not seen.names else "differs" if differs else "yes"
+    step = Outcome("planned")
+    if deployed == "yes":
+        step = _stage.run("stepped", dataclasses.replace(request, judge_paths=probe_paths), check=True)
+    paths, reasons = step.paths, step.reasons
+    if probe_paths and wanted.side == "client" and not paths:
+        paths = _proof.paths(wanted.services, request.planned_servers)[0]
+    if probe_paths and wanted.side == "server" and deployed == "yes":
         paths = _proof.accepts(wanted.services)
-        reasons = _proof.refusals(paths) if paths else [_proof.NO_CARRIER]
-    differs = [*_package_differs(package), *planned.differs]
-    kept = _record.read_stage(wanted.side)
-    confirmed = bool(kept.get("confirmed")) and kept.get("fingerprint") == request.fingerprint
+        reasons = [*reasons, *(_proof.refusals(paths) if step.outcome == "confirmed" else [])]
+    stage = _stage_of(wanted.side, seen, fastopen["sysctl"], paths)
     return {
         "side": wanted.side,
         "fastopen": fastopen,
-        "package": package,
+        "package": packaged,
         "services": [_service_state(service, seen) for service in wanted.services],
         "paths": paths,
+        "deployed": deployed,
         "differs": differs,
+        "step": {"outcome": step.outcome, "differs": step.differs},
         "reasons": reasons,
-        "stage": {
-            "intended": kept["stage"],
-            "actual": actual(wanted.side, seen, fastopen["sysctl"], paths),
-            "confirmed": confirmed,
-            "snapshot": _record.snapshot(wanted.side) is not None,
-        },
-        "done": confirmed and not differs and not reasons,
+        "stage": stage,
+        "done": step.outcome == "confirmed" and not reasons and not stage["problems"],
+    }
+
+
+def _stage_of(
+    side: str,
+    seen: _deployment.Seen,
+    sysctl: t.Optional[t.Mapping[str, t.Any]],
+    paths: t.Sequence[t.Mapping[str, t.Any]],
+) -> dict[str, t.Any]:
+    found = _status.observe()
+    units = [unit for unit in found["units"] if unit["side"] == side]
+    undone = {unit: one for unit, one in found["undone"].items() if one["side"] == side}
+    states = {unit["state"] for unit in units} or {"undone" if undone else "plain"}
+    return {
+        "intended": _record.STAGES[side] if states & {"confirmed"} else "off",
+        "actual": actual(side, seen, sysctl, paths),
+        "state": next(state for state in ("unknown", "stepped", "confirmed", "undone", "plain") if state in states),
+        "problems": [f"{unit['unit']}: {problem}" for unit in units for problem in unit["problems"]],
+        "undone": undone,
+        "claim": found["claim"],
+        "kill_switch": found["kill_switch"],
     }
 
 
 def actual(
-    side: str, seen: _host.Seen, sysctl: t.Optional[t.Mapping[str, t.Any]], paths: t.Sequence[t.Mapping[str, t.Any]]
+    side: str,
+    seen: _deployment.Seen,
+    sysctl: t.Optional[t.Mapping[str, t.Any]],
+    paths: t.Sequence[t.Mapping[str, t.Any]],
 ) -> str:
     """The stage that really runs: by the processes and the kernel, and for servers by an accepted SYN with data.
 
     ``broken`` means that services are due to run with TFO and would exit for want of kernel bit 0x1.
     """
-    flagged = [p for name, p in seen.processes.items() if p is not None and "@" in name and "--fast-open" in p.argv]
+    running = [process for name, process in seen.processes.items() if process is not None and "@" in name]
+    flagged = any(_exec_start.FLAG in process.argv for process in running)
     if flagged and not (sysctl and sysctl["send"]):
         return "broken"
     if side == "client":
@@ -72,7 +101,7 @@ def _package_differs(package: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
     return []
 
 
-def _service_state(service: t.Mapping[str, t.Any], seen: _host.Seen) -> dict[str, t.Any]:
+def _service_state(service: t.Mapping[str, t.Any], seen: _deployment.Seen) -> dict[str, t.Any]:
     name = _service.unit(service)
     unit, process = seen.units[name], seen.processes[name]
     return {
@@ -80,5 +109,5 @@ def _service_state(service: t.Mapping[str, t.Any], seen: _host.Seen) -> dict[str
         "state": unit.active_state,
         "enabled": unit.enabled,
         "restarts": unit.restarts,
-        "fast_open": process is not None and "--fast-open" in process.argv,
+        "fast_open": process is not None and _exec_start.FLAG in process.argv,
     }

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt, _path
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start, _process, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError, TemporaryClient
 
@@ -86,22 +88,15 @@ def tunnels(services: t.Sequence[t.Mapping[str, t.Any]], url: str) -> tuple[list
         if not url or service["mode"] == "udp_only":
             continue
         if service["program"] == "ss-local":
-            fetches = [_tunnel.fetch(_proxy(service), url, FETCH_SECONDS) for _n in range(FETCHES)]
+            proxy = _proxy(service.get("local_address") or "127.0.0.1", service["local_port"])
+            fetches = [_tunnel.fetch(proxy, url, FETCH_SECONDS) for _n in range(FETCHES)]
         elif service.get("password"):
             fetches = _beside(service, url)
         else:
             continue
-        ok = all(fetch.ok for fetch in fetches)
-        found.append({"name": service["name"], "ttfb_ms": [fetch.ttfb_ms for fetch in fetches], "ok": ok})
-        errors = sorted({fetch.error for fetch in fetches if not fetch.ok})
-        if errors:
-            reasons.append(f"{url} does not answer through {service['name']}: {'; '.join(errors)}")
+        found.append(_told(service["name"], fetches))
+        reasons += _errors(service["name"], url, fetches)
     return found, reasons
-
-
-def _proxy(service: t.Mapping[str, t.Any]) -> tuple[str, int]:
-    local = service.get("local_address") or "127.0.0.1"
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(local, local), service["local_port"]
 
 
 def _beside(service: t.Mapping[str, t.Any], url: str) -> list[_tunnel.Fetch]:
@@ -112,3 +107,50 @@ def _beside(service: t.Mapping[str, t.Any], url: str) -> list[_tunnel.Fetch]:
         return [_tunnel.Fetch(False, None, error=str(error))]
     finally:
         client.close()
+
+
+def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """Whether these services run without TFO and answer: by argv, unit state, and a request of the kind they serve.
+
+    Requests as ``tunnels`` returns them, and the reasons against. A service that is stopped is nobody's fault: it was
+    so before.
+    """
+    found: list[dict[str, t.Any]] = []
+    reasons = []
+    for unit, state in sorted(_systemd.show(sorted(units)).items()):
+        entry = units[unit]
+        if state.active_state == "inactive":
+            continue
+        process = _process.read(state.pid) if state.active else None
+        if process is None:
+            reasons.append(f"{unit} is {state.active_state} ({state.sub_state})")
+        elif _exec_start.FLAG in process.argv:
+            reasons.append(f"{unit} still runs with {_exec_start.FLAG}")
+        elif entry["url"]:
+            fetches = [_tunnel.fetch(_proxy(entry["address"], entry["port"]), entry["url"], FETCH_SECONDS)]
+            found.append(_told(unit, fetches))
+            reasons += _errors(unit, entry["url"], fetches)
+        elif entry["port"] is not None and not _answers(entry):
+            reasons.append(f"{unit} takes no connection on port {entry['port']}")
+    return found, reasons
+
+
+def _answers(entry: _record.Unit) -> bool:
+    address = _LOOPBACK.get(entry["address"], entry["address"]) or "127.0.0.1"
+    return _attempt.plain(address, entry["port"], timeout=FETCH_SECONDS).connected
+
+
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "::0": "::1"}
+
+
+def _proxy(address: str, port: int) -> tuple[str, int]:
+    return _LOOPBACK.get(address, address), port
+
+
+def _told(name: str, fetches: t.Sequence[_tunnel.Fetch]) -> dict[str, t.Any]:
+    return {"name": name, "ttfb_ms": [fetch.ttfb_ms for fetch in fetches], "ok": all(fetch.ok for fetch in fetches)}
+
+
+def _errors(name: str, url: str, fetches: t.Sequence[_tunnel.Fetch]) -> list[str]:
+    errors = sorted({fetch.error for fetch in fetches if not fetch.ok})
+    return [f"{url} does not answer through {name}: {'; '.join(errors)}"] if errors else []

@@ -1,105 +1,194 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the collection keeps on a host, in /var/lib/fastopen (root only): the stage of each side, and snapshots.
+"""What a host keeps of its TCP Fast Open, for root only.
 
-stage.json        {"server": {"stage": "accept", "fingerprint": "…", "confirmed": true}, "client": {…}}
-SIDE.json         the snapshot of a side's files and units, taken before TFO first went on, gone when it was restored
+/var/lib/fastopen/record.json   Record: what was confirmed, asked for, undone, and the kill switch
+/run/fastopen/lease.json        Lease: which run holds the host, and its step that is not confirmed yet
+/run/fastopen/ended.json        the run that was ended here before it was through, and by what
+/run/fastopen/lock              one change at a time
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import dataclasses
+import fcntl
 import json
 import os
+import time
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _host, _service, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _tfo_bits
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._switch import Line, Wants
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
 
 FOLDER = "/var/lib/fastopen"
+RUN_FOLDER = "/run/fastopen"
+LOCK_SECONDS = 120.0
+"""Longer than any change that holds the lock: restarts, and a request of each kind."""
+
+BITS = {
+    ("server", "flag"): _tfo_bits.SEND | _tfo_bits.ACCEPT,
+    ("server", "listener"): _tfo_bits.ACCEPT | _tfo_bits.ALL_LISTENERS,
+    ("client", "flag"): _tfo_bits.SEND,
+}
+"""The bits that a service needs: with --fast-open a server needs 0x1 too, or it exits (libev) or fails (rust)."""
+STAGES = {"server": "accept", "client": "send"}
+
+Unit = dict[str, t.Any]
+"""One service under TFO: ``side``, ``mode`` (flag or listener), and what the way down needs to prove it plain:
+``program``, ``port`` (None: no TCP), ``address``, ``url`` ('' where no request can be made)."""
 
 
 class RecordError(Exception):
-    """A kept file cannot be read; the message names it."""
+    """A kept file cannot be read, or the lock is not to be had; the message says what to do."""
 
 
-def fingerprint(wanted: _host.Wanted, extra: t.Any) -> str:
-    """A digest of everything that was asked for, so that a later run knows whether it asks for the same."""
-    asked = [wanted.side, list(wanted.services), wanted.fast_open, wanted.flag, wanted.limit_nofile, extra]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+@dataclasses.dataclass
+class Record:
+    """``units`` are confirmed. ``raised``: bits that were clear before and that we set; ``lowered``: the reverse.
+
+    ``asked``/``refused``: bits that role tcp_fastopen wants set or clear. ``undone``: by unit, {side, by, when, why}.
+    ``killed``: {by, when} while the kill switch is on.
+    """
+
+    units: dict[str, Unit] = dataclasses.field(default_factory=dict)
+    raised: int = 0
+    lowered: int = 0
+    line: t.Optional[Line] = None
+    asked: int = 0
+    refused: int = 0
+    undone: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    killed: t.Optional[dict[str, str]] = None
 
 
-def read_stage(side: str) -> dict[str, t.Any]:
-    """The kept stage of a side; ``{"stage": "off"}`` where nothing was ever kept."""
-    return _read("stage").get(side) or {"stage": "off"}
+@dataclasses.dataclass
+class Lease:
+    """``deadline`` is a time of CLOCK_MONOTONIC in seconds: setting the clock does not move it. ``units`` are stepped."""
+
+    run: str
+    who: str = ""
+    since: str = ""
+    deadline: float = 0.0
+    timer: str = ""
+    units: dict[str, Unit] = dataclasses.field(default_factory=dict)
+    raised: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether it has not ended yet."""
+        return time.monotonic() < self.deadline
 
 
-def write_stage(side: str, stage: t.Optional[dict[str, t.Any]]) -> None:
-    """Keep the stage of a side, or forget it (None); without any stage there is no file."""
-    stages = {key: value for key, value in {**_read("stage"), side: stage}.items() if value is not None}
-    if stages:
-        _write("stage", stages)
-    else:
-        _files.remove(_path("stage"))
+def now() -> str:
+    """The time for people: UTC, ISO 8601, whole seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def snapshot(side: str) -> t.Optional[dict[str, t.Any]]:
-    """The snapshot of a side, or None."""
-    return _read(side) or None
+def wants(record: Record, lease: t.Optional[Lease]) -> Wants:
+    """Which bits are wanted by whom; with lease None only by what outlives a reboot."""
+    needed = 0
+    for unit in [*record.units.values(), *(lease.units.values() if lease else ())]:
+        needed |= BITS[(unit["side"], unit["mode"])]
+    return Wants(needed, record.asked, record.refused, record.killed is not None)
 
 
-def take_snapshot(wanted: _host.Wanted, seen: _host.Seen, package: t.Mapping[str, t.Any]) -> None:
-    """Keep the side as it is now, once: an existing snapshot is older and therefore right."""
-    if snapshot(wanted.side) is not None:
-        return
-    mask = f"{_service.UNIT_DIR}/{_service.PACKAGED_UNIT}"
-    files = dict(seen.files) if not seen.deployed else _templates(wanted.side, seen)
-    packaged = seen.units.get(_service.PACKAGED_UNIT, _systemd.Unit(_service.PACKAGED_UNIT))
-    _write(
-        wanted.side,
-        {
-            "deployed": seen.deployed,
-            "package": package["version"],
-            "files": {path: _files.dump(state) for path, state in files.items()},
-            "units": {name: [unit.enabled, unit.active] for name, unit in seen.units.items()},
-            "packaged": {
-                "enabled": packaged.enabled,
-                "active": packaged.active,
-                "file": _files.dump(_files.read(mask)),
-            },
-            "group": seen.gid is not None,
-            "folder": os.path.isdir(_service.CONFIG_DIR),
-        },
-    )
-
-
-def forget(side: str) -> None:
-    """Drop stage and snapshot of a side, and the folder when nothing else is kept there."""
-    _files.remove(_path(side))
-    write_stage(side, None)
-    if os.path.isdir(FOLDER) and not os.listdir(FOLDER):
-        os.rmdir(FOLDER)
-
-
-def _templates(side: str, seen: _host.Seen) -> dict[str, t.Optional[_files.State]]:
-    paths = [_service.unit_path(program) for program in _service.SIDES[side]]
-    return {path: seen.files[path] for path in paths if seen.files.get(path) is not None}
-
-
-def _path(name: str) -> str:
-    return f"{FOLDER}/{name}.json"
-
-
-def _read(name: str) -> dict[str, t.Any]:
+@contextlib.contextmanager
+def lock() -> t.Iterator[None]:
+    """Hold the host's lock. Raises RecordError where somebody else holds it for too long."""
+    path = f"{RUN_FOLDER}/lock"
+    deadline = time.monotonic() + LOCK_SECONDS
+    handle = _try_lock(path)
+    while handle is None:
+        if time.monotonic() > deadline:
+            raise RecordError(f"{path} is held for {LOCK_SECONDS:.0f} s: `fuser {path}` tells by whom")
+        time.sleep(0.05)
+        handle = _try_lock(path)
     try:
-        state = _files.read(_path(name))
-        return {} if state is None else json.loads(state.content)
-    except PermissionError:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # nothing is left where nothing else is kept; whoever waits makes it anew
+            if os.listdir(RUN_FOLDER) == ["lock"]:
+                os.unlink(path)
+                os.rmdir(RUN_FOLDER)
+        os.close(handle)
+
+
+def _try_lock(path: str) -> t.Optional[int]:
+    """The descriptor of the locked file; None where somebody has it, or removed it meanwhile."""
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except (FileExistsError, FileNotFoundError):  # the folder went in between
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.path.samestat(os.fstat(handle), os.stat(path)):
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(handle)
+    return None
+
+
+def load() -> Record:
+    """The record; an empty one where nothing was ever kept. Raises RecordError where it is damaged."""
+    kept = _read(f"{FOLDER}/record.json")
+    try:
+        record = Record(**kept)
+        if record.line is not None:
+            line = t.cast("dict[str, t.Any]", record.line)
+            record.line = Line(line["file"], tuple(line["before"]), line["ours"])
+        return record
+    except (TypeError, KeyError) as error:
+        raise RecordError(f"{FOLDER}/record.json is damaged ({error}): move it away and run again") from None
+
+
+def store(record: Record) -> None:
+    """Keep the record; an empty one leaves no file. Raises OSError."""
+    _write(f"{FOLDER}/record.json", None if record == Record() else dataclasses.asdict(record))
+
+
+def load_lease() -> t.Optional[Lease]:
+    """The lease, live or ended; None where no run holds this host. Raises RecordError."""
+    kept = _read(f"{RUN_FOLDER}/lease.json")
+    try:
+        return Lease(**kept) if kept else None
+    except TypeError as error:
+        raise RecordError(f"{RUN_FOLDER}/lease.json is damaged ({error}): move it away and run again") from None
+
+
+def store_lease(lease: t.Optional[Lease]) -> None:
+    """Keep the lease, or with None forget it. Raises OSError."""
+    _write(f"{RUN_FOLDER}/lease.json", None if lease is None else dataclasses.asdict(lease))
+
+
+def ended() -> dict[str, str]:
+    """The run that was ended here before it was through: {run, why}, or {}."""
+    return _read(f"{RUN_FOLDER}/ended.json")
+
+
+def end_run(run: str, why: str) -> None:
+    """Keep that this run has no say here any more, and why. Raises OSError."""
+    _write(f"{RUN_FOLDER}/ended.json", {"run": run, "why": why})
+
+
+def _read(path: str) -> dict[str, t.Any]:
+    try:
+        with open(path, "rb") as stream:
+            return json.load(stream)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return {}
     except ValueError as error:
-        raise RecordError(f"{_path(name)} is damaged ({error}): move it away and run again") from None
+        raise RecordError(f"{path} is damaged ({error}): move it away and run again") from None
 
 
-def _write(name: str, content: dict[str, t.Any]) -> None:
-    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-    _files.write(_path(name), (json.dumps(content) + "\n").encode(), 0o600)
+def _write(path: str, content: t.Optional[dict[str, t.Any]]) -> None:
+    if content is None:
+        _files.remove(path)
+        return
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    _files.write(
+        path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode(), 0o600, os.geteuid(), os.getegid()
+    )

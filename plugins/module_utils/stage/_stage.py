@@ -1,125 +1,151 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One side of a host brought to a stage, as one transaction on the host itself.
-
-Up: snapshot, kernel, prove, config, restart, prove. Down: config, restart, kernel back to its snapshot.
-"""
+"""What tfo_stage can be asked for, each under the host's lock, and everything that can come of it as one Outcome."""
 
 from __future__ import annotations
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters, _kernel, _proc, _tfo_bits
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _host, _package, _service
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _proof, _record
+import contextlib
+import os
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _service, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _cli,
+    _down,
+    _kill,
+    _lease,
+    _program,
+    _record,
+    _tidy,
+    _up,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
-def converge(request: Request, check: bool, judge_paths: bool = True) -> Outcome:
-    """Bring the side to what is wanted; in check mode only say what would happen.
+def run(state: str, request: Request, check: bool) -> Outcome:
+    """Bring the side to ``state``, one of STATES. Raises what the host's edges raise, see _errors."""
+    with contextlib.ExitStack() as stack:
+        try:
+            if not check:
+                stack.enter_context(_record.lock())
+                _tidy.tidy(request.sysctl_file)
+        except (OSError, _record.RecordError):
+            if state not in COMING_DOWN:  # bookkeeping never stands in front of a way down
+                raise
+        try:
+            if state in GOING_UP:
+                _prepare(request, check)
+            return STATES[state](request, check)
+        except _lease.Refused as refused:
+            return Outcome("refused", reasons=[str(refused)])
+        except _up.NotEligible as skipped:
+            return _not_eligible(request, skipped, check)
+        except _up.Skipped as skipped:
+            return Outcome("skipped", reasons=[str(skipped)])
 
-    ``judge_paths`` False compares only, whatever the paths of a client are like.
-    """
-    result = Outcome()
-    wanted = request.wanted
-    seen = _host.observe(wanted)
-    plan = _host.compare(wanted, seen)
-    up = wanted.fast_open is True
-    if up and judge_paths and not _proof.carriers(wanted.services):
-        return Outcome("left", reasons=[_proof.NO_CARRIER])
-    unjudged = up and wanted.side == "client" and judge_paths
-    if unjudged and _may_send():
-        if not _eligible(request, result):
-            return _leave(request, seen, result, check)
-        unjudged = False
-    if request.kernel is not None and wanted.fast_open is not False:
-        _kernel_up(request, result, check)
-    if unjudged and not check and not _eligible(request, result):
-        return _leave(request, seen, result, check)
-    if up and not check:
-        _record.take_snapshot(wanted, seen, _package.read(request.package, request.binary))
-    result.differs += plan.differs
-    result.diff += _apply.diff(plan, seen)
-    result.changed = result.changed or bool(plan.differs)
-    if check:
-        result.outcome = "planned" if result.changed else "kept"
+
+def _prepare(request: Request, check: bool) -> None:
+    """Before anything else: is this run allowed to, and can the host help itself? Raises Refused, OSError."""
+    why = _lease.refusal(request, _record.load_lease())
+    if why:
+        raise _lease.Refused(why)
+    if not check:
+        _program.install(_cli.__name__)
+
+
+def _not_eligible(request: Request, skipped: _up.NotEligible, check: bool) -> Outcome:
+    """A client whose paths do not carry TFO stays plain; one that is under TFO and loses its SYNs by it comes down."""
+    result = Outcome("skipped", reasons=skipped.reasons, paths=skipped.paths)
+    under = any(entry["side"] == "client" for entry in _record.load().units.values())
+    if not skipped.begun and not (under and skipped.lost):
         return result
-    _apply.apply(plan, wanted, seen)
-    if up and not request.confirm:  # what is judged later is judged by the restarts since this step
-        _apply.count_restarts_anew([_service.unit(s) for s in wanted.services if _service.unit(s) not in plan.restart])
-    if up:
-        _prove(request, result)
-    elif wanted.fast_open is False:
-        _record.write_stage(wanted.side, None)
+    undone = _down.down(_down.Descent("rollout", str(skipped), [request.side]), check)
+    result.reasons += undone.reasons
+    if undone.outcome == "failed":
+        result.outcome = "failed"
+    elif not skipped.begun:
+        result.outcome, result.changed, result.diff = "reverted", True, undone.diff
     return result
 
 
-def _leave(request: Request, seen: _host.Seen, result: Outcome, check: bool) -> Outcome:
-    """A client whose paths do not carry TFO stays as it was; one that loses its SYNs by TFO now goes back to plain."""
-    if seen.fast_open and any(path["verdict"] == "syn_dropped" for path in result.paths):
-        undone = _down.plain(request, check)
-        undone.outcome = "unproven" if undone.outcome == "unproven" else "reverted"
-        undone.reasons, undone.paths = [*result.reasons, *undone.reasons], result.paths
-        return undone
-    result.outcome, result.changed = "left", False
-    if any(item["what"] == "kernel" for item in result.differs):
-        _down.kernel(request, result, check)
-        result.changed, result.diff, result.differs = False, [], []
+def plain(request: Request, check: bool) -> Outcome:
+    """The side comes down, whatever run holds the host; another one than the request's own ends here."""
+    known = {_service.unit(service): request.unit(service) for service in request.services}
+    descent = _down.Descent(
+        by="rollout" if request.run else "operator",
+        why=request.why or "rollback",
+        sides=[request.side],
+        memory=request.memory,
+        known=known,
+        sysctl_file=request.sysctl_file,
+    )
+    result = _down.down(descent, check)
+    if not check:
+        _end_others(request, result)
+        _sweep()
     return result
 
 
-def _may_send() -> bool:
-    value = _proc.read_sysctl("net.ipv4.tcp_fastopen")
-    return value is not None and bool(_tfo_bits.parse(value) & _tfo_bits.SEND)
-
-
-def _kernel_up(request: Request, result: Outcome, check: bool) -> None:
-    kernel = _kernel.converge(request.kernel or {}, file=request.sysctl_file, snapshot=_kernel.SNAPSHOT, check=check)
-    if kernel.changed:
-        result.changed = True
-        result.differs.append({"what": "kernel", "name": request.sysctl_file, "why": "is not as wanted"})
-        result.diff += kernel.diff if isinstance(kernel.diff, list) else [kernel.diff]
-
-
-def _eligible(request: Request, result: Outcome) -> bool:
-    """Whether every path of this client carries SYN data; if not, says why and leaves the host as it is."""
-    result.paths, result.reasons = _proof.paths(request.wanted.services, request.planned_servers)
-    return not result.reasons
-
-
-def _prove(request: Request, result: Outcome) -> None:
-    wanted = request.wanted
-    if wanted.side == "server":
-        result.paths = _proof.accepts(wanted.services)
-        if any(path["verdict"] != "fast_open" for path in result.paths):
-            # Something that the process read at its start (0x400 works at listen() only) is newer than the process.
-            _apply.restart(wanted.services, [_service.unit(service) for service in wanted.services])
-            result.changed = True
-            result.paths = _proof.accepts(wanted.services)
-        result.reasons = _proof.refusals(result.paths)
-    else:
-        before = _counters.read()
-        result.tunnels, result.reasons = _proof.tunnels(wanted.services, request.probe_url)
-        result.counters = _counters.delta(before, _counters.read())
-        if result.tunnels and not result.reasons and result.counters.get("TCPFastOpenActive", 0) < 1:
-            result.reasons.append("the tunnel answers, but no SYN data of its client was acknowledged")
-    result.outcome = "unproven" if result.reasons else "proven"
-    stage = {"stage": "accept" if wanted.side == "server" else "send", "fingerprint": request.fingerprint}
-    _record.write_stage(wanted.side, {**stage, "confirmed": request.confirm and not result.reasons})
-
-
-def keep(request: Request, check: bool) -> Outcome:
-    """Take the snapshot now, before somebody else changes the host, for example by installing the package."""
-    wanted = request.wanted
-    result = Outcome(changed=_record.snapshot(wanted.side) is None)
-    if result.changed and not check:
-        _record.take_snapshot(wanted, _host.observe(wanted), _package.read(request.package, request.binary))
+def kill(request: Request, check: bool) -> Outcome:
+    """The kill switch, see _kill; a run that holds the host ends here."""
+    result = _kill.kill(request, check)
+    if not check:
+        _end_others(request, result)
     return result
 
 
-def confirm(request: Request, check: bool) -> Outcome:
-    """Keep that the stage which this side was brought to has also been judged."""
-    side = request.wanted.side
-    stage = _record.read_stage(side)
-    if stage["stage"] != "off" and not stage["confirmed"] and not check:
-        _record.write_stage(side, {**stage, "confirmed": True})
-    return Outcome(outcome="kept" if stage["stage"] == "off" else "proven")
+def present(request: Request, check: bool) -> Outcome:
+    """Step, proof and confirmation in one, for a role, under a claim of its own; what is not proven comes down at once."""
+    _lease.claim(request, check)
+    try:
+        result = _up.step(request, check)
+        if result.outcome == "stepped":
+            result.outcome = _up.confirm(request, check).outcome
+        elif result.outcome == "failed":
+            descent = _down.Descent("rollout", "; ".join(result.reasons), [request.side])
+            result.reasons += _down.down(descent, check).reasons
+        return result
+    finally:
+        _lease.release(request, check)
+
+
+def _end_others(request: Request, result: Outcome) -> None:
+    """The run that held the host has no say here any more, and is told so at its next call."""
+    try:
+        lease = _record.load_lease()
+        if lease and lease.run != request.run:
+            _record.end_run(
+                lease.run, f"{request.why or 'rollback'} by {request.who or 'an operator'} at {_record.now()}"
+            )
+            if not lease.units:
+                _lease.drop()
+        elif lease:
+            _lease.renew(request, lease)
+    except (OSError, _record.RecordError, _systemd.SystemdError) as error:
+        result.reasons.append(f"done, but it cannot be kept: {error}")
+
+
+def _sweep() -> None:
+    """Where nothing is kept any more, nothing of ours stays: no empty folder, no program."""
+    with contextlib.suppress(OSError, _record.RecordError):
+        if _record.load() != _record.Record() or _record.load_lease() is not None:
+            return
+        _files.remove(_program.PATH)
+    for folder in (os.path.dirname(_program.PATH), _record.FOLDER):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
+STATES: dict[str, t.Callable[[Request, bool], Outcome]] = {
+    "present": present,
+    "claimed": _lease.claim,
+    "stepped": _up.step,
+    "confirmed": _up.confirm,
+    "plain": plain,
+    "released": _lease.release,
+    "killed": kill,
+    "lifted": _kill.lift,
+}
+COMING_DOWN = ("plain", "killed")
+GOING_UP = ("present", "claimed", "stepped")

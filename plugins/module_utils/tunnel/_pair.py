@@ -28,7 +28,7 @@ COUNTERS = (
 
 
 @dataclasses.dataclass
-class Arm:
+class Answers:
     """One kind of requests: ``ttfb_ms`` of the answered ones, the counters' increase, and how often the client died."""
 
     ok: int = 0
@@ -46,12 +46,12 @@ def measure(
     arms: t.Sequence[str],
     timeout: float,
     pause: float,
-) -> tuple[dict[str, Arm], bool]:
+) -> tuple[dict[str, Answers], bool]:
     """``requests`` of each arm, the services taken in turn; and whether the cookie was fetched first.
 
     The pause, in seconds, after each request lets late retransmissions count where they belong.
     """
-    found = {arm: Arm() for arm in arms}
+    found = {arm: Answers() for arm in arms}
     clients = {arm: [TemporaryClient(service, url, ARMS[arm]) for service in services] for arm in arms}
     try:
         warmed = "fast_open" in arms and _warm(clients["fast_open"], url, timeout)
@@ -72,7 +72,7 @@ def _warm(clients: t.Sequence[TemporaryClient], url: str, timeout: float) -> boo
     return all(one.ok for one in fetched)
 
 
-def _request(arm: Arm, client: TemporaryClient, url: str, timeout: float, pause: float) -> None:
+def _request(arm: Answers, client: TemporaryClient, url: str, timeout: float, pause: float) -> None:
     before = _counters.read()
     result = client.fetch(url, timeout)
     time.sleep(pause)
@@ -88,7 +88,7 @@ def _request(arm: Arm, client: TemporaryClient, url: str, timeout: float, pause:
         arm.errors.append(result.error)
 
 
-def saved_ms(arms: t.Mapping[str, Arm]) -> t.Optional[float]:
+def saved_ms(arms: t.Mapping[str, Answers]) -> t.Optional[float]:
     """By how much the median first byte comes earlier with TCP Fast Open, in ms; None where an arm has no answer."""
     if any(name not in arms or not arms[name].ttfb_ms for name in ARMS):
         return None

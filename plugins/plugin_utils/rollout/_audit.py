@@ -33,7 +33,9 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if intended != actual:
         drift.append(f"intended {intended}, but {actual} runs")
     drift += [f"{item['name']} {item['why']}" for item in look["differs"]]
-    if intended != "off":
+    drift += look["stage"]["problems"]
+    drift += [f"{unit} was taken off by {one['by']} at {one['when']}" for unit, one in look["stage"]["undone"].items()]
+    if intended != "off" and look["step"]["outcome"] != "refused":  # that another run holds it is no drift
         drift += look["reasons"]
     return {
         "host": host,

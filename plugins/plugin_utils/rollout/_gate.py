@@ -10,24 +10,26 @@ import typing as t
 Result = t.Mapping[str, t.Any]
 """What tfo_stage returned for a host, or Ansible's failed, skipped or unreachable result."""
 
-PROVEN = ("proven", "planned", "kept")
+STEPPED = ("stepped", "confirmed", "planned")
 
 
 class Judgement(t.NamedTuple):
     """``verdict`` promote, roll_back or inconclusive; ``hosts`` one {outcome, reasons} a host; ``msg`` for people.
 
-    ``proven`` are the hosts that are in their stage now, ``revert`` those that must leave it whatever the verdict is.
+    Hosts are stepped until the wave is judged, then as on the scale of outcomes: promoted, skipped, refused, inconclusive,
+    reverted, failed, unreachable. ``stepped`` are the hosts that are under TFO now and follow the verdict, ``revert``
+    those that leave it whatever the verdict is.
     """
 
     verdict: str
     hosts: dict[str, dict[str, t.Any]]
-    proven: list[str]
+    stepped: list[str]
     revert: list[str]
     msg: str
 
 
 def outcome(result: Result, before: t.Optional[Result] = None) -> dict[str, t.Any]:
-    """One host's outcome: tfo_stage's own, ``left`` (measured ``before`` and not eligible), unreachable or failed."""
+    """One host's outcome: tfo_stage's own, skipped (measured ``before`` and not eligible), unreachable or failed."""
     if result.get("unreachable"):
         return {"outcome": "unreachable", "reasons": ["unreachable: it counts as not done"]}
     if result.get("failed"):
@@ -35,10 +37,16 @@ def outcome(result: Result, before: t.Optional[Result] = None) -> dict[str, t.An
     if result.get("skipped"):
         measured = before or {"verdict": "inconclusive", "reasons": ["not measured"]}
         return {
-            "outcome": "left",
+            "outcome": "skipped",
             "reasons": [f"measured before the step: {measured['verdict']}", *measured["reasons"]],
         }
-    return {"outcome": result["outcome"], "reasons": list(result.get("reasons", []))}
+    stepped = result["outcome"] in STEPPED and result["outcome"] != "planned"
+    return {"outcome": "stepped" if stepped else result["outcome"], "reasons": list(result.get("reasons", []))}
+
+
+def too_many_lost(lost: int, clients: int, share: float) -> bool:
+    """Whether more hosts got lost since their step than a wave of so many may lose; one may always."""
+    return lost > max(1.0, share * clients)
 
 
 def judge(
@@ -47,36 +55,52 @@ def judge(
     before: t.Optional[Result] = None,
     check: bool = False,
     on_now: t.Container[str] = (),
+    max_unreachable_share: float = 0.1,
+    final: bool = False,
 ) -> Judgement:
-    """Right after the step: a host that failed, or is not proven, takes its wave back; hosts that were left do not.
+    """Right after the step: a host that failed takes its wave back; hosts that were skipped do not.
 
-    A wave in which no host is left is neither good nor bad: it stops the run, and nothing is taken back. ``on_now`` are
-    hosts that had TFO on before this run: those that turn out not to be eligible are to be reverted.
+    A wave in which no host is stepped is neither good nor bad: it stops the run. So does one that lost too many hosts in
+    the step: nothing new is started, those that can be reached come down, and the others undo themselves. With ``final``
+    nothing is measured after it. ``on_now`` are hosts that had TFO on before this run: those that turn out not to be
+    eligible are to be reverted.
     """
     measured = (before or {}).get("hosts", {})
     hosts = {host: outcome(result, measured.get(host)) for host, result in results.items()}
-    bad = [host for host, one in hosts.items() if one["outcome"] in ("unproven", "failed")]
-    proven = [host for host, one in hosts.items() if one["outcome"] in PROVEN]
+    bad = [host for host, one in hosts.items() if one["outcome"] == "failed"]
+    lost = [host for host, one in hosts.items() if one["outcome"] == "unreachable"]
+    stepped = [host for host, one in hosts.items() if one["outcome"] in STEPPED]
+    stop = too_many_lost(len(lost), len(results), max_unreachable_share)
     if bad and not check:
-        _go_back(hosts, proven)
+        _go_back(hosts, stepped)
+    elif stop:
+        _not_decided(hosts, stepped, "too many hosts of its wave were lost")
     revert = [h for h, one in hosts.items() if h in on_now and measured.get(h, {}).get("verdict") == "revert"]
     told = "\n".join(f"  {host}: {one['outcome']}{_because(one)}" for host, one in hosts.items())
     if check and not bad:
-        return Judgement("promote", hosts, proven, [], f"{step}: planned\n{told}")
+        return Judgement("promote", hosts, stepped, [], f"{step}: planned\n{told}")
     if bad:
         return Judgement(
-            "roll_back", hosts, proven, bad, f"{step}: {', '.join(bad)} not proven: the wave goes back\n{told}"
+            "roll_back", hosts, stepped, bad, f"{step}: {', '.join(bad)} not proven: the wave goes back\n{told}"
         )
-    if not proven:
+    if stop:
+        msg = (
+            f"{step}: {len(lost)} of {len(hosts)} hosts were lost in the step: nothing new is started. Those that made it"
+            " undo it by themselves when their lease ends"
+        )
+        return Judgement("inconclusive", hosts, stepped, revert, f"{msg}\n{told}")
+    if not stepped:
         return Judgement(
             "inconclusive",
             hosts,
-            proven,
+            stepped,
             revert,
             f"{step}: nobody is left in this wave, so nothing can be learnt from it; mend the paths below, or take these "
             f"hosts out of the limit, and run again\n{told}",
         )
-    return Judgement("promote", hosts, proven, revert, f"{step}: {len(proven)} of {len(hosts)} proven\n{told}")
+    if final:
+        hosts.update({host: {**hosts[host], "outcome": "promoted"} for host in stepped})
+    return Judgement("promote", hosts, stepped, revert, f"{step}: {len(stepped)} of {len(hosts)} proven\n{told}")
 
 
 def judge_measured(
@@ -85,6 +109,7 @@ def judge_measured(
     after: Result,
     asked: t.Mapping[str, Result],
     servers: t.Mapping[str, Result],
+    max_unreachable_share: float = 0.1,
 ) -> Judgement:
     """After bake and measurement: the measured verdict, which a restarted server or a silent tunnel overrules.
 
@@ -99,7 +124,7 @@ def judge_measured(
         if since and since["restarts"]
     ]
     unknown = [f"{name}: it cannot be reached any more" for name, since in servers.items() if not since]
-    bad = [host for host in after.get("revert", []) if host in first.proven]
+    bad = [host for host in after.get("revert", []) if host in first.stepped]
     revert = [*first.revert, *bad]
     verdict = after.get("verdict", "promote")
     why = list(
@@ -109,27 +134,38 @@ def judge_measured(
         verdict, why = "roll_back", against
     elif unknown and verdict == "promote":
         verdict, why = "inconclusive", unknown
+    if verdict == "promote" and too_many_lost(len(gone), len(first.hosts), max_unreachable_share):
+        verdict, why = "inconclusive", [f"{len(gone)} of {len(first.hosts)} hosts were lost since the step"]
     hosts = {**first.hosts, **{host: outcome(asked[host]) for host in gone}}
     for host in first.revert:
         hosts[host] = {**hosts[host], "outcome": "reverted"}
     for host in bad:
         hosts[host] = {"outcome": "reverted", "reasons": list(after["hosts"][host]["reasons"])}
-    proven = [host for host in first.proven if host not in revert and host not in gone]
+    stepped = [host for host in first.stepped if host not in revert and host not in gone]
     if verdict == "roll_back":
-        _go_back(hosts, proven)
+        _go_back(hosts, stepped)
+    elif verdict == "inconclusive":
+        _not_decided(hosts, stepped, "too little is known to let it go on")
+    else:
+        hosts.update({host: {"outcome": "promoted", "reasons": []} for host in stepped})
     told = [f"  {host}: {hosts[host]['outcome']}{_because(hosts[host])}" for host in hosts]
     advice = {
         "promote": "goes on",
         "roll_back": "goes back to plain TCP",
-        "inconclusive": "stays as it is and the run stops: run again for more samples, or roll back",
+        "inconclusive": "goes back to plain TCP undecided, and the run stops: run again for more samples",
     }[verdict]
     msg = "\n".join([f"{step}: {verdict}: the wave {advice}", *(f"  {reason}" for reason in why), *told])
-    return Judgement(verdict, hosts, proven, revert, msg)
+    return Judgement(verdict, hosts, stepped, revert, msg)
 
 
-def _go_back(hosts: dict[str, dict[str, t.Any]], proven: t.Sequence[str]) -> None:
-    """Proven hosts do not stay so in a wave that is rolled back."""
-    hosts.update({host: {"outcome": "reverted", "reasons": ["goes back with its wave"]} for host in proven})
+def _go_back(hosts: dict[str, dict[str, t.Any]], stepped: t.Sequence[str]) -> None:
+    """Stepped hosts do not stay so in a wave that is rolled back."""
+    hosts.update({host: {"outcome": "reverted", "reasons": ["goes back with its wave"]} for host in stepped})
+
+
+def _not_decided(hosts: dict[str, dict[str, t.Any]], stepped: t.Sequence[str], why: str) -> None:
+    """Nor in one that nobody can decide about."""
+    hosts.update({host: {"outcome": "inconclusive", "reasons": [why]} for host in stepped})
 
 
 def _because(one: t.Mapping[str, t.Any]) -> str:

@@ -20,7 +20,7 @@ def lines(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
         for look in sides:
             stage = STAGES[look["side"]]
             if look["done"]:
-                todo = f"{stage} already, proven"
+                todo = f"{stage} already, confirmed"
             else:
                 todo = f"{look['stage']['actual']} -> {stage}, {_todo(look)}"
             rows.append((host, look["side"], todo))
@@ -29,12 +29,16 @@ def lines(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
 
 
 def _todo(look: Look) -> str:
-    differs = look["differs"]
-    if any(item["what"] == "package" for item in differs):
-        return f"{look['package']['name']} comes first"
-    if not differs:
-        return "to be proven"
-    return f"{len(differs)} difference{'s' if len(differs) > 1 else ''}"
+    """What a step would do: nothing for a host that is skipped, else every thing by name."""
+    if look["deployed"] == "no":
+        return "deployed plain first"
+    if look["step"]["outcome"] == "skipped":
+        return f"skipped: {'; '.join(look['reasons'])}"
+    changes = [f"{item['name']} {item['why']}" for item in look["step"]["differs"]]
+    boot = look["fastopen"]["boot"]["file"]
+    if boot is not None and not any(item["name"] == boot for item in look["step"]["differs"]):
+        changes.append(f"{boot} stays as it is and decides at boot")
+    return "; ".join(changes) or "to be proven"
 
 
 def questions(looks: t.Mapping[str, t.Sequence[Look]], in_play: t.Container[str]) -> list[dict[str, t.Any]]:

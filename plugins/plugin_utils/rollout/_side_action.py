@@ -25,7 +25,7 @@ class SideAction(ActionBase):
         """Run the module with ``services`` in place of ``instances``."""
         task_vars = task_vars or {}
         super().run(tmp, task_vars)
-        arguments = {key: value for key, value in self._task.args.items() if key not in self.LOCAL}
+        arguments = self.arguments()
         instances = _inventory.plain(self._task.args.get("instances") or [])
         try:
             host = self._task.delegate_to or task_vars["inventory_hostname"]
@@ -33,6 +33,10 @@ class SideAction(ActionBase):
         except _fleet.FleetError as error:
             raise AnsibleActionFail(str(error)) from error
         return self._execute_module(module_args=arguments, task_vars=task_vars)
+
+    def arguments(self) -> dict[str, t.Any]:
+        """What the module gets."""
+        return {key: value for key, value in self._task.args.items() if key not in self.LOCAL}
 
     @staticmethod
     def _services(side: t.Any, instances: t.Any, host: str, task_vars: dict[str, t.Any]) -> list[dict[str, t.Any]]:

@@ -13,7 +13,8 @@ Look = t.Mapping[str, t.Any]
 def since(earlier: Look, now: Look) -> dict[str, t.Any]:
     """``counters`` that rose, and ``restarts``: automatic ones, and services that do not run any more.
 
-    Both are tfo_host's results. Counters of a host that was rebooted in between start anew and count from zero.
+    A service that did not run before either is no event. Both are tfo_host's results. Counters of a host that was rebooted
+    in between start anew and count from zero.
     """
     before, after = earlier["fastopen"]["counters"], now["fastopen"]["counters"]
     risen = {name: value - before.get(name, 0) for name, value in after.items()}
@@ -22,6 +23,7 @@ def since(earlier: Look, now: Look) -> dict[str, t.Any]:
     restarts = 0
     known = {service["unit"]: service for service in earlier["services"]}
     for service in now["services"]:
-        restarts += max(0, service["restarts"] - known.get(service["unit"], {}).get("restarts", 0))
-        restarts += service["state"] != "active"
+        was = known.get(service["unit"], {"restarts": 0, "state": "active"})
+        restarts += max(0, service["restarts"] - was["restarts"])
+        restarts += service["state"] != "active" and was["state"] == "active"
     return {"counters": {name: value for name, value in risen.items() if value > 0}, "restarts": restarts}

@@ -7,21 +7,31 @@ from __future__ import annotations
 
 import functools
 import grp
+import inspect
 import json
 import os
 import shutil
 import subprocess
-import time
 import types
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters, _kernel, _proc
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import (
+    _counters,
+    _kernel,
+    _proc,
+    _switch,
+    _sysctl_files,
+    _transaction,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt, _path
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _files, _process, _service
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _program, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._fake_systemd import FakeSystemd
 
 SYSCTLS = {
     _proc.FASTOPEN: "1",
@@ -33,47 +43,32 @@ SYSCTLS = {
 }
 
 
-class FakeHost:
-    """Answers the commands that the collection runs, like systemd on Debian does, and fails on any other.
+class FakeHost(FakeSystemd):
+    """Answers the commands that the collection runs, like a Debian host does, and fails on any other.
 
-    ``done`` lists what changed something, in order. ``broken`` units die at their start. ``verdicts`` maps a port to
-    the verdict of its path; without an entry a path carries TFO when this kernel may send. ``answers`` is false where
-    no request gets through.
+    ``verdicts`` maps a port to the verdict of its path; without an entry a path carries TFO when this kernel may send.
+    ``answers`` is false where no request gets through.
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
-        self.unit_dir = root / "etc/systemd/system"
+        super().__init__(root)
         self.config_dir = root / "etc/shadowsocks"
         self.state_dir = root / "var/lib/fastopen"
-        self.done: list[str] = []
-        self.broken: set[str] = set()
-        self.running: dict[str, int] = {}
-        self.failed: set[str] = set()
-        self.processes: dict[int, _process.Process] = {}
-        self.loaded: dict[str, str] = {}
-        self.owners: dict[int, tuple[int, int]] = {}
+        self.run_dir = root / "run/fastopen"
+        self.program = root / "usr/local/lib/fastopen/fastopen"
         self.group: int | None = None
-        self.packaged = True
         self.version: str | None = "3.3.5+ds-10"
         self.help = "--fast-open"
         self.verdicts: dict[int, str] = {}
         self.probed: list[tuple[str, int]] = []
         self.answers = True
         self.active_fast_opens = 0
-        for folder in (self.unit_dir, root / "etc/sysctl.d", root / "proc"):
-            folder.mkdir(parents=True)
+        for folder in (root / "etc/sysctl.d", root / "proc"):
+            folder.mkdir(exist_ok=True)
         for name, value in SYSCTLS.items():
             path = Path(_proc.sysctl_path(name, str(root / "proc")))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"{value}\n", encoding="ascii")
-
-    def put(self, path: Path | str, text: str, mode: int = 0o644) -> None:
-        """A file that somebody else wrote, root's."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text, encoding="utf-8")
-        os.chmod(path, mode)
-        self.owners[os.stat(path).st_ino] = (0, 0)
 
     def tree(self) -> dict[str, bytes | str]:
         """Every file and link below etc, to compare before and after."""
@@ -89,6 +84,8 @@ class FakeHost:
         if command[0] == "systemctl":
             assert command[1] == "--no-ask-password"
             code, out = self._systemctl(*command[2:])
+        elif command[0] == "systemd-run":
+            code, out = self._systemd_run(*command[1:])
         elif command[0] == "dpkg-query":
             code, out = (0, f"installed {self.version}") if self.version else (1, "")
         elif command[0] == "journalctl":
@@ -104,90 +101,17 @@ class FakeHost:
             self.done.append(" ".join(command))
         return subprocess.CompletedProcess(command, code, out, "" if code == 0 else out)
 
-    def _systemctl(self, verb: str, *units: str) -> tuple[int, str]:
-        if verb == "show":
-            assert units[0].startswith("--property=")
-            return 0, "\n".join(self._show(unit) for unit in units[1:])
-        self.done.append(" ".join((verb, *units)))
-        now = "--now" in units
-        for unit in (unit for unit in units if unit != "--now"):
-            known = self._load_state(unit) == "loaded"
-            alive = unit in self.running or unit in self.failed or self._wants(unit).is_symlink()
-            if verb == "reset-failed" and not alive:
-                return 1, f"Failed to reset failed state of unit {unit}: Unit {unit} not loaded."
-            if verb in ("enable", "restart", "start") and not known:
-                return 5, f"Unit {unit} not found."
-            if verb == "enable":
-                self._wants(unit).parent.mkdir(exist_ok=True)
-                self._wants(unit).unlink(missing_ok=True)
-                self._wants(unit).symlink_to(self._file(unit))
-            elif verb == "disable":
-                self._wants(unit).unlink(missing_ok=True)
-            elif verb == "mask":
-                (self.unit_dir / unit).symlink_to("/dev/null")
-            if verb in ("disable", "mask") and now:
-                self._stop(unit)
-            elif verb in ("restart", "start"):
-                self._stop(unit)
-                self._start(unit)
-            elif verb == "reset-failed":
-                self.failed.discard(unit)
-        if verb == "daemon-reload":
-            self.loaded.clear()
-        assert verb in ("enable", "disable", "mask", "restart", "start", "reset-failed", "daemon-reload"), verb
-        return 0, ""
-
-    def _wants(self, unit: str) -> Path:
-        return self.unit_dir / "multi-user.target.wants" / unit
-
-    def _file(self, unit: str) -> Path:
-        return self.unit_dir / (unit.partition("@")[0] + "@.service" if "@" in unit else unit)
-
-    def _load_state(self, unit: str) -> str:
-        if (self.unit_dir / unit).is_symlink():
-            return "masked"
-        return (
-            "loaded" if self._file(unit).exists() or (unit == _service.PACKAGED_UNIT and self.packaged) else "not-found"
-        )
-
-    def _show(self, unit: str) -> str:
-        state = self._load_state(unit)
-        current = self._file(unit).read_text(encoding="utf-8") if self._file(unit).is_file() else ""
-        stale = self.loaded.setdefault(unit, current) != current if state == "loaded" else False
-        enabled = self._wants(unit).is_symlink()
-        active = "active" if unit in self.running else "failed" if unit in self.failed else "inactive"
-        fields = {
-            "Id": unit,
-            "LoadState": state,
-            "ActiveState": active,
-            "SubState": {"active": "running", "failed": "failed"}.get(active, "dead"),
-            "UnitFileState": {"not-found": "", "masked": "masked"}.get(state, "enabled" if enabled else "disabled"),
-            "MainPID": self.running.get(unit, 0),
-            "NeedDaemonReload": "yes" if stale else "no",
-        }
-        return "".join(f"{key}={value}\n" for key, value in fields.items())
-
-    def _start(self, unit: str) -> None:
-        if unit in self.broken:
-            self.failed.add(unit)
-            return
-        current = self._file(unit).read_text(encoding="utf-8") if self._file(unit).is_file() else "ExecStart=x"
-        line = next(row for row in self.loaded.setdefault(unit, current).splitlines() if row.startswith("ExecStart="))
-        program, _at, instance = unit.removesuffix(".service").partition("@")
-        argv = line.partition("=")[2].replace("%p", program).replace("%i", instance).split()
-        self.running[unit] = pid = 1000 + len(self.processes)
-        self.processes[pid] = _process.Process(argv, time.time())
-
-    def _stop(self, unit: str) -> None:
-        self.running.pop(unit, None)
-        self.failed.discard(unit)
+    def process(self, pid: int, _proc: str = "/proc") -> _process.Process | None:
+        """Stands for _process.read."""
+        return self.processes[pid] if pid in self.running.values() else None
 
     def listening(self, port: int) -> bool:
         """Whether a running service listens, by the config that its process names."""
         for pid in self.running.values():
             argv = self.processes[pid].argv
-            if "-c" in argv:
-                config = json.loads(Path(argv[argv.index("-c") + 1]).read_text(encoding="utf-8"))
+            path = Path(argv[argv.index("-c") + 1]) if "-c" in argv else Path()
+            if path.is_file():
+                config = json.loads(path.read_text(encoding="utf-8"))
                 if port == config["server_port" if argv[0].endswith("ss-server") else "local_port"]:
                     return True
         return False
@@ -199,11 +123,30 @@ class FakeHost:
         verdict = "fast_open" if int(self.sysctl() or 0) & 1 else "client_off"
         return {"host": host, "port": port, "verdict": self.verdicts.get(port, verdict)}
 
+    def connect(self, _address: str, port: int, **_options: object) -> _attempt.Attempt:
+        """Stands for _attempt.plain."""
+        return _attempt.Attempt("plain", self.answers and self.listening(port), 1.0, 1.0, None)
+
     def fetch(self, _proxy: tuple[str, int], _url: str, _timeout: float) -> _tunnel.Fetch:
         """Stands for _tunnel.fetch."""
         flagged = any("--fast-open" in self.processes[pid].argv for pid in self.running.values())
         self.active_fast_opens += flagged
         return _tunnel.Fetch(True, 50.0, 200) if self.answers else _tunnel.Fetch(False, None, error="timed out")
+
+
+def rooted(function: Callable[..., Any], root: Path) -> Callable[..., Any]:
+    """The function with its parameter ``root`` below this folder wherever it would be the machine's own."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **keywords: Any) -> Any:
+        bound = signature.bind(*arguments, **keywords)
+        bound.apply_defaults()
+        if bound.arguments["root"] == "/":
+            bound.arguments["root"] = str(root)
+        return function(*bound.args, **bound.kwargs)
+
+    return call
 
 
 @pytest.fixture
@@ -226,21 +169,29 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
         return types.SimpleNamespace(gr_gid=host.group)
 
     monkeypatch.setattr(_service, "UNIT_DIR", str(host.unit_dir))
+    monkeypatch.setattr(_service, "RUN_UNIT_DIR", str(host.run_unit_dir))
     monkeypatch.setattr(_service, "CONFIG_DIR", str(host.config_dir))
+    monkeypatch.setattr(_drop_in, "CONFIRMED", str(host.unit_dir))
+    monkeypatch.setattr(_drop_in, "STEPPED", str(host.run_unit_dir))
+    monkeypatch.setattr(_program, "PATH", str(host.program))
     monkeypatch.setattr(_record, "FOLDER", str(host.state_dir))
+    monkeypatch.setattr(_record, "RUN_FOLDER", str(host.run_dir))
     monkeypatch.setattr(_files, "read", with_owner)
     monkeypatch.setattr(os, "fchown", lambda fd, uid, gid: host.owners.update({os.fstat(fd).st_ino: (uid, gid)}))
     monkeypatch.setattr(os, "chown", lambda path, uid, gid: host.owners.update({os.stat(path).st_ino: (uid, gid)}))
     monkeypatch.setattr(grp, "getgrnam", getgrnam)
     monkeypatch.setattr(subprocess, "run", host.run)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if host.version else None)
-    monkeypatch.setattr(_process, "read", host.processes.get)
+    monkeypatch.setattr(_process, "read", host.process)
     monkeypatch.setattr(_process, "listening", host.listening)
+    monkeypatch.setattr(_attempt, "plain", host.connect)
     monkeypatch.setattr(_path, "probe", host.probe)
     monkeypatch.setattr(_tunnel, "fetch", host.fetch)
     monkeypatch.setattr(_counters, "read", lambda: {"TCPFastOpenActive": host.active_fast_opens})
-    monkeypatch.setattr(_kernel, "converge", functools.partial(_kernel.converge, root=str(tmp_path)))
-    monkeypatch.setattr(_kernel, "restore", functools.partial(_kernel.restore, root=str(tmp_path)))
+    for module in (_kernel, _switch, _sysctl_files, _transaction):
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if "root" in inspect.signature(function).parameters:
+                monkeypatch.setattr(module, name, rooted(function, tmp_path))
     monkeypatch.setattr(
         _proc,
         "read_sysctl",

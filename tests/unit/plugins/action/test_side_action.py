@@ -8,13 +8,15 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_host, tfo_stage
+from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_host, tfo_service, tfo_stage
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
+    CLIENT_INSTANCE,
+    MARKER,
+    SERVER_INSTANCE,
+)
 
-MARKER = "s3cret-marker"
-SERVER = {"name": "main", "port": 8388, "method": "aes-256-gcm", "password": MARKER}
-CLIENT = {"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}
 HOSTVARS = {
-    "ss1": {"ansible_host": "192.0.2.1", "ss_server_instances": [SERVER]},
+    "ss1": {"ansible_host": "192.0.2.1", "ss_server_instances": [SERVER_INSTANCE]},
     "c1": {"ss_client_instances": [{"name": "not asked for"}]},
 }
 
@@ -38,12 +40,15 @@ def variables(name):
     return {"hostvars": HOSTVARS, "inventory_hostname": name}
 
 
-@pytest.mark.parametrize("plugin", [tfo_host, tfo_stage])
+@pytest.mark.parametrize("plugin", [tfo_host, tfo_service, tfo_stage])
 def test_client(run, sent, plugin):
     """The task's instances, not the inventory's; the server's address, port and password come along."""
-    assert run(plugin, variables("c1"), side="client", instances=[CLIENT], fast_open=True) == {"changed": True}
+    assert run(plugin, variables("c1"), side="client", instances=[CLIENT_INSTANCE], fast_open_mode="flag") == {
+        "changed": True
+    }
     (arguments,) = sent
-    assert set(arguments) == {"side", "fast_open", "services"}
+    assert set(arguments) - {"who"} == {"side", "fast_open_mode", "services"}
+    assert ("@" in arguments.get("who", "")) == (plugin is tfo_stage)
     (service,) = arguments["services"]
     assert (service["server"], service["server_port"], service["server_host"]) == (["192.0.2.1"], 8388, "ss1")
     assert (service["password"], service["local_port"]) == (MARKER, 1080)
@@ -51,13 +56,13 @@ def test_client(run, sent, plugin):
 
 def test_server(run, sent):
     """One service a worker."""
-    run(tfo_stage, variables("ss1"), side="server", instances=[{**SERVER, "workers": 2}])
+    run(tfo_stage, variables("ss1"), side="server", instances=[{**SERVER_INSTANCE, "workers": 2}])
     assert [one["name"] for one in sent[0]["services"]] == ["main-1", "main-2"]
 
 
 def test_delegated(run, sent, monkeypatch):
     """What the inventory says of the host that is asked counts, not of the one whose play it is."""
-    old = {**SERVER, "method": "aes-256-cfb"}
+    old = {**SERVER_INSTANCE, "method": "aes-256-cfb"}
     with pytest.raises(AnsibleActionFail, match="no integrity protection"):
         run(tfo_host, variables("c1"), delegate_to="ss1", side="server", instances=[old])
     monkeypatch.setitem(HOSTVARS["ss1"], "ss_server_allow_insecure_methods", True)
@@ -69,15 +74,17 @@ def test_delegated(run, sent, monkeypatch):
 def test_no_instance(run, sent, given):
     """The way down names none."""
     run(tfo_stage, variables("c1"), side="client", state="plain", **given)
-    assert sent == [{"side": "client", "state": "plain", "services": []}]
+    assert [{**arguments, "who": ""} for arguments in sent] == [
+        {"side": "client", "state": "plain", "services": [], "who": ""}
+    ]
 
 
 @pytest.mark.parametrize(
     ("side", "instances", "message"),
     [
-        ("server", [{**SERVER, "port": 0}], "port 0 is not between"),
-        ("client", [{**CLIENT, "server": "ss9"}], "'ss9' is no inventory host"),
-        ("client", [{**CLIENT, "password": MARKER}], "leave out"),
+        ("server", [{**SERVER_INSTANCE, "port": 0}], "port 0 is not between"),
+        ("client", [{**CLIENT_INSTANCE, "server": "ss9"}], "'ss9' is no inventory host"),
+        ("client", [{**CLIENT_INSTANCE, "password": MARKER}], "leave out"),
         ("server", "main", "ss_server_instances is not a list"),
     ],
 )

@@ -8,16 +8,22 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_fleet
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
+    CLIENT_INSTANCE,
+    MARKER,
+    SERVER_INSTANCE,
+)
 
-MARKER = "s3cret-marker"
-SERVER = {"name": "main", "port": 8388, "method": "aes-256-gcm", "password": MARKER}
-CLIENT = {"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}
 URL = "http://origin.example/"
 
 
 def variables(own="ss1", **hosts):
     """A fleet with one server and one client, changed as given."""
-    hostvars = {"ss1": {"ss_server_instances": [SERVER]}, "c1": {"ss_client_instances": [CLIENT]}, **hosts}
+    hostvars = {
+        "ss1": {"ss_server_instances": [SERVER_INSTANCE]},
+        "c1": {"ss_client_instances": [CLIENT_INSTANCE]},
+        **hosts,
+    }
     return {"hostvars": hostvars, "inventory_hostname": own}
 
 
@@ -36,8 +42,8 @@ def test_own_host(run):
 @pytest.mark.parametrize(
     ("own", "arguments", "message"),
     [
-        ("ss1", {"server_instances": [{**SERVER, "port": 0}]}, "ss_server_instances[main]: port 0"),
-        ("c1", {"client_instances": [{**CLIENT, "server": "ss9"}]}, "'ss9' is no inventory host"),
+        ("ss1", {"server_instances": [{**SERVER_INSTANCE, "port": 0}]}, "ss_server_instances[main]: port 0"),
+        ("c1", {"client_instances": [{**CLIENT_INSTANCE, "server": "ss9"}]}, "'ss9' is no inventory host"),
         ("ss1", {"server_instances": "main"}, "ss_server_instances is not a list"),
     ],
 )
@@ -72,8 +78,8 @@ def test_probe_url(run, url, message):
 def test_every_mistake_on_a_line_of_its_own(run):
     """All hosts, all mistakes, no secret."""
     bad = variables(
-        ss1={"ss_server_instances": [{**SERVER, "port": 0, "workers": 0}]},
-        c1={"ss_client_instances": [{**CLIENT, "passwd": MARKER}]},
+        ss1={"ss_server_instances": [{**SERVER_INSTANCE, "port": 0, "workers": 0}]},
+        c1={"ss_client_instances": [{**CLIENT_INSTANCE, "passwd": MARKER}]},
     )
     with pytest.raises(AnsibleActionFail) as caught:
         run(tfo_fleet, bad, hosts=["ss1", "c1", "gone"], probe_url="")

@@ -8,13 +8,13 @@ from __future__ import annotations
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_gate
 
-PROVEN = {"outcome": "proven", "reasons": []}
-UNPROVEN = {"outcome": "unproven", "reasons": ["the tunnel is silent"]}
+STEPPED = {"outcome": "stepped", "reasons": []}
+FAILED = {"outcome": "failed", "reasons": ["the tunnel is silent"]}
 
 
-def look(side, done=False):
+def look(side, done=False, deployed="yes"):
     """What tfo_host returned before the step."""
-    return {"side": side, "done": done, "paths": [], "stage": {"actual": "off"}}
+    return {"side": side, "done": done, "paths": [], "stage": {"actual": "off"}, "deployed": deployed}
 
 
 def variables(**hosts):
@@ -29,7 +29,7 @@ def variables(**hosts):
 
 @pytest.mark.parametrize(
     ("stage", "verdict"),
-    [(PROVEN, "promote"), (UNPROVEN, "roll_back"), ({"unreachable": True}, "inconclusive")],
+    [(STEPPED, "promote"), (FAILED, "roll_back"), ({"unreachable": True}, "inconclusive")],
 )
 def test_verdict(run, stage, verdict):
     """It is shown as it is returned."""
@@ -42,7 +42,7 @@ def test_hosts_that_were_done_are_not_judged(run):
     """They had no step, so they have no result; their other side does not count."""
     fleet = variables(
         c1=([look("client", done=True)], None),
-        both=([look("server", done=True), look("client")], PROVEN),
+        both=([look("server", done=True), look("client")], STEPPED),
     )
     result = run(tfo_gate, fleet, side="client", step="wave 1", hosts=["c1", "both"])
     assert (result["verdict"], list(result["hosts"])) == ("promote", ["both"])
@@ -51,5 +51,6 @@ def test_hosts_that_were_done_are_not_judged(run):
 def test_check_mode(run):
     """A plan is no failure."""
     stage = {"outcome": "planned", "reasons": []}
-    fleet = variables(c1=([look("client")], stage))
-    assert run(tfo_gate, fleet, check_mode=True, side="client", step="canary", hosts=["c1"])["verdict"] == "promote"
+    fleet = variables(c1=([look("client")], stage), c2=([look("client", deployed="no")], {"skipped": True}))
+    result = run(tfo_gate, fleet, check_mode=True, side="client", step="canary", hosts=["c1", "c2"])
+    assert (result["verdict"], result["stepped"]) == ("promote", ["c1", "c2"])

@@ -18,8 +18,9 @@ def look(side, *, paths=(), differs=()):
         "differs": list(differs),
         "stage": {"actual": "off"},
         "paths": list(paths),
-        "package": {"name": "shadowsocks-libev"},
-        "fastopen": {"sysctl": {"value": 1}},
+        "deployed": "yes",
+        "step": {"outcome": "planned", "differs": []},
+        "fastopen": {"sysctl": {"value": 1}, "boot": {"file": None}},
     }
 
 
@@ -38,7 +39,7 @@ def test_plan(run):
     assert result["plan"] == ["ss1  server  off -> accept, to be proven", "c1   client  off -> send, to be proven"]
     assert run.shown == [f"  {line}" for line in result["plan"]]
     assert [question["server"] for question in result["ask"]] == ["ss2"]
-    assert result["changed"] is False
+    assert (result["changed"], result["hosts"]) == (False, ["ss1", "c1"])
 
 
 def test_impossible(run):

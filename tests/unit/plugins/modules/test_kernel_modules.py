@@ -14,10 +14,12 @@ import threading
 
 import pytest
 import yaml
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel, _probe, _proc
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _asked, _record
 
 MODULES = "ansible_collections.fastopen.shadowsocks.plugins.modules"
 
@@ -53,14 +55,15 @@ def without_common(answer: dict) -> dict:
 
 @pytest.fixture
 def kernel(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
-    """Settings as plain files, under the functions that tfo_sysctl calls."""
+    """Settings as plain files, under the function that tfo_sysctl calls."""
     for name, value in ((_proc.FASTOPEN, "1"), (_proc.SYNCOOKIES, "1"), (_proc.FASTOPEN_KEY, "5-6-7-8")):
         path = pathlib.Path(_proc.sysctl_path(name, str(tmp_path / "proc")))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(value)
     (tmp_path / "etc/sysctl.d").mkdir(parents=True)
-    for name in ("converge", "restore"):
-        monkeypatch.setattr(_kernel, name, functools.partial(getattr(_kernel, name), root=str(tmp_path)))
+    monkeypatch.setattr(_asked, "converge", functools.partial(_asked.converge, root=str(tmp_path)))
+    monkeypatch.setattr(_record, "FOLDER", str(tmp_path / "var/lib/fastopen"))
+    monkeypatch.setattr(_record, "RUN_FOLDER", str(tmp_path / "run/fastopen"))
     return tmp_path
 
 
@@ -88,20 +91,45 @@ def test_tfo_sysctl_hides_the_key(kernel: pathlib.Path, capsys: pytest.CaptureFi
     assert "abcdef01" in (kernel / "proc/sys/net/ipv4/tcp_fastopen_key").read_text()
 
 
-def test_tfo_sysctl_fails_with_what_it_did(kernel: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tfo_sysctl_fails_before_it_changes_anything(kernel: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
     (kernel / "etc/sysctl.d/zz.conf").write_text("net.ipv4.tcp_fastopen = 1\n")
+    answer = run(capsys, "tfo_sysctl", accept=True, syncookies=2)
+    assert answer["failed"] and "zz.conf" in answer["msg"]
+    assert (kernel / "proc/sys/net/ipv4/tcp_fastopen").read_text() == "1"
+
+
+def test_tfo_sysctl_warns_of_the_kill_switch(
+    kernel: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda _module, warning: warnings.append(warning))
+    _record.store(_record.Record(killed={"by": "me", "when": "2026-01-01T00:00:00Z"}))
     answer = run(capsys, "tfo_sysctl", accept=True)
-    assert answer["failed"] and answer["changed"] and "zz.conf" in answer["msg"]
-    assert answer["after"]["value"] == 3
+    assert "failed" not in answer and answer["after"]["value"] == 1
+    assert ["kill switch of me is on since 2026-01-01T00:00:00Z" in warning for warning in warnings] == [True]
 
 
-def test_tfo_sysctl_passes_force_on(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def converge(wanted: dict, **options: object) -> None:
-        raise KernelError(json.dumps([wanted["send"], options["allow_unsafe"], options["check"]]))
+@pytest.mark.parametrize("folder", ["FOLDER", "RUN_FOLDER"])
+def test_tfo_sysctl_says_what_is_damaged(
+    kernel: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: str
+) -> None:
+    (kernel / "there").mkdir()
+    monkeypatch.setattr(_record, folder, str(kernel / "there"))
+    for name in ("record", "lease"):
+        (kernel / f"there/{name}.json").write_text("{")
+    assert "is damaged" in run(capsys, "tfo_sysctl", accept=True)["msg"]
 
-    monkeypatch.setattr(_kernel, "converge", converge)
-    assert run(capsys, "tfo_sysctl", send=False, force=True)["msg"] == "[false, true, false]"
-    assert run(capsys, "tfo_sysctl", send=False)["msg"] == "[false, false, false]"
+
+@pytest.mark.parametrize(("arguments", "asked"), [({"send": False}, False), ({"state": "restored"}, None)])
+@pytest.mark.parametrize("force", [True, False])
+def test_tfo_sysctl_passes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: dict, asked: object, force: bool
+) -> None:
+    def converge(wanted: dict | None, **options: object) -> None:
+        raise KernelError(json.dumps([wanted and wanted["send"], options["force"], options["check"]]))
+
+    monkeypatch.setattr(_asked, "converge", converge)
+    assert json.loads(run(capsys, "tfo_sysctl", force=force, **arguments)["msg"]) == [asked, force, False]
 
 
 def test_tfo_sysctl_refuses_unknown_values(capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,7 +142,7 @@ def test_tfo_probe_returns_what_it_documents(capsys: pytest.CaptureFixture[str])
     assert undocumented("tfo_probe", without_common(answer)) == set()
     documented = yaml.safe_load(importlib.import_module(f"{MODULES}.tfo_probe").RETURN)["fastopen"]["contains"]
     assert set(answer["fastopen"]) == set(documented)
-    assert set(_probe.gather()) == set(documented)
+    assert set(_probe.observe()) == set(documented)
 
 
 def test_tfo_path_probes_at_the_same_time(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

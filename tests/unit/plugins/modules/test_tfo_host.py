@@ -1,55 +1,41 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module around a look: arguments, answer, failures."""
+"""The module around the look at a host."""
 
 from __future__ import annotations
 
 import pytest
 import yaml
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_host
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER, SERVER_SERVICE
 
-pytestmark = pytest.mark.usefixtures("fake_host")
-MARKER = "s3cret-marker"
-SERVICE = {
-    "program": "ss-server",
-    "name": "main",
-    "server": ["::", "0.0.0.0"],
-    "server_port": 8388,
-    "method": "aes-256-gcm",
-    "password": MARKER,
-}
 FACTS = {"sysctl": {"value": 1, "send": True, "accept": False}}
 
 
 @pytest.fixture(autouse=True)
 def facts(fake_host, monkeypatch):
     """No packet over loopback."""
-    monkeypatch.setattr(_probe, "gather", lambda: FACTS)
+    monkeypatch.setattr(_probe, "observe", lambda: FACTS)
 
 
 @pytest.mark.parametrize("check", [True, False])
-def test_answer(fake_host, run_module, check):
+@pytest.mark.parametrize("deployed", [True, False])
+def test_answer(fake_host, run_module, check, deployed):
     """Everything that RETURN says, nothing that it does not, and no password; the host stays as it was."""
+    if deployed:
+        _deploy.deploy(_deployment.Wanted("server", [SERVER_SERVICE]), check=False)
+    fake_host.done.clear()
     before = fake_host.tree()
-    answer = run_module(tfo_host.main, check=check, side="server", services=[SERVICE], fast_open=True)
+    answer = run_module(tfo_host.main, check=check, side="server", services=[SERVER_SERVICE])
     documented = {name for name, about in yaml.safe_load(tfo_host.RETURN).items() if about["returned"] == "success"}
     assert set(answer) - {"changed", "invocation"} == documented
     assert (answer["changed"], answer["fastopen"], answer["done"]) == (False, FACTS, False)
+    assert answer["deployed"] == ("yes" if deployed else "no")
     assert MARKER not in str(answer)
-    assert (fake_host.tree(), fake_host.done) == (before, [])
-
-
-def test_kernel_arguments(fake_host, run_module):
-    """They are compared as well."""
-    answer = run_module(tfo_host.main, side="server", kernel={"accept": True}, probe_paths=False)
-    assert answer["differs"][0] == {
-        "what": "kernel",
-        "name": "/etc/sysctl.d/99-tfo.conf",
-        "why": "is not as wanted",
-    }
-    assert (answer["paths"], fake_host.probed) == ([], [])
+    assert (fake_host.tree(), fake_host.done, fake_host.run_dir.exists()) == (before, [], False)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +44,6 @@ def test_kernel_arguments(fake_host, run_module):
         ({"side": "both"}, "value of side must be one of: server, client"),
         ({"side": "server", "services": [{"name": "main"}]}, "missing required arguments"),
         ({"side": "server", "fast_open_mode": "queue"}, "value of fast_open_mode must be one of: flag, listener"),
-        ({"side": "server", "kernel": {"queue": 1}}, "Unsupported parameters"),
     ],
 )
 def test_bad_arguments(run_module, arguments, message):
@@ -70,7 +55,7 @@ def test_bad_arguments(run_module, arguments, message):
 
 def test_damaged_record(fake_host, run_module):
     """A failure that is foreseen is a message, not a traceback."""
-    fake_host.put(fake_host.state_dir / "stage.json", "{")
-    answer = run_module(tfo_host.main, side="server", services=[SERVICE])
+    fake_host.put(fake_host.state_dir / "record.json", "{")
+    answer = run_module(tfo_host.main, side="server", services=[SERVER_SERVICE])
     assert answer["failed"] is True
-    assert "stage.json is damaged" in answer["msg"]
+    assert "record.json is damaged" in answer["msg"]

@@ -1,98 +1,76 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module around a stage: its states, its answer, its failures."""
+"""The module around the stage: its answer, check mode, its failures."""
 
 from __future__ import annotations
 
 import pytest
 import yaml
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_stage
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER
 
-pytestmark = pytest.mark.usefixtures("fake_host")
-MARKER = "s3cret-marker"
-SERVICE = {
-    "program": "ss-local",
-    "name": "main",
-    "server": ["203.0.113.7"],
-    "server_port": 8388,
-    "method": "aes-256-gcm",
-    "password": MARKER,
-    "local_address": "127.0.0.1",
-    "local_port": 1080,
-}
-UP = {
-    "side": "client",
-    "services": [SERVICE],
-    "fast_open": True,
-    "kernel": {"send": True, "accept": True},
-    "probe_url": "http://origin/",
-}
+SERVICE = {**CLIENT_SERVICE, "server_host": "ss1"}
+CLIENT = {"side": "client", "services": [SERVICE], "probe_url": "http://origin/"}
+RUN = {"run": "run1", "who": "me@here", "lease_seconds": 30}
+
+
+@pytest.fixture(autouse=True)
+def deployed(fake_host):
+    """A client that runs plain."""
+    _deploy.deploy(_deployment.Wanted("client", [SERVICE]), check=False)
+    fake_host.done.clear()
 
 
 def test_all_the_way(fake_host, run_module):
-    """Snapshot, up, up again, plain, restored: each says whether it changed something, and leaves no trace."""
+    """Each call says what came of it and whether it changed something, and the last leaves no trace."""
     before = fake_host.tree()
     answers = [
-        run_module(tfo_stage.main, side="client", state="snapshot"),
-        run_module(tfo_stage.main, **UP),
-        run_module(tfo_stage.main, **UP),
-        run_module(tfo_stage.main, side="client", state="plain", probe_url="http://origin/"),
-        run_module(tfo_stage.main, side="client", state="restored"),
+        run_module(tfo_stage.main, side="client", state="claimed", **RUN),
+        run_module(tfo_stage.main, state="stepped", **CLIENT, **RUN),
+        run_module(tfo_stage.main, side="client", state="confirmed", **RUN),
+        run_module(tfo_stage.main, side="client", state="released", **RUN),
+        run_module(tfo_stage.main, state="present", **CLIENT),
+        run_module(tfo_stage.main, side="client", state="plain"),
+        run_module(tfo_stage.main, side="client", state="plain"),
     ]
-    assert [answer["changed"] for answer in answers] == [True, True, False, True, True]
-    assert [answer["outcome"] for answer in answers] == ["kept", "proven", "proven", "proven", "kept"]
-    assert fake_host.tree() == before
+    told = ["claimed", "stepped", "confirmed", "released", "confirmed", "plain", "plain"]
+    assert [answer["outcome"] for answer in answers] == told
+    assert [answer["changed"] for answer in answers] == [False, True, True, False, False, True, False]
+    assert (fake_host.tree(), fake_host.sysctl(), fake_host.transient) == (before, "1", set())
+    assert not fake_host.state_dir.exists()
+    assert not fake_host.program.parent.exists()
     documented = set(yaml.safe_load(tfo_stage.RETURN))
     for answer in answers:
         assert set(answer) - {"changed", "diff", "invocation"} == documented
         assert MARKER not in str(answer)
 
 
-@pytest.mark.parametrize("state", ["present", "snapshot", "plain", "restored"])
+@pytest.mark.parametrize("state", ["present", "claimed", "stepped", "plain", "killed", "lifted"])
 def test_check_mode(fake_host, run_module, state):
-    """No state changes anything."""
-    if state in ("plain", "restored"):
-        run_module(tfo_stage.main, **UP)
-    before, fake_host.done = fake_host.tree(), []
-    arguments = UP if state == "present" else {"side": "client"}
-    assert run_module(tfo_stage.main, check=True, state=state, **arguments)["changed"] is True
-    assert (fake_host.tree(), fake_host.done) == (before, [])
+    """No state changes anything, and no folder is made."""
+    before = fake_host.tree()
+    answer = run_module(tfo_stage.main, check=True, state=state, **CLIENT, **RUN)
+    assert answer["outcome"] in ("planned", "claimed")
+    assert (fake_host.tree(), fake_host.done, fake_host.run_dir.exists()) == (before, [], False)
 
 
-def test_confirmed_later(run_module):
-    """Two tasks, the judgement between them."""
-    assert run_module(tfo_stage.main, confirm=False, **UP)["outcome"] == "proven"
-    assert _record.read_stage("client")["confirmed"] is False
-    run_module(tfo_stage.main, side="client", state="confirmed")
-    assert _record.read_stage("client")["confirmed"] is True
-
-
-def test_planned_servers(fake_host, run_module):
-    """In check mode the client of a server that this run brings along is planned, not left."""
-    fake_host.verdicts[8388] = "no_cookie"
-    arguments = {**UP, "services": [{**SERVICE, "server_host": "ss1"}]}
-    assert run_module(tfo_stage.main, check=True, **arguments)["outcome"] == "left"
-    assert run_module(tfo_stage.main, check=True, planned_servers=["ss1"], **arguments)["outcome"] == "planned"
-
-
-def test_service_that_does_not_come_up(fake_host, run_module):
-    """A message with the journal's last words, and no password."""
-    fake_host.broken.add("ss-local@main.service")
-    answer = run_module(tfo_stage.main, **UP)
+@pytest.mark.parametrize("state", ["claimed", "stepped", "confirmed", "released"])
+def test_states_of_a_run_need_its_name(run_module, state):
+    """Whoever has none wants present."""
+    answer = run_module(tfo_stage.main, state=state, **CLIENT)
     assert answer["failed"] is True
-    assert answer["msg"] == "ss-local@main.service does not come up: ERROR: the last words"
-    assert MARKER not in str(answer)
+    assert f"state {state} belongs to a run" in answer["msg"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({**UP, "probe_url": "https://origin/"}, "must be http://"),
-        ({**UP, "kernel": {"send": True, "all_listeners": True}}, "all_listeners"),
-        ({**UP, "kernel": {"send": True, "somaxconn": 0}}, "somaxconn is 0"),
-        ({**UP, "state": "off"}, "value of state must be one of"),
+        ({**CLIENT, "probe_url": "https://origin/"}, "must be http://"),
+        ({**CLIENT, "state": "off"}, "value of state must be one of"),
+        ({**CLIENT, "memory": "lose"}, "value of memory must be one of"),
     ],
 )
 def test_bad_arguments(fake_host, run_module, arguments, message):
@@ -102,3 +80,24 @@ def test_bad_arguments(fake_host, run_module, arguments, message):
     assert answer["failed"] is True
     assert message in answer["msg"]
     assert (fake_host.tree(), fake_host.done) == (before, [])
+
+
+def test_service_that_does_not_come_up(fake_host, run_module):
+    """A reason with the journal's last words, and no password."""
+    fake_host.broken.add("ss-local@main.service")
+    answer = run_module(tfo_stage.main, state="stepped", **CLIENT, **RUN)
+    assert answer["outcome"] == "failed"
+    assert "ss-local@main.service does not come up: ERROR: the last words" in answer["reasons"]
+
+
+def test_damaged_record(fake_host, run_module):
+    """On the way up a message and nothing else; the way down does its work and says so."""
+    run_module(tfo_stage.main, state="present", **CLIENT)
+    fake_host.put(fake_host.state_dir / "record.json", "{")
+    answer = run_module(tfo_stage.main, state="stepped", **CLIENT, **RUN)
+    assert answer["failed"] is True
+    assert "record.json is damaged" in answer["msg"]
+    down = run_module(tfo_stage.main, side="client", state="plain")
+    assert "record.json is damaged" in str(down["reasons"])
+    assert "--fast-open" not in fake_host.processes[fake_host.running["ss-local@main.service"]].argv
+    assert _record.FOLDER == str(fake_host.state_dir)

@@ -127,7 +127,7 @@ def root(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pat
 
 
 def test_gather(root: pathlib.Path) -> None:
-    found = _probe.gather(str(root))
+    found = _probe.observe(str(root))
     assert found["sysctl"] == _tfo_bits.describe(1027)
     assert found["boot"] == {"value": 1, "file": None, "agrees": False}
     assert found["loopback"] == {"ipv4": "AF_INET True", "ipv6": "AF_INET6 True"}
@@ -141,13 +141,13 @@ def test_gather(root: pathlib.Path) -> None:
 
 def test_gather_does_not_listen_where_nothing_is_accepted(root: pathlib.Path) -> None:
     (root / "proc/sys/net/ipv4/tcp_fastopen").write_text("1\n")
-    assert _probe.gather(str(root))["loopback"] == {"ipv4": "AF_INET False", "ipv6": "AF_INET6 False"}
+    assert _probe.observe(str(root))["loopback"] == {"ipv4": "AF_INET False", "ipv6": "AF_INET6 False"}
 
 
 def test_gather_without_the_feature(root: pathlib.Path) -> None:
     (root / "proc/sys/net/ipv4/tcp_fastopen").unlink()
     (root / "proc/sys/net/ipv4/tcp_fastopen_key").unlink()
-    found = _probe.gather(str(root))
+    found = _probe.observe(str(root))
     assert (found["sysctl"], found["key"]) == (None, None)
     assert found["loopback"] == {"ipv4": "unsupported", "ipv6": "unsupported"}
     assert [problem["code"] for problem in found["problems"]] == ["kernel_without_fast_open"]
@@ -163,7 +163,7 @@ def test_gather_without_the_feature(root: pathlib.Path) -> None:
 )
 def test_boot_is_compared_as_a_number(root: pathlib.Path, line: str, boot: dict) -> None:
     (root / "etc/sysctl.d/a.conf").write_text(line)
-    assert _probe.gather(str(root))["boot"] == {**boot, "file": "/etc/sysctl.d/a.conf"}
+    assert _probe.observe(str(root))["boot"] == {**boot, "file": "/etc/sysctl.d/a.conf"}
 
 
 def test_key_states(root: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,39 +12,47 @@ import stat
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _apply,
+    _deployment,
+    _exec_start,
     _files,
-    _host,
     _service,
     _systemd,
 )
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
-MARKER = "s3cret-marker"
-SERVICE = {
-    "program": "ss-server",
-    "name": "main",
-    "server": ["::", "0.0.0.0"],
-    "server_port": 8388,
-    "method": "aes-256-gcm",
-    "password": MARKER,
-    "mode": "tcp_only",
-    "timeout_seconds": 300,
-}
-WANTED = _host.Wanted("server", [SERVICE], fast_open=True)
+WANTED = _deployment.Wanted("server", [SERVER_SERVICE])
 UNIT = "ss-server@main.service"
 PACKAGED = "shadowsocks-libev.service"
 
 
 def bring(wanted):
     """Look, compare and apply; gives the plan and what was there before."""
-    seen = _host.observe(wanted)
-    plan = _host.compare(wanted, seen)
+    seen = _deployment.observe(wanted)
+    plan = _deployment.compare(wanted, seen)
     _apply.apply(plan, wanted, seen)
     return plan, seen
 
 
 def asks(**change):
     """Wanted with another service."""
-    return dataclasses.replace(WANTED, services=[{**SERVICE, **change}])
+    return dataclasses.replace(WANTED, services=[{**SERVER_SERVICE, **change}])
+
+
+def argv(fake_host):
+    """How the service's process was started."""
+    return fake_host.processes[fake_host.running[UNIT]].argv
+
+
+def under_fast_open(fake_host, folder):
+    """What the stage does to a running service, below /etc or /run; gives its drop-in."""
+    _unit, below = _exec_start.read(UNIT)
+    drop_in = folder / f"{UNIT}.d/zz-fastopen.conf"
+    fake_host.put(drop_in, _exec_start.drop_in(below, "server"), below.mode)
+    fake_host._systemctl("daemon-reload")
+    fake_host._systemctl("restart", UNIT)
+    fake_host.done.clear()
+    assert argv(fake_host)[-1] == "--fast-open"
+    return drop_in
 
 
 def test_virgin_host(fake_host):
@@ -62,7 +70,7 @@ def test_virgin_host(fake_host):
     assert stat.S_IMODE(os.stat(fake_host.config_dir).st_mode) == 0o750
     config = _files.read(f"{fake_host.config_dir}/ss-server-main.json")
     assert (config.mode, config.uid, config.gid) == (0o640, 0, fake_host.group)
-    assert "--fast-open" in fake_host.processes[fake_host.running[UNIT]].argv
+    assert argv(fake_host) == ["/usr/bin/ss-server", "-c", f"{fake_host.config_dir}/ss-server-main.json"]
     fake_host.done.clear()
     plan, _seen = bring(WANTED)
     assert (plan.differs, fake_host.done) == ([], [])
@@ -81,7 +89,7 @@ def test_present_group_is_used(fake_host):
     [
         pytest.param(asks(password="new"), [f"reset-failed {UNIT}", f"restart {UNIT}"], id="config"),
         pytest.param(
-            dataclasses.replace(WANTED, fast_open=False),
+            dataclasses.replace(WANTED, limit_nofile=99),
             ["daemon-reload", f"reset-failed {UNIT}", f"restart {UNIT}"],
             id="unit: systemd reads it first",
         ),
@@ -99,7 +107,7 @@ def test_changes(fake_host, wanted, done):
     fake_host.done.clear()
     bring(wanted)
     assert fake_host.done == done
-    assert _host.compare(wanted, _host.observe(wanted)).differs == []
+    assert _deployment.compare(wanted, _deployment.observe(wanted)).differs == []
 
 
 def test_mode_is_repaired_without_a_restart(fake_host):
@@ -124,6 +132,74 @@ def test_access_list_goes_with_its_folder(fake_host):
     assert os.listdir(folder) == ["mine.conf"]
 
 
+@pytest.mark.parametrize("folder", ["unit_dir", "run_unit_dir"])
+def test_service_under_fast_open(fake_host, folder):
+    """The process with the flag is as wanted; a restart for another reason keeps it, and the drop-in as it was."""
+    bring(WANTED)
+    drop_in = under_fast_open(fake_host, getattr(fake_host, folder))
+    kept = _files.read(str(drop_in))
+    plan, _seen = bring(WANTED)
+    assert (plan.differs, fake_host.done) == ([], [])
+    bring(dataclasses.replace(asks(password="new"), limit_nofile=99))
+    assert fake_host.done == ["daemon-reload", f"reset-failed {UNIT}", f"restart {UNIT}"]
+    assert argv(fake_host)[-1] == "--fast-open"
+    assert _files.read(str(drop_in)) == kept
+
+
+@pytest.mark.parametrize("folder", ["unit_dir", "run_unit_dir"])
+def test_removed_instance_leaves_nothing_of_fast_open(fake_host, folder):
+    """A new instance of its name starts plain."""
+    bring(WANTED)
+    drop_in = under_fast_open(fake_host, getattr(fake_host, folder))
+    bring(dataclasses.replace(WANTED, services=[]))
+    assert fake_host.done == [f"disable --now {UNIT}", "daemon-reload"]
+    assert not drop_in.parent.exists()
+    bring(WANTED)
+    assert "--fast-open" not in argv(fake_host)
+
+
+def test_removal_killed_on_its_way(fake_host, monkeypatch):
+    """The config goes last, so the next run finds what is left of an instance."""
+    bring(WANTED)
+    drop_in = under_fast_open(fake_host, fake_host.run_unit_dir)
+    gone = dataclasses.replace(WANTED, services=[])
+
+    def killed(path):
+        raise KeyboardInterrupt(path)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_files, "remove", killed)
+        bring(gone)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="ss-server-main.json"):
+        remove = _files.remove
+        patch.setattr(_files, "remove", lambda path: killed(path) if path.endswith(".json") else remove(path))
+        bring(gone)
+    assert not drop_in.exists()
+    bring(gone)
+    assert _deployment.observe(gone).names == frozenset()
+    assert not list(fake_host.config_dir.iterdir())
+
+
+def test_before_restart(fake_host):
+    """It finds the new files, and systemd reads what it writes before anything restarts."""
+
+    def renew():
+        assert "LimitNOFILE=99" in (fake_host.unit_dir / "ss-server@.service").read_text()
+        assert fake_host.done == []
+        fake_host.put(drop_in, drop_in.read_text().replace("--fast-open", "-v --fast-open"))
+
+    bring(WANTED)
+    drop_in = under_fast_open(fake_host, fake_host.unit_dir)
+    wanted = dataclasses.replace(WANTED, limit_nofile=99)
+    seen = _deployment.observe(wanted)
+    _apply.apply(_deployment.compare(wanted, seen), wanted, seen, renew)
+    assert argv(fake_host)[-2:] == ["-v", "--fast-open"]
+    calls = []
+    seen = _deployment.observe(wanted)
+    _apply.apply(_deployment.compare(wanted, seen), wanted, seen, lambda: calls.append("called"))
+    assert calls == ["called"]
+
+
 def test_crashed_instance_is_removed(fake_host):
     """Also its failure is forgotten, so that the host is not degraded by a unit that is gone."""
     bring(WANTED)
@@ -143,11 +219,11 @@ def test_unwanted_unit_that_does_not_start_at_boot(fake_host, state, stopped):
     """It is stopped if there is something to stop, also between two automatic restarts."""
     bring(WANTED)
     wanted = dataclasses.replace(WANTED, services=[])
-    seen = _host.observe(wanted)
+    seen = _deployment.observe(wanted)
     unit = dataclasses.replace(seen.units[UNIT], active_state=state, sub_state="auto-restart", file_state="disabled")
     seen = dataclasses.replace(seen, units={**seen.units, UNIT: unit})
     fake_host.done.clear()
-    _apply.apply(_host.compare(wanted, seen), wanted, seen)
+    _apply.apply(_deployment.compare(wanted, seen), wanted, seen)
     assert (f"disable --now {UNIT}" in fake_host.done) is stopped
 
 
@@ -179,8 +255,7 @@ def test_udp_has_no_listener_to_wait_for(fake_host):
 
 def test_client_listens_on_its_local_port(fake_host):
     """Not on the server's, which is another host's."""
-    service = {**SERVICE, "program": "ss-local", "server": ["203.0.113.7"], "local_port": 1080}
-    bring(_host.Wanted("client", [service], fast_open=True))
+    bring(_deployment.Wanted("client", [CLIENT_SERVICE]))
     assert (fake_host.listening(1080), fake_host.listening(8388)) == (True, False)
 
 
@@ -192,7 +267,7 @@ def test_failing_command(fake_host, monkeypatch):
 
 
 FILES = {
-    "ours": _service.config_text({**SERVICE, "plugin": "p", "plugin_opts": f"key={MARKER}"}),
+    "ours": _service.config_text({**SERVER_SERVICE, "plugin": "p", "plugin_opts": f"key={MARKER}"}),
     "blanks and a number": '{"server_port" : 8388, "password" : 4711471147, "method": "aes-256-gcm"}',
     "several ports": '{"port_password": {"8388": "' + MARKER + '}", "8389": "' + MARKER + '"}, "mode": "tcp_only"}',
     "one line": '{"password":"' + MARKER + '","key":"' + MARKER + '","timeout":60}',
@@ -207,8 +282,8 @@ def test_diff_shows_no_secret(fake_host, before):
     """Whoever wrote the config that is replaced, and when it is removed too."""
     fake_host.put(f"{fake_host.config_dir}/ss-server-main.json", before, 0o640)
     for wanted in (WANTED, dataclasses.replace(WANTED, services=[])):
-        seen = _host.observe(wanted)
-        shown = _apply.diff(_host.compare(wanted, seen), seen)
+        seen = _deployment.observe(wanted)
+        shown = _apply.diff(_deployment.compare(wanted, seen), seen)
         assert MARKER not in str(shown)
         assert "4711471147" not in str(shown)
         assert any(one["before_header"].endswith("ss-server-main.json") for one in shown)
@@ -218,11 +293,26 @@ def test_diff_tells_a_new_password(fake_host):
     """Masked on both sides, it would look like no change."""
     bring(WANTED)
     wanted = asks(password="other")
-    seen = _host.observe(wanted)
-    config, services = _apply.diff(_host.compare(wanted, seen), seen)
+    seen = _deployment.observe(wanted)
+    config, services = _apply.diff(_deployment.compare(wanted, seen), seen)
     assert config["before"] + "(a masked value changes)\n" == config["after"]
     assert '"password": "********"' in config["after"]
     assert services["after"] == f"{UNIT}: reads a file that changes\n"
+
+
+def test_diff_of_a_drop_in_shows_no_command(fake_host):
+    """It repeats somebody's own command, which may hold a password."""
+    bring(WANTED)
+    own = f"[Service]\nExecStart=\nExecStart=/usr/bin/ss-server -p 8388 -k {MARKER}\n"
+    fake_host.put(fake_host.unit_dir / f"{UNIT}.d/mine.conf", own)
+    fake_host._systemctl("daemon-reload")
+    drop_in = under_fast_open(fake_host, fake_host.unit_dir)
+    assert MARKER in drop_in.read_text()
+    gone = dataclasses.replace(WANTED, services=[])
+    seen = _deployment.observe(gone)
+    shown = _apply.diff(_deployment.compare(gone, seen), seen)
+    assert str(drop_in) in [one["before_header"] for one in shown]
+    assert MARKER not in str(shown)
 
 
 def test_diff_of_other_changes(fake_host):
@@ -230,12 +320,12 @@ def test_diff_of_other_changes(fake_host):
     bring(WANTED)
     os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o600)
     wanted = dataclasses.replace(WANTED, limit_nofile=99)
-    seen = _host.observe(wanted)
-    unit, services = _apply.diff(_host.compare(wanted, seen), seen)
+    seen = _deployment.observe(wanted)
+    unit, services = _apply.diff(_deployment.compare(wanted, seen), seen)
     assert "LimitNOFILE=65536" in unit["before"]
     assert "LimitNOFILE=99" in unit["after"]
     assert "is 0600" in services["after"]
     wanted = dataclasses.replace(WANTED)
     os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o640)
-    seen = _host.observe(wanted)
-    assert _apply.diff(_host.compare(wanted, seen), seen) == []
+    seen = _deployment.observe(wanted)
+    assert _apply.diff(_deployment.compare(wanted, seen), seen) == []

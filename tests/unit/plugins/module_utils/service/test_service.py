@@ -10,50 +10,39 @@ import json
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service
-
-SERVER = {
-    "program": "ss-server",
-    "name": "main",
-    "server": ["::", "0.0.0.0"],
-    "server_port": 8388,
-    "method": "aes-256-gcm",
-    "password": "s3cret",
-    "mode": "tcp_only",
-    "timeout_seconds": 300,
-}
-CLIENT = {
-    **SERVER,
-    "program": "ss-local",
-    "server": ["203.0.113.7"],
-    "local_address": "127.0.0.1",
-    "local_port": 1080,
-}
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
 
 @pytest.mark.parametrize(
     ("service", "shown"),
     [
-        pytest.param(SERVER, {"server": ["::", "0.0.0.0"], "server_port": 8388}, id="server on every address"),
+        pytest.param(SERVER_SERVICE, {"server": ["::", "0.0.0.0"], "server_port": 8388}, id="server on every address"),
         pytest.param(
-            {**SERVER, "server": ["203.0.113.7"]}, {"server": "203.0.113.7"}, id="one address is a string, not a list"
+            {**SERVER_SERVICE, "server": ["203.0.113.7"]},
+            {"server": "203.0.113.7"},
+            id="one address is a string, not a list",
         ),
-        pytest.param(CLIENT, {"server": "203.0.113.7", "local_address": "127.0.0.1", "local_port": 1080}, id="client"),
-        pytest.param({**SERVER, "mode": "udp_only"}, {"mode": "udp_only"}, id="mode"),
-        pytest.param({**SERVER, "timeout_seconds": 60}, {"timeout": 60}, id="time-out"),
-        pytest.param({**SERVER, "reuse_port": True}, {"reuse_port": True}, id="a worker shares its port"),
         pytest.param(
-            {**SERVER, "plugin": "obfs-server", "plugin_opts": "obfs=http"},
+            CLIENT_SERVICE, {"server": "203.0.113.7", "local_address": "127.0.0.1", "local_port": 1080}, id="client"
+        ),
+        pytest.param({**SERVER_SERVICE, "mode": "udp_only"}, {"mode": "udp_only"}, id="mode"),
+        pytest.param({**SERVER_SERVICE, "timeout_seconds": 60}, {"timeout": 60}, id="time-out"),
+        pytest.param({**SERVER_SERVICE, "reuse_port": True}, {"reuse_port": True}, id="a worker shares its port"),
+        pytest.param(
+            {**SERVER_SERVICE, "plugin": "obfs-server", "plugin_opts": "obfs=http"},
             {"plugin": "obfs-server", "plugin_opts": "obfs=http"},
             id="plugin",
         ),
-        pytest.param({**SERVER, "nameserver": "9.9.9.9"}, {"nameserver": "9.9.9.9"}, id="nameserver"),
+        pytest.param({**SERVER_SERVICE, "nameserver": "9.9.9.9"}, {"nameserver": "9.9.9.9"}, id="nameserver"),
         pytest.param(
-            {**CLIENT, "program": "ss-tunnel", "tunnel_address": "192.0.2.1:53"},
+            {**CLIENT_SERVICE, "program": "ss-tunnel", "tunnel_address": "192.0.2.1:53"},
             {"tunnel_address": "192.0.2.1:53"},
             id="tunnel",
         ),
         pytest.param(
-            {**SERVER, "acl": "[white_list]"}, {"acl": "/etc/shadowsocks/ss-server-main.acl"}, id="access list by path"
+            {**SERVER_SERVICE, "acl": "[white_list]"},
+            {"acl": "/etc/shadowsocks/ss-server-main.acl"},
+            id="access list by path",
         ),
     ],
 )
@@ -61,12 +50,12 @@ def test_config(service, shown):
     """The config says what the service says, in shadowsocks-libev's words."""
     config = json.loads(_service.config_text(service))
     assert {key: config[key] for key in shown} == shown
-    assert (config["method"], config["password"]) == ("aes-256-gcm", "s3cret")
+    assert (config["method"], config["password"]) == ("aes-256-gcm", MARKER)
 
 
 def test_config_leaves_out_what_was_not_given():
-    """Only known keys are written, and never fast_open: the unit's flag alone decides."""
-    assert set(json.loads(_service.config_text(SERVER))) == {
+    """Only known keys are written, and never fast_open: that is the stage's drop-in."""
+    assert set(json.loads(_service.config_text(SERVER_SERVICE))) == {
         "server",
         "server_port",
         "method",
@@ -79,22 +68,7 @@ def test_config_leaves_out_what_was_not_given():
 def test_password_is_quoted_for_json():
     """Any password survives the way into the file."""
     password = 'quote " backslash \\ newline \n é'
-    assert json.loads(_service.config_text({**SERVER, "password": password}))["password"] == password
-
-
-@pytest.mark.parametrize("service", [SERVER, CLIENT, {**CLIENT, "plugin": "v2ray-plugin", "plugin_opts": "tls"}])
-def test_parse_gives_the_service_without_its_secrets(service):
-    """What the way down needs can be read back from a config."""
-    parsed = _service.parse(service["program"], "main", _service.config_text(service))
-    assert {key: service[key] for key in parsed} == parsed
-    assert {"program", "name", "server", "server_port", "mode"} <= set(parsed)
-    assert not {"password", "method", "plugin_opts"} & set(parsed)
-
-
-def test_parse_refuses_what_is_no_json():
-    """A damaged config is an error of its own kind."""
-    with pytest.raises(ValueError, match="Expecting"):
-        _service.parse("ss-local", "main", "{")
+    assert json.loads(_service.config_text({**SERVER_SERVICE, "password": password}))["password"] == password
 
 
 def unit(text: str) -> configparser.RawConfigParser:
@@ -106,40 +80,35 @@ def unit(text: str) -> configparser.RawConfigParser:
 
 
 @pytest.mark.parametrize("program", ["ss-server", "ss-local", "ss-redir", "ss-tunnel"])
-@pytest.mark.parametrize("fast_open", [True, False])
-def test_unit(program, fast_open):
-    """The flag is the only difference between the stages; every key stands in the section that knows it."""
-    text = _service.unit_text(program, fast_open, 4096)
-    parsed = unit(text)
-    command = f"/usr/bin/{program} -c /etc/shadowsocks/%p-%i.json" + (" --fast-open" if fast_open else "")
-    assert parsed["Service"]["ExecStart"] == command
+def test_unit(program):
+    """Every key stands in the section that knows it; TCP Fast Open is not in it."""
+    parsed = unit(_service.unit_text(program, 4096))
+    assert parsed["Service"]["ExecStart"] == f"/usr/bin/{program} -c /etc/shadowsocks/%p-%i.json"
     assert parsed["Service"]["LimitNOFILE"] == "4096"
     assert parsed["Service"]["Restart"] == "on-failure"
     assert parsed["Service"]["SupplementaryGroups"] == "shadowsocks"
     assert parsed["Install"]["WantedBy"] == "multi-user.target"
-    other = _service.unit_text(program, not fast_open, 4096)
-    assert text.replace(" --fast-open", "") == other.replace(" --fast-open", "")
 
 
 def test_only_ss_redir_may_administer_the_network():
     """It sets IP_TRANSPARENT; the others only bind low ports."""
     for program in ("ss-server", "ss-local", "ss-tunnel"):
-        assert "CAP_NET_ADMIN" not in _service.unit_text(program, True, 1, capable=True)
-    assert "CAP_NET_ADMIN" in unit(_service.unit_text("ss-redir", True, 1))["Service"]["CapabilityBoundingSet"]
+        assert "CAP_NET_ADMIN" not in _service.unit_text(program, 1, capable=True)
+    assert "CAP_NET_ADMIN" in unit(_service.unit_text("ss-redir", 1))["Service"]["CapabilityBoundingSet"]
 
 
-REDIR = {**CLIENT, "program": "ss-redir"}
+REDIR = {**CLIENT_SERVICE, "program": "ss-redir"}
 
 
 @pytest.mark.parametrize(
     ("service", "capabilities"),
     [
-        (SERVER, ""),
-        ({**SERVER, "server_port": 443}, "CAP_NET_BIND_SERVICE"),
-        ({**SERVER, "mode": "tcp_and_udp"}, ""),
-        (CLIENT, ""),
-        ({**CLIENT, "server_port": 443}, ""),
-        ({**CLIENT, "local_port": 53}, "CAP_NET_BIND_SERVICE"),
+        (SERVER_SERVICE, ""),
+        ({**SERVER_SERVICE, "server_port": 443}, "CAP_NET_BIND_SERVICE"),
+        ({**SERVER_SERVICE, "mode": "tcp_and_udp"}, ""),
+        (CLIENT_SERVICE, ""),
+        ({**CLIENT_SERVICE, "server_port": 443}, ""),
+        ({**CLIENT_SERVICE, "local_port": 53}, "CAP_NET_BIND_SERVICE"),
         (REDIR, ""),
         ({**REDIR, "local_port": 1023}, "CAP_NET_BIND_SERVICE CAP_NET_ADMIN"),
         ({**REDIR, "mode": "tcp_and_udp"}, "CAP_NET_BIND_SERVICE CAP_NET_ADMIN"),
@@ -149,7 +118,7 @@ REDIR = {**CLIENT, "program": "ss-redir"}
 def test_capabilities_only_where_they_are_needed(service, capabilities):
     """One service that needs them is enough: the services of a program share its unit."""
     other = {**service, "name": "other", "server_port": 8389, "local_port": 1089, "mode": "tcp_only"}
-    files = _service.files([other, service], True, 1)
+    files = _service.files([other, service], 1)
     section = unit(files[_service.unit_path(service["program"])].text)["Service"]
     assert section["AmbientCapabilities"] == capabilities
     assert set(capabilities.split()) <= set(section["CapabilityBoundingSet"].split())
@@ -157,8 +126,8 @@ def test_capabilities_only_where_they_are_needed(service, capabilities):
 
 def test_files():
     """One config a service, one unit a program, secrets for the group only."""
-    services = [SERVER, {**SERVER, "name": "extra", "acl": "[white_list]\n\n"}]
-    files = _service.files(services, True, 65536)
+    services = [SERVER_SERVICE, {**SERVER_SERVICE, "name": "extra", "acl": "[white_list]\n\n"}]
+    files = _service.files(services, 65536)
     assert {path: (file.mode, file.group) for path, file in files.items()} == {
         "/etc/shadowsocks/ss-server-main.json": (0o640, "shadowsocks"),
         "/etc/shadowsocks/ss-server-extra.json": (0o640, "shadowsocks"),
@@ -169,11 +138,11 @@ def test_files():
     assert files["/etc/shadowsocks/ss-server-extra.acl"].text == "[white_list]\n"
     drop_in = unit(files["/etc/systemd/system/ss-server@extra.service.d/acl.conf"].text)
     assert drop_in["Service"]["ExecStartPre"] == "/usr/bin/test -r /etc/shadowsocks/ss-server-extra.acl"
-    assert [path for path, file in files.items() if "s3cret" in file.text] == [
+    assert [path for path, file in files.items() if MARKER in file.text] == [
         path for path, file in files.items() if file.secret
     ]
 
 
 def test_no_service_no_file():
     """A host without instances gets no unit."""
-    assert _service.files([], True, 65536) == {}
+    assert _service.files([], 65536) == {}

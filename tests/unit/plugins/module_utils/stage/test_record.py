@@ -1,121 +1,226 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is kept on a host."""
+"""What a host keeps, and the lock around it."""
 
 from __future__ import annotations
 
-import dataclasses
+import fcntl
+import json
 import os
+import pathlib
 import stat
+import threading
+import time
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _files, _host
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._switch import Line, Wants
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 
-SERVICE = {
-    "program": "ss-server",
-    "name": "main",
-    "server": ["::"],
-    "server_port": 8388,
-    "method": "aes-256-gcm",
-    "password": "s3cret-marker",
-    "mode": "tcp_only",
-}
-WANTED = _host.Wanted("server", [SERVICE], fast_open=True)
-PACKAGE = {"version": "3.3.5"}
+SERVER = {"side": "server", "mode": "flag", "program": "ss-server", "port": 8388, "address": "::1", "url": ""}
+LISTENER = {**SERVER, "mode": "listener"}
+CLIENT = {**SERVER, "side": "client", "program": "ss-local", "port": 1080}
+FULL = _record.Record(
+    units={"ss-server@main.service": SERVER},
+    raised=2,
+    lowered=1,
+    line=Line("/etc/sysctl.d/99-tfo.conf", ("net/ipv4/tcp_fastopen = 1 # \udcff",), "3"),
+    asked=2,
+    refused=0x400,
+    undone={"ss-local@main.service": {"side": "client", "by": "guard", "when": "2026-01-01T00:00:00Z", "why": "loss"}},
+    killed={"by": "root@ss1", "when": "2026-01-01T00:00:00Z"},
+)
 
 
-def test_stage_of_each_side(fake_host):
-    """One file for both, for root only."""
-    assert _record.read_stage("server") == {"stage": "off"}
-    _record.write_stage("server", {"stage": "accept"})
-    _record.write_stage("client", {"stage": "send"})
-    _record.write_stage("server", None)
-    assert _record.read_stage("server") == {"stage": "off"}
-    assert _record.read_stage("client") == {"stage": "send"}
-    assert stat.S_IMODE(os.stat(fake_host.state_dir).st_mode) == 0o700
-    assert [stat.S_IMODE(entry.stat().st_mode) for entry in fake_host.state_dir.iterdir()] == [0o600]
+@pytest.fixture(autouse=True, name="folder")
+def fixture_folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """The host's folders, below tmp_path."""
+    monkeypatch.setattr(_record, "FOLDER", str(tmp_path / "lib"))
+    monkeypatch.setattr(_record, "RUN_FOLDER", str(tmp_path / "run"))
+    return tmp_path
 
 
-def test_virgin_snapshot_holds_what_is_not_there(fake_host):
-    """So that a restore removes it again."""
-    seen = _host.observe(WANTED)
-    _record.take_snapshot(WANTED, seen, PACKAGE)
-    kept = _record.snapshot("server")
-    assert (kept["deployed"], kept["package"], kept["group"], kept["folder"]) == (False, "3.3.5", False, False)
-    assert kept["files"] == dict.fromkeys(seen.files)
-    assert kept["packaged"] == {"enabled": True, "active": True, "file": None}
-    assert kept["units"]["ss-server@main.service"] == [False, False]
-    assert _record.snapshot("client") is None
+def mode(path: pathlib.Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_first_snapshot_stays(fake_host):
-    """A later one would hold our own work."""
-    _record.take_snapshot(WANTED, _host.observe(WANTED), PACKAGE)
-    first = _record.snapshot("server")
-    _record.take_snapshot(WANTED, _host.observe(WANTED), {"version": None})
-    assert _record.snapshot("server") == first
+def test_the_record_comes_back(folder: pathlib.Path) -> None:
+    assert _record.load() == _record.Record()
+    _record.store(FULL)
+    assert _record.load() == FULL
+    assert (mode(folder / "lib"), mode(folder / "lib/record.json")) == (0o700, 0o600)
+    _record.store(_record.Record())
+    assert list((folder / "lib").iterdir()) == [] and _record.load() == _record.Record()
 
 
-def test_snapshot_of_a_deployed_host_holds_units_only(fake_host):
-    """Configs change while TFO is on, and a rollback must not bring old passwords back."""
-    plain = dataclasses.replace(WANTED, fast_open=False)
-    seen = _host.observe(plain)
-    _apply.apply(_host.compare(plain, seen), plain, seen)
-    _record.take_snapshot(WANTED, _host.observe(WANTED), PACKAGE)
-    kept = _record.snapshot("server")
-    assert kept["deployed"] is True
-    assert list(kept["files"]) == [f"{fake_host.unit_dir}/ss-server@.service"]
-    assert b"--fast-open" not in _files.load(next(iter(kept["files"].values()))).content
-    assert "s3cret-marker" not in (fake_host.state_dir / "server.json").read_text()
+def test_the_lease_comes_back(folder: pathlib.Path) -> None:
+    assert _record.load_lease() is None
+    lease = _record.Lease("r1", "me", "now", 12.5, "fastopen-lease-1", {"ss-local@a.service": CLIENT}, 1)
+    _record.store_lease(lease)
+    assert _record.load_lease() == lease
+    assert mode(folder / "run/lease.json") == 0o600
+    _record.store_lease(None)
+    assert _record.load_lease() is None
 
 
-def test_forget(fake_host):
-    """The other side's record stays; with the last one the folder goes."""
-    for side in ("server", "client"):
-        _record.write_stage(side, {"stage": "x"})
-    _record.take_snapshot(WANTED, _host.observe(WANTED), PACKAGE)
-    _record.forget("server")
-    assert (_record.snapshot("server"), _record.read_stage("server")) == (None, {"stage": "off"})
-    assert _record.read_stage("client") == {"stage": "x"}
-    _record.forget("client")
-    assert not fake_host.state_dir.exists()
-    _record.forget("client")
+@pytest.mark.parametrize(("ahead", "live"), [(5, True), (-5, False)])
+def test_a_lease_ends_by_the_monotonic_clock(monkeypatch: pytest.MonkeyPatch, ahead: float, live: bool) -> None:
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    assert _record.Lease("r1", deadline=time.monotonic() + ahead).live is live
 
 
-def test_damaged_record(fake_host):
-    """The file is named, with what to do."""
-    fake_host.put(fake_host.state_dir / "stage.json", "{")
-    with pytest.raises(_record.RecordError, match=r"stage\.json is damaged .* move it away"):
-        _record.read_stage("server")
-
-
-def test_somebody_who_may_not_read_it(fake_host, monkeypatch):
-    """A look without root knows no stage, and does not fail."""
-
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", path)
-
-    monkeypatch.setattr(_files, "read", refuse)
-    assert _record.read_stage("server") == {"stage": "off"}
+def test_who_ended_a_run() -> None:
+    assert _record.ended() == {}
+    _record.end_run("r1", "its lease ended")
+    assert _record.ended() == {"run": "r1", "why": "its lease ended"}
 
 
 @pytest.mark.parametrize(
-    "change",
+    "text", ["", "{", "[1]", '"x"', '{"unknown": 1}', '{"line": "x"}', '{"line": {"file": "x"}}', "\xff"]
+)
+def test_damaged_record(folder: pathlib.Path, text: str) -> None:
+    (folder / "lib").mkdir()
+    (folder / "lib/record.json").write_text(text, encoding="latin-1")
+    with pytest.raises(_record.RecordError, match=r"record\.json is damaged .*move it away"):
+        _record.load()
+
+
+@pytest.mark.parametrize("text", ["{", '{"unknown": 1}', '{"who": "me"}', "[1]"])
+def test_damaged_lease(folder: pathlib.Path, text: str) -> None:
+    (folder / "run").mkdir()
+    (folder / "run/lease.json").write_text(text)
+    with pytest.raises(_record.RecordError, match=r"lease\.json is damaged .*move it away"):
+        _record.load_lease()
+
+
+def test_somebody_who_may_not_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look without root knows no stage, and does not fail."""
+
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert (_record.load(), _record.load_lease(), _record.ended()) == (_record.Record(), None, {})
+
+
+def test_a_write_that_fails_leaves_the_old_record(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> None:
+    _record.store(FULL)
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        _record.store(_record.Record(raised=1))
+    assert _record.load() == FULL
+    assert [path.name for path in (folder / "lib").iterdir()] == ["record.json"]
+
+
+@pytest.mark.parametrize(
+    ("units", "stepped", "needed", "for_the_boot"),
     [
-        {"services": [{**SERVICE, "password": "other"}]},
-        {"services": []},
-        {"fast_open": None},
-        {"flag": False},
-        {"limit_nofile": 1},
-        {"side": "client"},
+        ([], None, 0, 0),
+        ([SERVER], None, 3, 3),
+        ([LISTENER], None, 0x402, 0x402),
+        ([CLIENT], [], 1, 1),
+        ([], [SERVER], 3, 0),
+        ([CLIENT], [LISTENER], 0x403, 1),
     ],
 )
-def test_fingerprint_sees_every_change(change):
-    """And shows nothing of it."""
-    one = _record.fingerprint(WANTED, None)
-    assert one == _record.fingerprint(dataclasses.replace(WANTED), None)
-    assert one != _record.fingerprint(dataclasses.replace(WANTED, **change), None)
-    assert one != _record.fingerprint(WANTED, {"accept": True})
-    assert "s3cret-marker" not in one
+def test_who_wants_what(units: list, stepped: list | None, needed: int, for_the_boot: int) -> None:
+    record = _record.Record({str(number): unit for number, unit in enumerate(units)}, asked=2, refused=0x400)
+    lease = None if stepped is None else _record.Lease("r1", units={str(n): unit for n, unit in enumerate(stepped)})
+    assert _record.wants(record, lease) == Wants(needed, 2, 0x400, False)
+    assert _record.wants(record, None) == Wants(for_the_boot, 2, 0x400, False)
+    record.killed = {"by": "me", "when": "now"}
+    assert _record.wants(record, None).killed
+
+
+def test_one_change_at_a_time(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path) -> None:
+    monkeypatch.setattr(_record, "LOCK_SECONDS", 0.1)
+    with _record.lock():
+        assert (mode(folder / "run"), mode(folder / "run/lock")) == (0o700, 0o600)
+        with pytest.raises(_record.RecordError, match=r"run/lock is held"):
+            with _record.lock():
+                pass
+    with pytest.raises(KeyError), _record.lock():
+        raise KeyError
+    with _record.lock():
+        pass
+
+
+def test_the_lock_leaves_nothing_where_nothing_is_kept(folder: pathlib.Path) -> None:
+    with _record.lock():
+        _record.end_run("r1", "why")
+    assert sorted(path.name for path in (folder / "run").iterdir()) == ["ended.json", "lock"]
+    (folder / "run/ended.json").unlink()
+    with _record.lock():
+        pass
+    assert not (folder / "run").exists()
+
+
+def test_many_at_once(folder: pathlib.Path) -> None:
+    """Each takes the lock anew while others remove its file: none is ever inside together with another."""
+    inside, most, done = [0], [0], []
+
+    def work() -> None:
+        for _turn in range(10):
+            with _record.lock():
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                time.sleep(0.0005)
+                inside[0] -= 1
+        done.append(1)
+
+    threads = [threading.Thread(target=work) for _number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (most, len(done)) == ([1], 8)
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_file_that_was_removed_is_no_lock(monkeypatch: pytest.MonkeyPatch, folder: pathlib.Path, anew: bool) -> None:
+    """Whoever held it removes it at the end, and the next may have made it anew."""
+    real, taken = fcntl.flock, []
+
+    def flock(handle: int, how: int) -> None:
+        if not taken:
+            (folder / "run/lock").unlink()
+            if anew:
+                (folder / "run/lock").touch()
+        taken.append(how)
+        real(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with _record.lock():
+        assert len(taken) == 2
+
+
+@pytest.mark.parametrize("step", ["makedirs", "open"])
+def test_the_folder_goes_in_between(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    real, failed = getattr(os, step), []
+
+    def once(*arguments: object, **options: object) -> object:
+        if not failed:
+            failed.append(1)
+            raise FileExistsError if step == "makedirs" else FileNotFoundError
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(os, step, once)
+    with _record.lock():
+        assert failed == [1]
+
+
+def test_no_half_written_file_is_ever_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is written whole, next to its place, and renamed."""
+    _record.store(FULL)
+    seen: list[object] = []
+    rename = os.rename
+    monkeypatch.setattr(
+        os, "rename", lambda old, new: (seen.append(json.loads(_files.read(new).content)), rename(old, new))
+    )
+    _record.store(_record.Record(raised=1))
+    assert seen[0]["raised"] == 2 and _record.load().raised == 1

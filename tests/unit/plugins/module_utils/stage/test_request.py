@@ -1,63 +1,51 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A module's parameters as a request."""
+"""What is asked, out of a module's parameters."""
 
 from __future__ import annotations
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _request
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._tunnel import TunnelError
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
-PARAMS = {
-    "side": "server",
-    "services": None,
-    "fast_open": True,
-    "fast_open_mode": "flag",
-    "limit_nofile": 65536,
-    "package": "shadowsocks-libev",
-    "kernel": {"accept": True, "send": True},
-    "sysctl_file": "/etc/sysctl.d/99-tfo.conf",
-    "probe_url": "",
-}
+PARAMS = {"side": "server", "services": None, "fast_open_mode": "listener", "sysctl_file": "/etc/sysctl.d/x.conf"}
+
+
+def test_build():
+    """What is left out has its default; clients have no listener mode."""
+    request = _request.build({**PARAMS, "run": "r", "who": None, "lease_seconds": 5.0, "probe_url": ""})
+    assert (request.side, request.services, request.mode) == ("server", [], "listener")
+    assert (request.sysctl_file, request.run, request.who, request.lease_seconds) == (
+        "/etc/sysctl.d/x.conf",
+        "r",
+        "",
+        5.0,
+    )
+    assert _request.build({**PARAMS, "side": "client"}).mode == "flag"
+
+
+def test_url_that_cannot_be_fetched():
+    """Refused before anything is changed."""
+    with pytest.raises(TunnelError, match="must be http://"):
+        _request.build({**PARAMS, "probe_url": "https://origin/"})
+
+
+REDIR = {**CLIENT_SERVICE, "program": "ss-redir"}
 
 
 @pytest.mark.parametrize(
-    ("change", "flag", "kernel"),
+    ("side", "service", "kept"),
     [
-        pytest.param({}, True, {"accept": True, "send": True}, id="flag"),
-        pytest.param(
-            {"fast_open_mode": "listener"}, False, {"accept": True, "send": True, "all_listeners": True}, id="listener"
-        ),
-        pytest.param(
-            {"fast_open_mode": "listener", "fast_open": False},
-            False,
-            {"accept": True, "send": True},
-            id="listener, going down",
-        ),
-        pytest.param({"fast_open_mode": "listener", "kernel": None}, False, None, id="listener without the kernel"),
-        pytest.param(
-            {"fast_open_mode": "listener", "side": "client"},
-            True,
-            {"accept": True, "send": True},
-            id="clients have no listener mode",
-        ),
+        ("server", SERVER_SERVICE, {"address": "::", "port": 8388, "url": "", "mode": "listener"}),
+        ("client", CLIENT_SERVICE, {"address": "127.0.0.1", "port": 1080, "url": "http://o/", "mode": "flag"}),
+        ("client", REDIR, {"port": 1080, "url": ""}),
+        ("client", {**CLIENT_SERVICE, "mode": "udp_only"}, {"port": None, "url": ""}),
     ],
 )
-def test_fast_open_mode(change, flag, kernel):
-    """In listener mode 0x400 takes the place of the flag."""
-    request = _request.build({**PARAMS, **change})
-    assert (request.wanted.flag, request.kernel) == (flag, kernel)
-
-
-@pytest.mark.parametrize(("side", "binary"), [("server", "ss-server"), ("client", "ss-local")])
-def test_binary(side, binary):
-    """ss-tunnel knows the option without naming it in its help, so it is never asked."""
-    assert _request.build({**PARAMS, "side": side}).binary == binary
-
-
-def test_fingerprint_covers_the_kernel():
-    """A stage is confirmed for these settings only; what is probed with is no part of it."""
-    one = _request.build(PARAMS)
-    assert one.fingerprint == _request.build({**PARAMS, "probe_url": "http://origin/"}).fingerprint
-    for change in ({"kernel": {"accept": True}}, {"sysctl_file": "/etc/sysctl.d/50-x.conf"}, {"fast_open": None}):
-        assert one.fingerprint != _request.build({**PARAMS, **change}).fingerprint
+def test_what_the_record_keeps_of_a_service(side, service, kept):
+    """Enough to prove it plain without an inventory, and no secret."""
+    entry = _request.Request(side, [service], mode="listener", probe_url="http://o/").unit(service)
+    assert {key: entry[key] for key in kept} == kept
+    assert MARKER not in str(entry)

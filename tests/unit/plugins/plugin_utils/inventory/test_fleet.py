@@ -14,10 +14,12 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._fl
     server_services,
     validate,
 )
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
+    CLIENT_INSTANCE,
+    MARKER,
+    SERVER_INSTANCE,
+)
 
-MARKER = "s3cret-marker"
-SERVER = {"name": "main", "port": 8388, "method": "aes-256-gcm", "password": MARKER}
-CLIENT = {"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}
 OUTSIDE = {
     "name": "main",
     "server": "203.0.113.7",
@@ -46,12 +48,18 @@ def mistakes(*hosts):
 @pytest.mark.parametrize("address", [None, "0.0.0.0", "::", "::0"])
 def test_wildcards(address):
     """ss-server binds one family an address, so both are named."""
-    assert server_services(server({**SERVER, "address": address}))[0]["server"] == ANY_ADDRESS
+    assert server_services(server({**SERVER_INSTANCE, "address": address}))[0]["server"] == ANY_ADDRESS
 
 
 def test_server_service():
     """What the modules get, and nothing that was not given."""
-    raw = {**SERVER, "address": "192.0.2.1", "acl": "[white_list]", "nameserver": "9.9.9.9", "timeout_seconds": 60}
+    raw = {
+        **SERVER_INSTANCE,
+        "address": "192.0.2.1",
+        "acl": "[white_list]",
+        "nameserver": "9.9.9.9",
+        "timeout_seconds": 60,
+    }
     assert server_services(server(raw)) == [
         {
             "program": "ss-server",
@@ -71,7 +79,7 @@ def test_server_service():
 
 def test_workers():
     """N services on one port."""
-    services = server_services(server({**SERVER, "workers": 3}))
+    services = server_services(server({**SERVER_INSTANCE, "workers": 3}))
     assert [(one["name"], one["server_port"], one["reuse_port"]) for one in services] == [
         (f"main-{n}", 8388, True) for n in (1, 2, 3)
     ]
@@ -89,8 +97,8 @@ def test_workers():
 )
 def test_client_of_an_inventory_host(change, reached):
     """Address, port, method and password come from the server's instance."""
-    ss1 = server({**SERVER, **change, "workers": 2})
-    (service,) = client_services(client(CLIENT), {"ss1": ss1}.get)
+    ss1 = server({**SERVER_INSTANCE, **change, "workers": 2})
+    (service,) = client_services(client(CLIENT_INSTANCE), {"ss1": ss1}.get)
     assert service == {
         "program": "ss-local",
         "name": "main",
@@ -115,17 +123,17 @@ def test_client_of_an_outside_server():
 
 def test_insecure_method_of_a_server_outside_of_the_check():
     """The server's own permission counts, also when only its clients are checked."""
-    stream = {**SERVER, "method": "rc4-md5"}
+    stream = {**SERVER_INSTANCE, "method": "rc4-md5"}
     for allowed, count in ((False, 1), (True, 0)):
         ss1 = server(stream, insecure_server=allowed)
-        assert len(validate([client(CLIENT)], {"ss1": ss1}.get)) == count
+        assert len(validate([client(CLIENT_INSTANCE)], {"ss1": ss1}.get)) == count
 
 
 def test_good_fleet():
     """Several of everything."""
-    ss1 = server(SERVER, {**SERVER, "name": "web", "port": 443, "mode": "tcp_and_udp", "workers": 2})
-    c1 = client(CLIENT, {**CLIENT, "name": "web", "server_instance": "web", "local_port": 1081})
-    both = Host("both", "192.0.2.3", [SERVER], [OUTSIDE])
+    ss1 = server(SERVER_INSTANCE, {**SERVER_INSTANCE, "name": "web", "port": 443, "mode": "tcp_and_udp", "workers": 2})
+    c1 = client(CLIENT_INSTANCE, {**CLIENT_INSTANCE, "name": "web", "server_instance": "web", "local_port": 1081})
+    both = Host("both", "192.0.2.3", [SERVER_INSTANCE], [OUTSIDE])
     assert mistakes(ss1, c1, both) == []
 
 
@@ -139,7 +147,7 @@ BAD = [
         id="no name",
     ),
     pytest.param(
-        [server({**SERVER, "method": "rc4-md5"})],
+        [server({**SERVER_INSTANCE, "method": "rc4-md5"})],
         ["ss1: ss_server_instances[main]: method 'rc4-md5' has no integrity protection"],
         id="stream cipher",
     ),
@@ -149,45 +157,53 @@ BAD = [
         id="allowed for the other side only",
     ),
     pytest.param(
-        [server(SERVER, {**SERVER, "port": 443})],
+        [server(SERVER_INSTANCE, {**SERVER_INSTANCE, "port": 443})],
         ["ss1: ss_server_instances: two instances have the name 'main'"],
         id="same name",
     ),
     pytest.param(
-        [server(SERVER, {**SERVER, "port": 443, "workers": 2})],
+        [server(SERVER_INSTANCE, {**SERVER_INSTANCE, "port": 443, "workers": 2})],
         ["ss1: ss_server_instances: two instances have the name 'main'"],
         id="same name, one has workers",
     ),
     pytest.param(
-        [server({**SERVER, "workers": 2}, {**SERVER, "name": "main-2", "port": 443})],
+        [server({**SERVER_INSTANCE, "workers": 2}, {**SERVER_INSTANCE, "name": "main-2", "port": 443})],
         ["ss1: ss_server_instances: two instances have the name 'main-2'"],
         id="a name that a worker has",
     ),
     pytest.param(
-        [server(SERVER), client(CLIENT, {**CLIENT, "program": "ss-redir", "local_port": 1081})],
+        [
+            server(SERVER_INSTANCE),
+            client(CLIENT_INSTANCE, {**CLIENT_INSTANCE, "program": "ss-redir", "local_port": 1081}),
+        ],
         ["c1: ss_client_instances: two instances have the name 'main'"],
         id="same name of clients",
     ),
     pytest.param(
-        [client(CLIENT)], ["c1: ss_client_instances[main]: server 'ss1' is no inventory host"], id="no such server"
+        [client(CLIENT_INSTANCE)],
+        ["c1: ss_client_instances[main]: server 'ss1' is no inventory host"],
+        id="no such server",
     ),
     pytest.param(
-        [server({**SERVER, "name": "a"}, {**SERVER, "name": "b", "port": 443}), client(CLIENT)],
+        [
+            server({**SERVER_INSTANCE, "name": "a"}, {**SERVER_INSTANCE, "name": "b", "port": 443}),
+            client(CLIENT_INSTANCE),
+        ],
         ["c1: ss_client_instances[main]: server ss1 has no instance 'main' (it has: a, b)"],
         id="no such instance",
     ),
     pytest.param(
-        [Host("ss1", "a"), client(CLIENT)],
+        [Host("ss1", "a"), client(CLIENT_INSTANCE)],
         ["c1: ss_client_instances[main]: server ss1 has no instance 'main' (it has: none)"],
         id="no instance at all",
     ),
     pytest.param(
-        [Host("ss1", "a", server_instances=5), client(CLIENT)],
+        [Host("ss1", "a", server_instances=5), client(CLIENT_INSTANCE)],
         ["ss1: ss_server_instances is not a list", "c1: ss_client_instances[main]: server ss1 has no instance 'main'"],
         id="the server's are no list",
     ),
     pytest.param(
-        [server({**SERVER, "port": 0}), client(CLIENT)],
+        [server({**SERVER_INSTANCE, "port": 0}), client(CLIENT_INSTANCE)],
         ["ss1: ss_server_instances[main]: port 0 is not between 1 and 65535"],
         id="the server's mistake is told once",
     ),
@@ -206,8 +222,12 @@ def test_bad(hosts, expected):
 
 def test_all_mistakes_of_all_hosts():
     """One run of the check is enough to mend the inventory."""
-    bad = {**SERVER, "port": 0, "passwd": MARKER}
-    hosts = [server(bad), server({**SERVER, "method": "x"}, name="ss2"), client(CLIENT, {**CLIENT, "local_port": 0})]
+    bad = {**SERVER_INSTANCE, "port": 0, "passwd": MARKER}
+    hosts = [
+        server(bad),
+        server({**SERVER_INSTANCE, "method": "x"}, name="ss2"),
+        client(CLIENT_INSTANCE, {**CLIENT_INSTANCE, "local_port": 0}),
+    ]
     found = mistakes(*hosts)
     assert {line.split(":")[0] for line in found} == {"ss1", "ss2", "c1"}
     assert MARKER not in "\n".join(found)
@@ -216,7 +236,7 @@ def test_all_mistakes_of_all_hosts():
     assert MARKER not in str(caught.value)
 
 
-A, B = {**SERVER, "name": "a"}, {**SERVER, "name": "b"}
+A, B = {**SERVER_INSTANCE, "name": "a"}, {**SERVER_INSTANCE, "name": "b"}
 LOCAL_A, LOCAL_B = {**OUTSIDE, "name": "a"}, {**OUTSIDE, "name": "b"}
 
 

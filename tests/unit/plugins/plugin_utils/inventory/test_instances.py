@@ -13,10 +13,12 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._in
     STREAM_METHODS,
     check,
 )
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
+    CLIENT_INSTANCE,
+    MARKER,
+    SERVER_INSTANCE,
+)
 
-MARKER = "s3cret-marker"
-SERVER = {"name": "main", "port": 8388, "method": "aes-256-gcm", "password": MARKER}
-CLIENT = {"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}
 OUTSIDE = {
     "name": "main",
     "server": "203.0.113.7",
@@ -29,10 +31,10 @@ OUTSIDE = {
 
 def test_server_defaults():
     """A short instance is complete; what was not given stays open."""
-    instance, errors = check(SERVER_SPEC, SERVER)
+    instance, errors = check(SERVER_SPEC, SERVER_INSTANCE)
     assert errors == []
     assert {key: value for key, value in instance.items() if value is not None} == {
-        **SERVER,
+        **SERVER_INSTANCE,
         "mode": "tcp_only",
         "workers": 1,
         "timeout_seconds": 300,
@@ -41,7 +43,7 @@ def test_server_defaults():
 
 def test_client_defaults():
     """ss-local on loopback."""
-    instance, errors = check(CLIENT_SPEC, CLIENT)
+    instance, errors = check(CLIENT_SPEC, CLIENT_INSTANCE)
     assert errors == []
     assert (instance["program"], instance["local_address"], instance["mode"]) == ("ss-local", "127.0.0.1", "tcp_only")
 
@@ -49,20 +51,26 @@ def test_client_defaults():
 @pytest.mark.parametrize(
     ("spec", "raw"),
     [
-        pytest.param(SERVER_SPEC, {**SERVER, "port": "8388"}, id="a port as text"),
-        pytest.param(SERVER_SPEC, {**SERVER, "port": 1}, id="the lowest port"),
-        pytest.param(SERVER_SPEC, {**SERVER, "port": 65535}, id="the highest port"),
-        pytest.param(SERVER_SPEC, {**SERVER, "name": "a.b-C_9"}, id="every sign of a name"),
-        pytest.param(SERVER_SPEC, {**SERVER, "name": "9" * 64}, id="the longest name"),
-        pytest.param(SERVER_SPEC, {**SERVER, "acl": None, "plugin": None, "mode": None}, id="keys without a value"),
-        pytest.param(SERVER_SPEC, {**SERVER, "plugin": "obfs-server", "plugin_opts": "obfs=tls"}, id="plugin"),
-        pytest.param(SERVER_SPEC, {**SERVER, "workers": 64}, id="workers"),
+        pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "port": "8388"}, id="a port as text"),
+        pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "port": 1}, id="the lowest port"),
+        pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "port": 65535}, id="the highest port"),
+        pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "name": "a.b-C_9"}, id="every sign of a name"),
+        pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "name": "9" * 64}, id="the longest name"),
+        pytest.param(
+            SERVER_SPEC, {**SERVER_INSTANCE, "acl": None, "plugin": None, "mode": None}, id="keys without a value"
+        ),
+        pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "plugin": "obfs-server", "plugin_opts": "obfs=tls"}, id="plugin"),
+        pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "workers": 64}, id="workers"),
         pytest.param(CLIENT_SPEC, OUTSIDE, id="an outside server"),
         pytest.param(
-            CLIENT_SPEC, {**CLIENT, "program": "ss-tunnel", "tunnel_address": "a.example:53"}, id="tunnel to a name"
+            CLIENT_SPEC,
+            {**CLIENT_INSTANCE, "program": "ss-tunnel", "tunnel_address": "a.example:53"},
+            id="tunnel to a name",
         ),
         pytest.param(
-            CLIENT_SPEC, {**CLIENT, "program": "ss-tunnel", "tunnel_address": "[2001:db8::1]:53"}, id="tunnel to IPv6"
+            CLIENT_SPEC,
+            {**CLIENT_INSTANCE, "program": "ss-tunnel", "tunnel_address": "[2001:db8::1]:53"},
+            id="tunnel to IPv6",
         ),
     ],
 )
@@ -74,13 +82,13 @@ def test_good(spec, raw):
 @pytest.mark.parametrize("method", AEAD_METHODS)
 def test_aead_methods(method):
     """Always allowed."""
-    assert check(SERVER_SPEC, {**SERVER, "method": method})[1] == []
+    assert check(SERVER_SPEC, {**SERVER_INSTANCE, "method": method})[1] == []
 
 
 @pytest.mark.parametrize("method", STREAM_METHODS)
 def test_stream_methods(method):
     """Only when asked for."""
-    raw = {**SERVER, "method": method}
+    raw = {**SERVER_INSTANCE, "method": method}
     assert check(SERVER_SPEC, raw, insecure=True)[1] == []
     assert "no integrity protection" in check(SERVER_SPEC, raw)[1][0]
 
@@ -92,43 +100,67 @@ def without(raw, key):
 
 BAD = [
     pytest.param(SERVER_SPEC, "main", "is not a mapping with a name", id="no mapping"),
-    pytest.param(SERVER_SPEC, {**SERVER, "method": "aes-512"}, "unknown method 'aes-512', use one of", id="method"),
-    pytest.param(SERVER_SPEC, without(SERVER, "password"), "missing required arguments: password", id="no password"),
-    pytest.param(SERVER_SPEC, {**SERVER, "password": None}, "missing required arguments: password", id="null password"),
-    pytest.param(SERVER_SPEC, {**SERVER, "password": ""}, "password is empty", id="empty password"),
-    pytest.param(SERVER_SPEC, {**SERVER, "address": ""}, "address is empty", id="empty address"),
-    pytest.param(SERVER_SPEC, {**SERVER, "port": True}, "port must be a number, not True", id="port yes"),
     pytest.param(
-        SERVER_SPEC, {**SERVER, "password": [MARKER]}, "password must be text, not a list", id="password as a list"
+        SERVER_SPEC, {**SERVER_INSTANCE, "method": "aes-512"}, "unknown method 'aes-512', use one of", id="method"
     ),
     pytest.param(
-        SERVER_SPEC, {**SERVER, "acl": ["[white_list]"]}, "acl must be text, not a list", id="access list as a list"
+        SERVER_SPEC, without(SERVER_INSTANCE, "password"), "missing required arguments: password", id="no password"
+    ),
+    pytest.param(
+        SERVER_SPEC, {**SERVER_INSTANCE, "password": None}, "missing required arguments: password", id="null password"
+    ),
+    pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "password": ""}, "password is empty", id="empty password"),
+    pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "address": ""}, "address is empty", id="empty address"),
+    pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "port": True}, "port must be a number, not True", id="port yes"),
+    pytest.param(
+        SERVER_SPEC,
+        {**SERVER_INSTANCE, "password": [MARKER]},
+        "password must be text, not a list",
+        id="password as a list",
     ),
     pytest.param(
         SERVER_SPEC,
-        {**SERVER, "plugin": "p", "plugin_opts": {"key": MARKER}},
+        {**SERVER_INSTANCE, "acl": ["[white_list]"]},
+        "acl must be text, not a list",
+        id="access list as a list",
+    ),
+    pytest.param(
+        SERVER_SPEC,
+        {**SERVER_INSTANCE, "plugin": "p", "plugin_opts": {"key": MARKER}},
         "plugin_opts must be text, not a mapping",
         id="options as a mapping",
     ),
-    pytest.param(SERVER_SPEC, {**SERVER, "port": 0}, "port 0 is not between 1 and 65535", id="port 0"),
-    pytest.param(SERVER_SPEC, {**SERVER, "port": 65536}, "port 65536 is not between 1 and 65535", id="port too high"),
-    pytest.param(SERVER_SPEC, {**SERVER, "port": "http"}, "'port' is of type str and we were unable", id="port name"),
-    pytest.param(SERVER_SPEC, {**SERVER, "workerz": 4}, "unknown key workerz. Supported", id="unknown key"),
-    pytest.param(SERVER_SPEC, {**SERVER, "fast_open": True}, "unknown key fast_open", id="the role decides this"),
-    pytest.param(SERVER_SPEC, {**SERVER, "workers": 0}, "workers 0 is not between 1 and 64", id="no worker"),
-    pytest.param(SERVER_SPEC, {**SERVER, "workers": 65}, "workers 65 is not between", id="too many workers"),
-    pytest.param(SERVER_SPEC, {**SERVER, "timeout_seconds": 0}, "timeout_seconds 0 is not positive", id="time-out"),
-    pytest.param(SERVER_SPEC, {**SERVER, "mode": "udp"}, "value of mode must be one of", id="mode"),
-    pytest.param(SERVER_SPEC, {**SERVER, "acl": " \n"}, "acl is empty", id="empty access list"),
-    pytest.param(SERVER_SPEC, {**SERVER, "plugin_opts": MARKER}, "plugin_opts is given without plugin", id="options"),
+    pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "port": 0}, "port 0 is not between 1 and 65535", id="port 0"),
+    pytest.param(
+        SERVER_SPEC, {**SERVER_INSTANCE, "port": 65536}, "port 65536 is not between 1 and 65535", id="port too high"
+    ),
+    pytest.param(
+        SERVER_SPEC, {**SERVER_INSTANCE, "port": "http"}, "'port' is of type str and we were unable", id="port name"
+    ),
+    pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "workerz": 4}, "unknown key workerz. Supported", id="unknown key"),
+    pytest.param(
+        SERVER_SPEC, {**SERVER_INSTANCE, "fast_open": True}, "unknown key fast_open", id="the role decides this"
+    ),
+    pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "workers": 0}, "workers 0 is not between 1 and 64", id="no worker"),
+    pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "workers": 65}, "workers 65 is not between", id="too many workers"),
+    pytest.param(
+        SERVER_SPEC, {**SERVER_INSTANCE, "timeout_seconds": 0}, "timeout_seconds 0 is not positive", id="time-out"
+    ),
+    pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "mode": "udp"}, "value of mode must be one of", id="mode"),
+    pytest.param(SERVER_SPEC, {**SERVER_INSTANCE, "acl": " \n"}, "acl is empty", id="empty access list"),
+    pytest.param(
+        SERVER_SPEC, {**SERVER_INSTANCE, "plugin_opts": MARKER}, "plugin_opts is given without plugin", id="options"
+    ),
     *[
-        pytest.param(SERVER_SPEC, {**SERVER, "name": name}, "it becomes a systemd instance", id=f"name {name!r}")
+        pytest.param(
+            SERVER_SPEC, {**SERVER_INSTANCE, "name": name}, "it becomes a systemd instance", id=f"name {name!r}"
+        )
         for name in ("", "a b", "-a", "a/b", "a@b", "../a", "ä", "a\n", "a" * 65)
     ],
-    pytest.param(CLIENT_SPEC, without(CLIENT, "server"), "missing required arguments: server", id="no server"),
+    pytest.param(CLIENT_SPEC, without(CLIENT_INSTANCE, "server"), "missing required arguments: server", id="no server"),
     pytest.param(
         CLIENT_SPEC,
-        without(CLIENT, "server_instance"),
+        without(CLIENT_INSTANCE, "server_instance"),
         "name the server_instance of an inventory host, or give server_port, method, password",
         id="neither inside nor outside",
     ),
@@ -137,26 +169,31 @@ BAD = [
     ),
     pytest.param(
         CLIENT_SPEC,
-        {**CLIENT, "password": MARKER, "method": "aes-256-gcm"},
+        {**CLIENT_INSTANCE, "password": MARKER, "method": "aes-256-gcm"},
         "method, password come(s) from server_instance 'main': leave out",
         id="both inside and outside",
     ),
     pytest.param(CLIENT_SPEC, {**OUTSIDE, "server_port": 70000}, "server_port 70000 is not between", id="server port"),
-    pytest.param(CLIENT_SPEC, {**CLIENT, "local_port": 0}, "local_port 0 is not between", id="local port"),
-    pytest.param(CLIENT_SPEC, {**CLIENT, "program": "ss-server"}, "value of program must be one of", id="program"),
+    pytest.param(CLIENT_SPEC, {**CLIENT_INSTANCE, "local_port": 0}, "local_port 0 is not between", id="local port"),
     pytest.param(
-        CLIENT_SPEC, {**CLIENT, "program": "ss-tunnel"}, "ss-tunnel needs tunnel_address (host:port)", id="tunnel"
+        CLIENT_SPEC, {**CLIENT_INSTANCE, "program": "ss-server"}, "value of program must be one of", id="program"
     ),
     pytest.param(
         CLIENT_SPEC,
-        {**CLIENT, "tunnel_address": "a:1"},
+        {**CLIENT_INSTANCE, "program": "ss-tunnel"},
+        "ss-tunnel needs tunnel_address (host:port)",
+        id="tunnel",
+    ),
+    pytest.param(
+        CLIENT_SPEC,
+        {**CLIENT_INSTANCE, "tunnel_address": "a:1"},
         "tunnel_address is for ss-tunnel, not for ss-local",
         id="tunnel address without a tunnel",
     ),
     *[
         pytest.param(
             CLIENT_SPEC,
-            {**CLIENT, "program": "ss-tunnel", "tunnel_address": address},
+            {**CLIENT_INSTANCE, "program": "ss-tunnel", "tunnel_address": address},
             "is not host:port",
             id=f"tunnel to {address!r}",
         )
@@ -176,5 +213,5 @@ def test_bad(spec, raw, message):
 
 def test_every_mistake_is_named():
     """Not only the first."""
-    _instance, errors = check(SERVER_SPEC, {**SERVER, "port": 0, "workers": 0, "method": "x", "password": ""})
+    _instance, errors = check(SERVER_SPEC, {**SERVER_INSTANCE, "port": 0, "workers": 0, "method": "x", "password": ""})
     assert len(errors) == 4

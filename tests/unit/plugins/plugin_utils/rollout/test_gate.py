@@ -8,51 +8,53 @@ from __future__ import annotations
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _gate
 
-PROVEN = {"outcome": "proven", "reasons": []}
-LEFT = {"outcome": "left", "reasons": ["no_cookie: ss1 port 8388"]}
+STEPPED = {"outcome": "stepped", "reasons": []}
+SKIPPED = {"outcome": "skipped", "reasons": ["no_cookie: ss1 port 8388"]}
 REVERTED = {"outcome": "reverted", "reasons": ["syn_dropped: ss1 port 8388"]}
-UNPROVEN = {"outcome": "unproven", "reasons": ["the tunnel is silent"]}
+UNPROVEN = {"outcome": "failed", "reasons": ["the tunnel is silent"]}
 FAILED = {"failed": True, "msg": "ss-local@main.service does not come up"}
 UNREACHABLE = {"unreachable": True, "msg": "ssh"}
-SKIPPED = {"skipped": True}
+UNASKED = {"skipped": True}
 REVERT = {"hosts": {"c1": {"verdict": "revert", "reasons": ["40 ms slower"]}}}
 
 
 @pytest.mark.parametrize(
     ("results", "verdict"),
     [
-        pytest.param([PROVEN, PROVEN], "promote", id="all proven"),
-        pytest.param([PROVEN, LEFT], "promote", id="one left, one proven"),
-        pytest.param([PROVEN, REVERTED], "promote", id="one reverted, one proven"),
-        pytest.param([PROVEN, UNREACHABLE], "promote", id="one unreachable, one proven"),
-        pytest.param([PROVEN, UNPROVEN], "roll_back", id="one unproven"),
-        pytest.param([PROVEN, FAILED], "roll_back", id="one failed"),
+        pytest.param([STEPPED, STEPPED], "promote", id="all stepped"),
+        pytest.param([STEPPED, SKIPPED], "promote", id="one skipped, one stepped"),
+        pytest.param([STEPPED, REVERTED], "promote", id="one reverted, one stepped"),
+        pytest.param([STEPPED, UNREACHABLE], "promote", id="one unreachable, one stepped"),
+        pytest.param([STEPPED, *[UNREACHABLE] * 4], "inconclusive", id="four of five lost in the step"),
+        pytest.param([*[STEPPED] * 28, *[UNREACHABLE] * 2], "promote", id="two of thirty lost"),
+        pytest.param([STEPPED, UNPROVEN], "roll_back", id="one unproven"),
+        pytest.param([STEPPED, FAILED], "roll_back", id="one failed"),
         pytest.param([FAILED], "roll_back", id="only failures"),
-        pytest.param([LEFT, LEFT], "inconclusive", id="all left"),
+        pytest.param([SKIPPED, SKIPPED], "inconclusive", id="all skipped"),
         pytest.param([UNREACHABLE], "inconclusive", id="all unreachable"),
-        pytest.param([SKIPPED], "inconclusive", id="none eligible"),
+        pytest.param([UNASKED], "inconclusive", id="none eligible"),
         pytest.param([], "inconclusive", id="nobody"),
     ],
 )
 def test_judge(results, verdict):
-    """A failure takes the wave back, a host that was left does not, and nobody is no success."""
+    """A failure takes the wave back, a host that was skipped does not, and nobody is no success."""
     judgement = _gate.judge("canary", {f"c{n}": result for n, result in enumerate(results, 1)})
     assert judgement.verdict == verdict
     assert judgement.msg.startswith("canary: ")
     assert len(judgement.hosts) == len(results)
-    assert judgement.proven == [f"c{n}" for n, result in enumerate(results, 1) if result is PROVEN]
+    assert judgement.stepped == [f"c{n}" for n, result in enumerate(results, 1) if result is STEPPED]
 
 
 @pytest.mark.parametrize(
     ("result", "outcome", "reason"),
     [
-        (PROVEN, "proven", None),
-        (LEFT, "left", "no_cookie: ss1 port 8388"),
-        (UNPROVEN, "unproven", "the tunnel is silent"),
+        (STEPPED, "stepped", None),
+        (SKIPPED, "skipped", "no_cookie: ss1 port 8388"),
+        (UNPROVEN, "failed", "the tunnel is silent"),
         (FAILED, "failed", "ss-local@main.service does not come up"),
         ({"failed": True}, "failed", "the task failed"),
         (UNREACHABLE, "unreachable", "unreachable: it counts as not done"),
-        (SKIPPED, "left", "not measured"),
+        (UNASKED, "skipped", "not measured"),
     ],
 )
 def test_outcome(result, outcome, reason):
@@ -67,31 +69,34 @@ def test_outcome(result, outcome, reason):
 
 def test_skipped_host_tells_what_was_measured():
     """It was not eligible, and the numbers say why."""
-    judgement = _gate.judge("canary", {"c1": SKIPPED, "c2": PROVEN}, before=REVERT)
-    assert judgement.hosts["c1"] == {"outcome": "left", "reasons": ["measured before the step: revert", "40 ms slower"]}
+    judgement = _gate.judge("canary", {"c1": UNASKED, "c2": STEPPED}, before=REVERT)
+    assert judgement.hosts["c1"] == {
+        "outcome": "skipped",
+        "reasons": ["measured before the step: revert", "40 ms slower"],
+    }
     assert judgement.revert == []
 
 
 def test_host_that_has_it_on_and_turns_out_bad_leaves():
     """From an earlier run; the others go on."""
-    judgement = _gate.judge("canary", {"c1": SKIPPED, "c2": PROVEN}, before=REVERT, on_now=["c1"])
+    judgement = _gate.judge("canary", {"c1": UNASKED, "c2": STEPPED}, before=REVERT, on_now=["c1"])
     assert (judgement.verdict, judgement.revert) == ("promote", ["c1"])
 
 
 @pytest.mark.parametrize("verdict", ["promote", "inconclusive"])
 def test_host_that_was_harmful_before_its_step_goes_back_after_the_measurement_too(verdict):
     """It had TFO on before this run and was not measured again: the others of its wave do not make it good."""
-    first = _gate.judge("canary", {"c1": SKIPPED, "c2": PROVEN}, before=REVERT, on_now=["c1"])
+    first = _gate.judge("canary", {"c1": UNASKED, "c2": STEPPED}, before=REVERT, on_now=["c1"])
     after = {"verdict": verdict, "reasons": [], "revert": [], "hosts": {"c2": {"reasons": []}}}
     measured = _gate.judge_measured("canary", first, after, {"c2": {}}, {})
-    assert (measured.verdict, measured.revert, measured.proven) == (verdict, ["c1"], ["c2"])
+    assert (measured.verdict, measured.revert, measured.stepped) == (verdict, ["c1"], ["c2"])
     assert measured.hosts["c1"]["outcome"] == "reverted"
     assert "40 ms slower" in measured.hosts["c1"]["reasons"]
 
 
 def test_hosts_that_made_the_wave_fail_leave():
     """Whatever else is taken back."""
-    assert _gate.judge("canary", {"c1": UNPROVEN, "c2": PROVEN}).revert == ["c1"]
+    assert _gate.judge("canary", {"c1": UNPROVEN, "c2": STEPPED}).revert == ["c1"]
 
 
 @pytest.mark.parametrize("verdict", ["inconclusive", "roll_back"])
@@ -99,17 +104,17 @@ def test_host_that_went_away_is_not_passed(verdict):
     """It was proven for a moment, and nobody knows what it does now."""
     judgement = _gate.judge_measured("canary", FIRST, {**GOOD, "verdict": verdict}, {"c1": UNREACHABLE}, {})
     assert judgement.hosts["c1"]["outcome"] == "unreachable"
-    assert "c1" not in judgement.proven
+    assert "c1" not in judgement.stepped
 
 
 def test_nobody_stays_in_a_wave_that_goes_back():
     """The journal names each host by where it ends, not by what it was for a moment."""
     with_wave = {"outcome": "reverted", "reasons": ["goes back with its wave"]}
-    failed = _gate.judge("canary", {"c1": UNPROVEN, "c2": PROVEN, "c3": LEFT})
-    assert failed.hosts == {"c1": UNPROVEN, "c2": with_wave, "c3": LEFT}
+    failed = _gate.judge("canary", {"c1": UNPROVEN, "c2": STEPPED, "c3": SKIPPED})
+    assert failed.hosts == {"c1": UNPROVEN, "c2": with_wave, "c3": SKIPPED}
     worse = {"verdict": "roll_back", "reasons": ["c1"], "revert": ["c1"], "hosts": {"c1": {"reasons": ["late"]}}}
     measured = _gate.judge_measured("canary", FIRST, worse, {}, {})
-    assert measured.hosts == {"c1": {"outcome": "reverted", "reasons": ["late"]}, "c2": with_wave, "c3": LEFT}
+    assert measured.hosts == {"c1": {"outcome": "reverted", "reasons": ["late"]}, "c2": with_wave, "c3": SKIPPED}
     assert "c2: reverted (goes back with its wave)" in measured.msg
 
 
@@ -119,7 +124,7 @@ def test_check_mode_only_plans():
     assert (judgement.verdict, judgement.msg) == ("promote", "canary: planned\n  c1: planned")
 
 
-FIRST = _gate.judge("canary", {"c1": PROVEN, "c2": PROVEN, "c3": LEFT})
+FIRST = _gate.judge("canary", {"c1": STEPPED, "c2": STEPPED, "c3": SKIPPED})
 GOOD = {"verdict": "promote", "reasons": ["20 of 20"], "revert": [], "hosts": {}}
 QUIET = {"restarts": 0, "counters": {}}
 
@@ -163,7 +168,35 @@ def test_single_bad_client_leaves_and_the_wave_goes_on():
     """Named, with its numbers; a host that is not in its stage need not leave it."""
     after = {**GOOD, "revert": ["c2", "c3"], "hosts": {"c2": {"reasons": ["lost 9 of 20"]}, "c3": {"reasons": []}}}
     judgement = _gate.judge_measured("canary", FIRST, after, {}, {})
-    assert (judgement.verdict, judgement.proven, judgement.revert) == ("promote", ["c1"], ["c2"])
+    assert (judgement.verdict, judgement.stepped, judgement.revert) == ("promote", ["c1"], ["c2"])
     assert judgement.hosts["c2"] == {"outcome": "reverted", "reasons": ["lost 9 of 20"]}
-    assert judgement.hosts["c3"]["outcome"] == "left"
-    assert FIRST.hosts["c2"]["outcome"] == "proven"
+    assert judgement.hosts["c3"]["outcome"] == "skipped"
+    assert FIRST.hosts["c2"]["outcome"] == "stepped"
+
+
+def test_wave_that_loses_its_hosts_stops_and_comes_down():
+    """Those that were reached come down; the others undo themselves."""
+    results = {"c1": STEPPED, **{f"c{n}": UNREACHABLE for n in range(2, 6)}}
+    judgement = _gate.judge("wave", results)
+    assert (judgement.verdict, judgement.stepped, judgement.hosts["c1"]["outcome"]) == (
+        "inconclusive",
+        ["c1"],
+        "inconclusive",
+    )
+    assert "4 of 5 hosts were lost in the step" in judgement.msg
+
+
+def test_hosts_lost_since_their_step_stop_the_run_as_well():
+    """One may always get lost; two of three are more than a tenth."""
+    first = _gate.judge("wave", {"c1": STEPPED, "c2": STEPPED, "c3": STEPPED})
+    gone = {"c1": UNREACHABLE, "c2": UNREACHABLE}
+    assert _gate.judge_measured("wave", first, GOOD, {"c1": UNREACHABLE}, {}).verdict == "promote"
+    judgement = _gate.judge_measured("wave", first, GOOD, gone, {})
+    assert (judgement.verdict, judgement.hosts["c3"]["outcome"]) == ("inconclusive", "inconclusive")
+    assert "2 of 3 hosts were lost" in judgement.msg
+
+
+def test_promoted_hosts_are_called_so():
+    """After the measurement, or at once where nothing is measured."""
+    assert _gate.judge_measured("canary", FIRST, GOOD, {}, {}).hosts["c1"] == {"outcome": "promoted", "reasons": []}
+    assert _gate.judge("canary", {"c1": STEPPED}, final=True).hosts["c1"]["outcome"] == "promoted"

@@ -10,10 +10,24 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
 
 FILE = {"what": "file", "name": "/x", "why": "is missing"}
 PACKAGE = {"what": "package", "name": "shadowsocks-libev", "why": "is not installed"}
+BITS = {"what": "kernel", "name": "net.ipv4.tcp_fastopen", "why": "is 1, not 3"}
+LOCAL = "/etc/sysctl.d/local.conf"
 OLD_BUILD = {"what": "package", "name": "shadowsocks-libev", "why": "/usr/bin/ss-server has no --fast-open"}
 
 
-def look(side="client", *, done=False, differs=(), actual="off", paths=(), kernel=True):
+def look(
+    side="client",
+    *,
+    done=False,
+    differs=(),
+    actual="off",
+    paths=(),
+    kernel=True,
+    deployed="yes",
+    step=(),
+    skipped=(),
+    boot=None,
+):
     """What tfo_host returned."""
     return {
         "side": side,
@@ -21,8 +35,10 @@ def look(side="client", *, done=False, differs=(), actual="off", paths=(), kerne
         "differs": list(differs),
         "stage": {"actual": actual},
         "paths": list(paths),
-        "package": {"name": "shadowsocks-libev"},
-        "fastopen": {"sysctl": {"value": 1} if kernel else None},
+        "deployed": deployed,
+        "step": {"outcome": "skipped" if skipped else "planned", "differs": list(step)},
+        "reasons": list(skipped),
+        "fastopen": {"sysctl": {"value": 1} if kernel else None, "boot": {"file": boot}},
     }
 
 
@@ -34,13 +50,20 @@ def path(verdict, *servers, port=8388):
 @pytest.mark.parametrize(
     ("seen", "line"),
     [
-        (look("server", done=True, actual="accept"), "h  server  accept already, proven"),
-        (look("client", done=True, actual="send"), "h  client  send already, proven"),
+        (look("server", done=True, actual="accept"), "h  server  accept already, confirmed"),
+        (look("client", done=True, actual="send"), "h  client  send already, confirmed"),
         (look("server"), "h  server  off -> accept, to be proven"),
-        (look("client", differs=[FILE]), "h  client  off -> send, 1 difference"),
-        (look("client", differs=[FILE, FILE], actual="send"), "h  client  send -> send, 2 differences"),
-        (look("client", differs=[PACKAGE, FILE]), "h  client  off -> send, shadowsocks-libev comes first"),
-        (look("server", differs=[FILE], actual="broken"), "h  server  broken -> accept, 1 difference"),
+        (look("client", step=[FILE]), "h  client  off -> send, /x is missing"),
+        (
+            look("server", step=[BITS, FILE], actual="broken"),
+            "h  server  broken -> accept, net.ipv4.tcp_fastopen is 1, not 3; /x is missing",
+        ),
+        (look("client", deployed="no", differs=[FILE]), "h  client  off -> send, deployed plain first"),
+        (look("client", skipped=["no_cookie: ss1"]), "h  client  off -> send, skipped: no_cookie: ss1"),
+        (
+            look("server", step=[FILE], boot=LOCAL),
+            f"h  server  off -> accept, /x is missing; {LOCAL} stays as it is and decides at boot",
+        ),
     ],
 )
 def test_line(seen, line):

@@ -1,7 +1,10 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One side (server or client) of a host: what is wanted, what is there, and how they differ. Changes nothing."""
+"""The services of one side (server or client) of a host: what is wanted, what is there, and how they differ.
+
+Changes nothing, and knows nothing of TCP Fast Open: that is the stage's, in a drop-in which stays while its instance does.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +12,26 @@ import dataclasses
 import glob
 import grp
 import os
-import re
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _process, _service, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _exec_start,
+    _files,
+    _process,
+    _service,
+    _systemd,
+)
 
-MARK = "Managed by Ansible (fastopen.shadowsocks)"
-FLAG = " --fast-open"
-
-
-class HostError(Exception):
-    """A file of a managed service cannot be read; the message names it."""
+MARK = "(fastopen.shadowsocks)"
+"""In the first line of a template unit, and of a drop-in of the stage, that this collection wrote."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """The services of one side; ``fast_open`` None keeps what the host has; ``flag`` False: by the kernel alone."""
+    """The services of one side, all of them: an instance that is not among them goes."""
 
     side: str
     services: t.Sequence[t.Mapping[str, t.Any]]
-    fast_open: t.Optional[bool] = None
-    flag: bool = True
     limit_nofile: int = 65536
 
 
@@ -37,8 +39,6 @@ class Wanted:
 class Seen:
     """What is on the host. ``names`` are the (program, name) pairs that are managed now, wanted or not."""
 
-    fast_open: bool
-    deployed: bool
     names: frozenset[tuple[str, str]]
     files: t.Mapping[str, t.Optional[_files.State]]
     units: t.Mapping[str, _systemd.Unit]
@@ -72,21 +72,21 @@ def observe(wanted: Wanted) -> Seen:
     units = [_service.unit(service) for service in wanted.services]
     units += [f"{program}@{name}.service" for program, name in sorted(names)]
     shown = _systemd.show(sorted({*units, _service.PACKAGED_UNIT}))
-    paths = set(_service.files(wanted.services, True, wanted.limit_nofile))
+    paths = set(_service.files(wanted.services, wanted.limit_nofile))
     paths |= {path for program, name in names for path in own_paths(program, name)}
+    paths |= {path for program, name in names - _kept(wanted) for path in _service.fast_open_paths(program, name)}
     paths |= {_service.unit_path(program) for program in _service.SIDES[wanted.side]}
-    files = {path: _files.read(path) for path in sorted(paths)}
-    templates = [files[_service.unit_path(program)] for program in _service.SIDES[wanted.side]]
-    texts = [state.content.decode(errors="replace") for state in templates if state is not None]
     return Seen(
-        fast_open=any(has_flag(text) for text in texts),
-        deployed=any(MARK in text for text in texts),
         names=names,
-        files=files,
+        files={path: _files.read(path) for path in sorted(paths)},
         units=shown,
         processes={name: _process.read(unit.pid) if unit.pid else None for name, unit in shown.items()},
         gid=group_id(),
     )
+
+
+def _kept(wanted: Wanted) -> frozenset[tuple[str, str]]:
+    return frozenset((service["program"], service["name"]) for service in wanted.services)
 
 
 def managed_names(side: str) -> frozenset[tuple[str, str]]:
@@ -100,24 +100,6 @@ def managed_names(side: str) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def running_services(side: str, seen: Seen) -> list[dict[str, t.Any]]:
-    """The services of this side that run now, or should but failed: enough of each to restart and to ask it.
-
-    They are read from their configs. Raises HostError.
-    """
-    services = []
-    for program, name in sorted(seen.names):
-        config = seen.files.get(_service.config_path(program, name))
-        unit = seen.units.get(f"{program}@{name}.service")
-        if config is not None and unit is not None and unit.active_state != "inactive":
-            try:
-                services.append(_service.parse(program, name, config.content.decode()))
-            except (ValueError, KeyError, AttributeError) as error:
-                path = _service.config_path(program, name)
-                raise HostError(f"{path} is no config of {program} ({error}): mend it, and run again") from None
-    return services
-
-
 def own_paths(program: str, name: str) -> list[str]:
     """The files that belong to one instance alone."""
     return [
@@ -125,11 +107,6 @@ def own_paths(program: str, name: str) -> list[str]:
         _service.acl_path(program, name),
         _service.drop_in_path(program, name),
     ]
-
-
-def has_flag(text: str) -> bool:
-    """Whether a unit's ExecStart carries --fast-open."""
-    return re.search(r"^ExecStart=.*\s--fast-open(\s|$)", text, re.MULTILINE) is not None
 
 
 def group_id() -> t.Optional[int]:
@@ -143,23 +120,21 @@ def group_id() -> t.Optional[int]:
 def compare(wanted: Wanted, seen: Seen) -> Plan:
     """The plan: pure, so check mode, diff mode and the real run cannot disagree."""
     plan = Plan()
-    fast_open = seen.fast_open if wanted.fast_open is None else wanted.fast_open and wanted.flag
-    plan.files = _service.files(wanted.services, fast_open, wanted.limit_nofile)
+    plan.files = _service.files(wanted.services, wanted.limit_nofile)
     for path, file in plan.files.items():
         _compare_file(plan, path, file, seen)
-    keep = {(service["program"], service["name"]) for service in wanted.services}
-    for program, name in sorted(seen.names - keep):
+    for program, name in sorted(seen.names - _kept(wanted)):
         unit = f"{program}@{name}.service"
         plan.stop.append(unit)
         plan.note("service", unit, "is no longer wanted")
     _compare_leftovers(plan, seen)
     for service in wanted.services:
-        _compare_service(plan, service, fast_open, seen)
+        _compare_service(plan, service, seen)
     packaged = seen.units.get(_service.PACKAGED_UNIT)
     if packaged is not None and packaged.load_state not in ("not-found", "masked"):
         plan.mask = True
         plan.note("service", packaged.name, "is the package's own server, which must not listen")
-    touched = any(path.startswith(_service.UNIT_DIR) for path in plan.write + plan.remove)
+    touched = any(path.startswith((_service.UNIT_DIR, _service.RUN_UNIT_DIR)) for path in plan.write + plan.remove)
     plan.reload = touched or any(unit.needs_reload for unit in seen.units.values())
     return plan
 
@@ -179,25 +154,27 @@ def _compare_leftovers(plan: Plan, seen: Seen) -> None:
     for path, state in seen.files.items():
         if state is None or path in plan.files:
             continue
-        if path.endswith("@.service") and MARK not in state.content.decode(errors="replace"):
+        if path.endswith(("@.service", f"/{_exec_start.DROP_IN}")) and MARK not in state.content.decode(
+            errors="replace"
+        ):
             continue
         plan.remove.append(path)
         plan.note("file", path, "is no longer wanted")
 
 
-def _compare_service(plan: Plan, service: t.Mapping[str, t.Any], fast_open: bool, seen: Seen) -> None:
+def _compare_service(plan: Plan, service: t.Mapping[str, t.Any], seen: Seen) -> None:
     unit = _service.unit(service)
     state = seen.units.get(unit, _systemd.Unit(unit))
     if not state.enabled:
         plan.enable.append(unit)
         plan.note("service", unit, "does not start at boot")
-    why = stale(plan, service, fast_open, state, seen)
+    why = stale(plan, service, state, seen)
     if why:
         plan.restart.append(unit)
         plan.note("service", unit, why)
 
 
-def stale(plan: Plan, service: t.Mapping[str, t.Any], fast_open: bool, unit: _systemd.Unit, seen: Seen) -> str:
+def stale(plan: Plan, service: t.Mapping[str, t.Any], unit: _systemd.Unit, seen: Seen) -> str:
     """Why the service must be restarted, '' when the process is what the files say."""
     process = seen.processes.get(unit.name)
     if not unit.active or process is None:
@@ -208,6 +185,4 @@ def stale(plan: Plan, service: t.Mapping[str, t.Any], fast_open: bool, unit: _sy
     newest = max((seen.files[path].mtime for path in reads if seen.files.get(path) is not None), default=0.0)
     if process.started + _process.TICK_SECONDS < newest:
         return "runs since before its files were written"
-    if ("--fast-open" in process.argv) != fast_open:
-        return f"runs {'without' if fast_open else 'with'} --fast-open"
     return ""

@@ -9,14 +9,15 @@ import dataclasses
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _deployment,
+    _exec_start,
     _files,
-    _host,
     _process,
     _service,
     _systemd,
 )
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER, SERVER_SERVICE
 
-MARKER = "s3cret-marker"
 GID = 990
 WRITTEN, STARTED = 1000.0, 2000.0
 CONFIG = "/etc/shadowsocks/ss-server-main.json"
@@ -25,24 +26,14 @@ DROP_IN = "/etc/systemd/system/ss-server@main.service.d/acl.conf"
 UNIT_FILE = "/etc/systemd/system/ss-server@.service"
 UNIT = "ss-server@main.service"
 PACKAGED = "shadowsocks-libev.service"
-SERVICE = {
-    "program": "ss-server",
-    "name": "main",
-    "server": ["::", "0.0.0.0"],
-    "server_port": 8388,
-    "method": "aes-256-gcm",
-    "password": MARKER,
-    "mode": "tcp_only",
-    "timeout_seconds": 300,
-}
-WANTED = _host.Wanted("server", [SERVICE], fast_open=True)
+WANTED = _deployment.Wanted("server", [SERVER_SERVICE])
 
 
-def settled(wanted: _host.Wanted = WANTED, flag: bool = True) -> _host.Seen:
+def settled(wanted: _deployment.Wanted = WANTED) -> _deployment.Seen:
     """A host that is as wanted."""
     files = {
         path: _files.State(file.text.encode(), file.mode, 0, GID if file.group else 0, mtime=WRITTEN)
-        for path, file in _service.files(wanted.services, flag, wanted.limit_nofile).items()
+        for path, file in _service.files(wanted.services, wanted.limit_nofile).items()
     }
     units = {PACKAGED: _systemd.Unit(PACKAGED, load_state="masked")}
     processes: dict = {PACKAGED: None}
@@ -51,52 +42,58 @@ def settled(wanted: _host.Wanted = WANTED, flag: bool = True) -> _host.Seen:
         unit = _service.unit(service)
         names.add((service["program"], service["name"]))
         units[unit] = _systemd.Unit(unit, "loaded", "active", "running", "enabled", pid)
-        argv = [f"/usr/bin/{service['program']}", "-c", "x.json", *(["--fast-open"] if flag else [])]
-        processes[unit] = _process.Process(argv, STARTED)
-    return _host.Seen(flag, bool(wanted.services), frozenset(names), files, units, processes, GID)
+        processes[unit] = _process.Process([f"/usr/bin/{service['program']}", "-c", "x.json"], STARTED)
+    return _deployment.Seen(frozenset(names), files, units, processes, GID)
 
 
-def virgin() -> _host.Seen:
+def virgin() -> _deployment.Seen:
     """A host with the package as apt leaves it, and nothing of ours."""
-    paths = _service.files([SERVICE], True, 1)
+    paths = _service.files([SERVER_SERVICE], 1)
     units = {
         PACKAGED: _systemd.Unit(PACKAGED, "loaded", "active", "running", "enabled", 7),
         UNIT: _systemd.Unit(UNIT),
     }
-    return _host.Seen(False, False, frozenset(), dict.fromkeys(paths), units, dict.fromkeys(units), None)
+    return _deployment.Seen(frozenset(), dict.fromkeys(paths), units, dict.fromkeys(units), None)
 
 
-def with_file(seen: _host.Seen, path: str, **change) -> _host.Seen:
+def with_file(seen: _deployment.Seen, path: str, **change) -> _deployment.Seen:
     """The host with one file changed."""
     return dataclasses.replace(seen, files={**seen.files, path: seen.files[path]._replace(**change)})
 
 
-def with_unit(seen: _host.Seen, name: str = UNIT, **change) -> _host.Seen:
+def with_unit(seen: _deployment.Seen, name: str = UNIT, **change) -> _deployment.Seen:
     """The host with one unit in another state."""
     return dataclasses.replace(seen, units={**seen.units, name: dataclasses.replace(seen.units[name], **change)})
 
 
-def with_process(seen: _host.Seen, **change) -> _host.Seen:
+def with_process(seen: _deployment.Seen, **change) -> _deployment.Seen:
     """The host with another process."""
     return dataclasses.replace(seen, processes={**seen.processes, UNIT: seen.processes[UNIT]._replace(**change)})
 
 
-def asks(**change) -> _host.Wanted:
+def asks(**change) -> _deployment.Wanted:
     """Wanted with another service."""
-    return dataclasses.replace(WANTED, services=[{**SERVICE, **change}])
+    return dataclasses.replace(WANTED, services=[{**SERVER_SERVICE, **change}])
 
 
-def steps(plan: _host.Plan) -> dict:
+def steps(plan: _deployment.Plan) -> dict:
     """The plan's steps that are not empty."""
     names = ("write", "attributes", "remove", "stop", "enable", "restart", "mask", "reload")
     return {name: getattr(plan, name) for name in names if getattr(plan, name)}
 
 
-WORKERS = dataclasses.replace(WANTED, services=[{**SERVICE, "name": f"main-{n}", "reuse_port": True} for n in (1, 2)])
+WORKERS = dataclasses.replace(
+    WANTED, services=[{**SERVER_SERVICE, "name": f"main-{n}", "reuse_port": True} for n in (1, 2)]
+)
+BELOW = _exec_start.resolve(
+    [_exec_start.Source(UNIT_FILE, "[Service]\nExecStart=/usr/bin/ss-server -c /etc/shadowsocks/%p-%i.json\n", 0o644)]
+)
+FAST_OPEN = _files.State(_exec_start.drop_in(BELOW, "server").encode(), 0o644, 0, 0, mtime=STARTED + 1)
+DROP_INS = _service.fast_open_paths("ss-server", "main")
 FOREIGN = _files.State(b"[Service]\nExecStart=/usr/bin/ss-server -c /etc/mine.json\n", 0o644, 0, 0, mtime=WRITTEN)
 WITH_ACL = settled(asks(acl="[white_list]"))
-LISTENER = dataclasses.replace(WANTED, flag=False)
-KEEP = dataclasses.replace(WANTED, fast_open=None)
+TWO = dataclasses.replace(WANTED, services=[SERVER_SERVICE, {**SERVER_SERVICE, "name": "extra", "server_port": 8389}])
+STEPPED = "/run/systemd/system/ss-server@extra.service.d/zz-fastopen.conf"
 GONE = dataclasses.replace(WANTED, services=[])
 
 TABLE = [
@@ -145,32 +142,7 @@ TABLE = [
         {},
         id="started in the tick of the write",
     ),
-    pytest.param(WANTED, with_process(settled(), argv=["ss-server"]), {"restart": [UNIT]}, id="process without flag"),
-    pytest.param(
-        dataclasses.replace(WANTED, fast_open=False),
-        with_process(settled(flag=False), argv=["ss-server", "--fast-open"]),
-        {"restart": [UNIT]},
-        id="process with flag",
-    ),
-    pytest.param(
-        dataclasses.replace(WANTED, fast_open=False),
-        settled(),
-        {"write": [UNIT_FILE], "restart": [UNIT], "reload": True},
-        id="down to plain",
-    ),
-    pytest.param(
-        WANTED,
-        settled(flag=False),
-        {"write": [UNIT_FILE], "restart": [UNIT], "reload": True},
-        id="up to fast open",
-    ),
-    pytest.param(LISTENER, settled(flag=False), {}, id="listener mode has no flag"),
-    pytest.param(
-        LISTENER, settled(), {"write": [UNIT_FILE], "restart": [UNIT], "reload": True}, id="from flag to listener mode"
-    ),
-    pytest.param(KEEP, settled(), {}, id="kept on"),
-    pytest.param(KEEP, settled(flag=False), {}, id="kept off"),
-    pytest.param(KEEP, with_process(settled(), argv=["ss-server"]), {"restart": [UNIT]}, id="kept on, process is not"),
+    pytest.param(WANTED, with_process(settled(), argv=["ss-server", "--fast-open"]), {}, id="process with the flag"),
     pytest.param(WANTED, with_unit(settled(), file_state="disabled"), {"enable": [UNIT]}, id="disabled"),
     pytest.param(
         WANTED,
@@ -197,6 +169,28 @@ TABLE = [
         settled(),
         {"remove": [CONFIG, UNIT_FILE], "stop": [UNIT], "reload": True},
         id="removed instance",
+    ),
+    pytest.param(
+        GONE,
+        dataclasses.replace(settled(), files={**settled().files, **dict.fromkeys(DROP_INS, FAST_OPEN)}),
+        {"remove": [CONFIG, UNIT_FILE, *DROP_INS], "stop": [UNIT], "reload": True},
+        id="removed instance under TFO",
+    ),
+    pytest.param(
+        WANTED,
+        dataclasses.replace(settled(TWO), files={**settled(TWO).files, STEPPED: FAST_OPEN}),
+        {
+            "remove": ["/etc/shadowsocks/ss-server-extra.json", STEPPED],
+            "stop": ["ss-server@extra.service"],
+            "reload": True,
+        },
+        id="removed instance under a step, beside one that stays",
+    ),
+    pytest.param(
+        GONE,
+        dataclasses.replace(settled(), files={**settled().files, DROP_INS[1]: FOREIGN}),
+        {"remove": [CONFIG, UNIT_FILE], "stop": [UNIT], "reload": True},
+        id="removed instance with somebody else's drop-in of that name",
     ),
     pytest.param(
         WORKERS,
@@ -245,7 +239,7 @@ TABLE = [
 @pytest.mark.parametrize(("wanted", "seen", "expected"), TABLE)
 def test_compare(wanted, seen, expected):
     """Exactly the steps that lead from what is there to what is wanted; no step, no difference, and the other way."""
-    plan = _host.compare(wanted, seen)
+    plan = _deployment.compare(wanted, seen)
     assert steps(plan) == expected
     assert bool(plan.differs) == bool(set(expected) - {"reload"})
     assert MARKER not in str(plan.differs)
@@ -254,7 +248,7 @@ def test_compare(wanted, seen, expected):
 @pytest.mark.parametrize(("wanted", "seen", "expected"), TABLE)
 def test_differences_name_their_steps(wanted, seen, expected):
     """Every file and unit of a step is told, with the reason."""
-    plan = _host.compare(wanted, seen)
+    plan = _deployment.compare(wanted, seen)
     touched = {*plan.write, *plan.attributes, *plan.remove, *plan.stop, *plan.enable, *plan.restart}
     assert {one["name"] for one in plan.differs} == touched | ({PACKAGED} if plan.mask else set())
     assert all(one["why"] and one["what"] in ("file", "service") for one in plan.differs)
@@ -267,27 +261,9 @@ def test_differences_name_their_steps(wanted, seen, expected):
         (with_unit(settled(), active_state="activating", sub_state="auto-restart"), "is activating (auto-restart)"),
         (with_file(settled(), CONFIG, mtime=STARTED + 1), "runs since before its files were written"),
         (with_file(settled(), CONFIG, content=b"{}"), "reads a file that changes"),
-        (with_process(settled(), argv=["ss-server"]), "runs without --fast-open"),
         (with_file(settled(), CONFIG, mode=0o600), f"is 0600 0:{GID}, not 0640 root:shadowsocks"),
     ],
 )
 def test_reasons(seen, reason):
     """What a person reads."""
-    assert reason in [one["why"] for one in _host.compare(WANTED, seen).differs]
-
-
-@pytest.mark.parametrize(
-    ("text", "flag"),
-    [
-        ("ExecStart=/usr/bin/ss-server -c x.json --fast-open\n", True),
-        ("ExecStart=/usr/bin/ss-server --fast-open -c x.json\n", True),
-        ("ExecStart=/usr/bin/ss-server -c x.json\n", False),
-        ("ExecStart=/usr/bin/ss-server -c x--fast-open\n", False),
-        ("ExecStart=/usr/bin/ss-server --fast-opener\n", False),
-        ("# ExecStart=/usr/bin/ss-server --fast-open\n", False),
-        ("Description=about --fast-open\nExecStart=/usr/bin/ss-server\n", False),
-    ],
-)
-def test_flag(text, flag):
-    """Only the command line counts."""
-    assert _host.has_flag(text) is flag
+    assert reason in [one["why"] for one in _deployment.compare(WANTED, seen).differs]

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One sysctl's lines in a file of sysctl.d: read, set, put back. Whatever else stands in the file stays. Pure."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _sysctl_files
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
+
+HEADER = "# TCP Fast Open: written by the Ansible collection fastopen.shadowsocks"
+
+
+def text_of(state: _files.State) -> str:
+    """A file's text; bytes that are no UTF-8 survive the way back."""
+    return state.content.decode("utf-8", "surrogateescape")
+
+
+def lines_of(state: t.Optional[_files.State], key: str) -> list[str]:
+    """The lines of the file that assign ``key`` (net.ipv4.tcp_fastopen), in whatever spelling, as they stand there."""
+    return [] if state is None else [line for line in text_of(state).split("\n") if _assigns(line, key)]
+
+
+def value_of(state: t.Optional[_files.State], key: str) -> t.Optional[str]:
+    """The text that the file assigns to ``key``, None where it does not."""
+    values = [value for line in lines_of(state, key) for _key, value in _sysctl_files.assignments(line)]
+    return values[-1] if values else None
+
+
+def replaced(state: t.Optional[_files.State], key: str, lines: t.Sequence[str]) -> t.Optional[_files.State]:
+    """The file with these lines in place of those that assign ``key``; at its end where there were none.
+
+    Every other byte stays, so that the old lines in place of the new ones are the old file again; only lines that stood
+    apart come back together, at the place of the first. A last line without a newline stays the last. None where
+    nothing is left but the header that a file of our making begins with.
+    """
+    if lines_of(state, key) == list(lines):
+        return state
+    old = [HEADER, ""] if state is None else text_of(state).split("\n")
+    position = next((number for number, line in enumerate(old) if _assigns(line, key)), len(old) - 1)
+    kept = [[line for line in part if not _assigns(line, key)] for part in (old[:position], old[position:])]
+    new = [*kept[0], *lines, *kept[1]]
+    if HEADER in new and {line.strip() for line in new} <= {"", HEADER}:
+        return None
+    content = "\n".join(new).encode("utf-8", "surrogateescape")
+    if state is None:
+        return _files.State(content, 0o644, os.geteuid(), os.getegid())
+    return state._replace(content=content)
+
+
+def _assigns(line: str, key: str) -> bool:
+    return any(name == _sysctl_files.normalise(key) for name, _value in _sysctl_files.assignments(line))

@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program on the host, for an operator at a console and for the timers that systemd runs."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _tfo_bits
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _lease, _record, _status, _tidy
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome
+
+
+def main(arguments: t.Optional[t.Sequence[str]] = None) -> int:
+    """Run a command; 0 when it did what it says, 1 when it could not, with the reason on standard error."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.action(options)
+    except EXPECTED as error:
+        _say(f"fastopen: {error}", sys.stderr)
+        return 1
+
+
+def _say(text: str, stream: t.Optional[t.TextIO] = None) -> None:
+    (stream or sys.stdout).write(f"{text}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser("fastopen", description="TCP Fast Open of this host's Shadowsocks services.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, action: t.Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        new = commands.add_parser(name, help=text, description=text)
+        new.set_defaults(action=action)
+        return new
+
+    status = command("status", _show, "what is under TFO here, and who says so")
+    status.add_argument("--json", action="store_true", help="for programs")
+    off = command("off", _off, "take TFO off every service, and keep it off until a rollout is told to try again")
+    off.add_argument("--why", default="taken off at the console", metavar="TEXT", help="kept, and shown to rollouts")
+    undo = command("undo", _undo, "take TFO off these services; for the guard")
+    undo.add_argument("--by", default="guard", choices=("guard", "operator"))
+    undo.add_argument("--why", required=True, metavar="TEXT")
+    undo.add_argument("units", nargs="+", metavar="UNIT")
+    expire = command("expire", _expire, "end a run's lease, if it has not been renewed; its timer does that")
+    expire.add_argument("run", metavar="RUN")
+    return top
+
+
+def _show(options: argparse.Namespace) -> int:
+    found = _status.observe()
+    _say(json.dumps(found, indent=1) if options.json else "\n".join(_lines(found)))
+    return 0
+
+
+def _lines(found: t.Mapping[str, t.Any]) -> list[str]:
+    boot = f"{_words(found['boot_value'])}, by {found['boot_file'] or 'the kernel itself'}"
+    lines = [f"kernel   {_words(found['value'])}", f"at boot  {boot}"]
+    for unit in found["units"]:
+        lines.append(f"{unit['unit']}: {unit['stage']}, {unit['state']}{'' if unit['active'] else ', not running'}")
+        lines += [f"  ! {problem}" for problem in unit["problems"]]
+    if not found["units"]:
+        lines.append("no service is under TFO by us")
+    for unit, one in found["undone"].items():
+        lines.append(f"{unit}: taken off by {one['by']} at {one['when']}: {one['why']}")
+    if found["claim"]:
+        one = found["claim"]
+        lines.append(
+            f"held by run {one['run']} of {one['who']} since {one['since']}, {one['ends_in_seconds']:.0f} s left"
+        )
+    if found["kill_switch"]:
+        lines.append(f"kill switch on since {found['kill_switch']['when']}, by {found['kill_switch']['by']}")
+    return lines
+
+
+def _words(value: t.Optional[int]) -> str:
+    if value is None:
+        return "no TCP Fast Open"
+    named = ((_tfo_bits.SEND, "may send"), (_tfo_bits.ACCEPT, "accepts"), (_tfo_bits.ALL_LISTENERS, "all listeners"))
+    return f"{value} ({', '.join(word for bit, word in named if value & bit) or 'off'})"
+
+
+def _off(options: argparse.Namespace) -> int:
+    return _come_down(_down.Descent("operator", options.why, memory="add"))
+
+
+def _undo(options: argparse.Namespace) -> int:
+    return _come_down(_down.Descent(options.by, options.why, units=options.units, memory="add"))
+
+
+def _come_down(descent: _down.Descent) -> int:
+    with _locked():
+        result = _down.down(descent, check=False)
+        with contextlib.suppress(OSError, _record.RecordError):  # it is down; whatever is kept of it comes second
+            lease = _record.load_lease()
+            if lease and not lease.units:
+                _record.end_run(lease.run, f"taken off by the {descent.by} at {_record.now()}: {descent.why}")
+                _lease.drop()
+    return _tell(result)
+
+
+def _expire(options: argparse.Namespace) -> int:
+    with _locked():
+        lease = _record.load_lease()
+        if lease is None or lease.run != options.run or lease.live:
+            return 0  # renewed, taken over, or done meanwhile
+        if not lease.units:
+            _lease.drop()
+            return 0
+        return _tell(_lease.expire(lease))
+
+
+@contextlib.contextmanager
+def _locked() -> t.Iterator[None]:
+    """The host's lock; without it where it cannot be had, for the way down waits for nobody."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_record.lock())
+            _tidy.tidy()
+        except (OSError, _record.RecordError) as error:
+            _say(f"fastopen: going on without the lock: {error}", sys.stderr)
+        yield
+
+
+def _tell(result: Outcome) -> int:
+    for one in result.differs:
+        _say(f"{one['name']}: {one['why']}")
+    for reason in result.reasons:
+        _say(f"! {reason}", sys.stderr)
+    _say({"plain": "plain, and proven so", "failed": "NOT proven plain"}[result.outcome])
+    return 0 if result.outcome == "plain" else 1

@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deployment over services that may be under TFO: their drop-ins follow what changes below them, and go with them."""
+
+from __future__ import annotations
+
+import contextlib
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _deploy,
+    _deployment,
+    _exec_start,
+    _service,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
+
+
+def deploy(wanted: _deployment.Wanted, check: bool) -> _deploy.Outcome:
+    """Deploy the services of a side. Raises what _deploy.deploy and the record raise."""
+    with contextlib.nullcontext() if check else _record.lock():
+        kept = {_service.unit(service) for service in wanted.services}
+        names = _deployment.managed_names(wanted.side)
+        gone = {f"{program}@{name}.service" for program, name in names} - kept
+        result = _deploy.deploy(wanted, check, lambda: _renew(wanted.side))
+        if not check and gone:
+            _down.down(_down.Descent("operator", "the instance was removed", [wanted.side], gone), check)
+        return result
+
+
+def _renew(side: str) -> None:
+    """Let our drop-ins repeat what is below them by now; what cannot be repeated stays, and is named by audit and status."""
+    for unit, drop_in in _drop_in.present().items():
+        with contextlib.suppress(_exec_start.Unfit):
+            below = _exec_start.read(unit)[1]
+            if drop_in.side == side and below.digest != drop_in.digest:
+                for folder in drop_in.folders:
+                    _drop_in.write(unit, folder, below, side)

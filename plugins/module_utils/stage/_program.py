@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program that stays on the host: the modules' own code as one file, so that the host can help itself."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import sys
+import typing as t
+import zipfile
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
+
+PATH = "/usr/local/lib/fastopen/fastopen"
+_PREFIX = "ansible_collections."
+_OLDEST = (1980, 1, 1, 0, 0, 0)
+"""The same time in every build, so that the same code is the same file (zip's first date)."""
+
+
+def install(main: str) -> bool:
+    """Put the program there where it is another one, and say whether that was so. ``main`` is the name of the imported
+    module whose main() it runs. Raises OSError."""
+    content = build(main)
+    old = _files.read(PATH)
+    if old is not None and (old.content, old.mode) == (content, 0o755):
+        return False
+    os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
+    _files.write(PATH, content, 0o755, os.geteuid(), os.getegid())
+    return True
+
+
+def build(main: str) -> bytes:
+    """A zip that Python runs (zipapp's format), of a module and all that it imports of this collection."""
+    found = sources(main)
+    packages = {name.rpartition(".")[0] for name in found}
+    packages |= {part for name in packages for part in _parents(name)}
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        entries = {f"{name.replace('.', '/')}/__init__.py": "" for name in packages}
+        entries.update({f"{name.replace('.', '/')}.py": text for name, text in found.items()})
+        entries["__main__.py"] = f"import sys\n\nfrom {main} import main\n\nsys.exit(main())\n"
+        for path, text in sorted(entries.items()):
+            archive.writestr(zipfile.ZipInfo(path, _OLDEST), text, zipfile.ZIP_DEFLATED)
+    return f"#!{sys.executable}\n".encode() + stream.getvalue()
+
+
+def sources(main: str) -> dict[str, str]:
+    """The modules of the program by name, from wherever they were imported: a checkout, or Ansible's own zip."""
+    found: dict[str, str] = {}
+    waiting = [main]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        loader = t.cast(t.Any, sys.modules[name].__loader__)
+        found[name] = loader.get_source(name)
+        waiting += [imported for imported in _imports(found[name]) if imported in sys.modules]
+    return found
+
+
+def _imports(source: str) -> list[str]:
+    """What could be modules of collections in a source's imports."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PREFIX):
+            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
+            found += [name for name in names if not hasattr(sys.modules.get(name), "__path__")]
+    return found
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]

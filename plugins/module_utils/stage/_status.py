@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host is under: each service with our TFO on it, bits, boot, lease, kill switch. Reads only."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _sysctl_files, _tfo_bits
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start, _process, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record
+
+
+def observe(root: str = "/") -> dict[str, t.Any]:
+    """``value`` and ``boot_value`` of the kernel (ints, None where unknown), ``boot_file``; ``units``, one entry a service
+    under TFO; ``claim``, ``kill_switch`` (None: none); ``undone``, by unit. Raises RecordError."""
+    record, lease = _record.load(), _record.load_lease()
+    text = _proc.read_sysctl(_proc.FASTOPEN)
+    boot = _sysctl_files.boot_value(_proc.FASTOPEN, root)
+    return {
+        "value": None if text is None else _tfo_bits.parse(text),
+        "boot_value": _tfo_bits.DEFAULT if boot.value is None else _number(boot.value),
+        "boot_file": boot.file,
+        "units": _units(record, lease),
+        "claim": None if lease is None or not lease.live else _claim(lease),
+        "kill_switch": record.killed,
+        "undone": record.undone,
+    }
+
+
+def _claim(lease: _record.Lease) -> dict[str, t.Any]:
+    left = round(lease.deadline - time.monotonic(), 1)
+    return {"run": lease.run, "who": lease.who, "since": lease.since, "ends_in_seconds": left}
+
+
+def _number(text: str) -> t.Optional[int]:
+    try:
+        return _tfo_bits.parse(text)
+    except ValueError:
+        return None  # the kernel refuses it at boot
+
+
+def _units(record: _record.Record, lease: t.Optional[_record.Lease]) -> list[dict[str, t.Any]]:
+    """Each with ``unit``, ``side``, ``stage``, ``state`` (stepped, confirmed, or unknown: a drop-in that nobody keeps),
+    ``active``, ``flag`` (whether the process has it), and ``problems`` with our drop-in."""
+    stepped = lease.units if lease else {}
+    present = _drop_in.present()
+    names = sorted({*record.units, *stepped, *present})
+    found = []
+    for name, unit in _systemd.show(names).items():
+        entry = stepped.get(name) or record.units.get(name)
+        side = entry["side"] if entry else present[name].side
+        process = _process.read(unit.pid) if unit.pid else None
+        flag = process is not None and _exec_start.FLAG in process.argv
+        listener = entry is not None and entry["mode"] == "listener"
+        found.append(
+            {
+                "unit": name,
+                "side": side,
+                "stage": _record.STAGES[side],
+                "state": "stepped" if name in stepped else "confirmed" if name in record.units else "unknown",
+                "active": unit.active,
+                "flag": flag,
+                "problems": [] if listener else _problems(name, present.get(name), flag),
+            }
+        )
+    return found
+
+
+def _problems(unit: str, drop_in: t.Optional[_drop_in.DropIn], flag: bool) -> list[str]:
+    """What was done to our drop-in since, or below it."""
+    if drop_in is None:
+        return [f"{_drop_in.path(unit, _drop_in.CONFIRMED)} is gone"]
+    try:
+        below = _exec_start.read(unit)[1]
+    except _exec_start.Unfit as error:
+        return [str(error)]
+    found = []
+    if below.digest != drop_in.digest:
+        found.append(f"ExecStart below our drop-in changed in {below.setter}")
+    if not flag:
+        found.append(f"its process runs without {_exec_start.FLAG}")
+    return found

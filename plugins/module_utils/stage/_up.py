@@ -1,0 +1,282 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Up: a step, which lives in /run and in the running kernel under a lease, and its confirmation, which makes it last.
+
+Order: lease, kernel, proof of the paths, drop-in, restart, proof. Whatever is killed in between, the lease undoes.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters, _switch, _tfo_bits
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _exec_start,
+    _process,
+    _restart,
+    _service,
+    _systemd,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _lease, _proof, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._lease import Refused
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
+
+
+class Skipped(Exception):
+    """This side is not eligible, and stays as it is; the message says why."""
+
+
+class NotEligible(Skipped):
+    """The ``paths`` do not carry TFO. ``begun``: the kernel was prepared for trying them; ``lost``: SYNs get lost by TFO,
+    so what is under TFO now must come down."""
+
+    def __init__(self, reasons: list[str], paths: list[dict[str, t.Any]], begun: bool, lost: bool) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons, self.paths, self.begun, self.lost = reasons, paths, begun, lost
+
+
+def step(request: Request, check: bool) -> Outcome:
+    """Bring the side under TFO until its lease ends. Raises Refused, Skipped, and what the host's edges raise."""
+    result = Outcome("planned" if check else "stepped")
+    record, lease = _record.load(), _record.load_lease()
+    _refuse(request, record)
+    units = {_service.unit(service): request.unit(service) for service in _proof.carriers(request.services)}
+    if not units:
+        raise Skipped(_proof.NO_CARRIER)
+    below = {unit: _below(unit) for unit in units}
+    if not check and any(one.stale for one in below.values()):
+        _systemd.systemctl("daemon-reload")
+        below = {unit: _below(unit) for unit in units}
+    shown = _systemd.show(sorted(units))
+    for unit, state in shown.items():
+        if not state.active:
+            raise Refused(f"{unit} is {state.active_state} ({state.sub_state}): it must run before; deploy first")
+    wanted = _record.Record(**{**vars(record), "units": {**record.units, **units}})
+    boot = _switch.plan_boot(_record.wants(wanted, None), record.line, file=request.sysctl_file)
+    value = _switch.run_time(_record.wants(wanted, lease), record.raised | (lease.raised if lease else 0))
+    may_send = bool(value.before & _tfo_bits.SEND)
+    if request.side == "client" and may_send and request.judge_paths:
+        _judge_paths(request, result)
+    confirmed = set(units) <= set(record.units)
+    stale = _differences(request, units, below, shown, value, result)
+    for path in boot.files if confirmed or check else ():
+        result.note("file", path, f"has no line {_switch.KEY} = {boot.value} for the boot")
+    if check:
+        if not result.changed:
+            result.outcome = "confirmed" if confirmed else "stepped"
+        return result
+    if result.changed or not confirmed:
+        confirmed = False
+        lease = _lease.renew(request, lease)
+        _begin(request, units, value, record, lease)
+        if request.side == "client" and not may_send:  # without 0x1 no path could be tried before
+            _judge_paths(request, result, begun=True)
+        _place(request, units, below, stale, result)
+    _prove(request, units, result)
+    if confirmed and not result.reasons:
+        result.outcome = "confirmed"
+    return result
+
+
+def _refuse(request: Request, record: _record.Record) -> None:
+    if request.side == "server" and record.killed:
+        raise Refused(
+            f"the kill switch is on since {record.killed['when']} ({record.killed['by']}): lift it with"
+            " -e rollback_scope=accept -e rollback_lift=true"
+        )
+    units = [_service.unit(service) for service in request.services]
+    bits = 0
+    for service in request.services:
+        bits |= _record.BITS[(request.side, request.unit(service)["mode"])]
+    if bits & record.refused:
+        raise Refused("role tcp_fastopen keeps a bit off that this needs (tcp_fastopen_accept, _send: false)")
+    for unit, entry in record.undone.items():
+        if unit in units and entry["by"] != "lease" and not request.retry:
+            raise Skipped(
+                f"{unit}: taken off by {entry['by']} at {entry['when']} ({entry['why']}); -e rollout_retry=true tries again"
+            )
+
+
+def _below(unit: str) -> _exec_start.Below:
+    """What our drop-in repeats. Raises Skipped for units that cannot have one."""
+    foreign = _drop_in.foreign(unit)
+    if foreign:
+        raise Skipped(f"{foreign} is not ours: take it away, or keep this host out")
+    try:
+        below = _exec_start.read(unit)[1]
+    except _exec_start.Unfit as error:
+        raise Skipped(f"{unit}: {error}") from None
+    if below.own_flag:
+        raise Skipped(f"{unit} has the flag by {below.setter} itself: take it out there, so that it can be undone")
+    return below
+
+
+def _judge_paths(request: Request, result: Outcome, begun: bool = False) -> None:
+    """Whether every path of a client carries SYN data. Raises NotEligible."""
+    result.paths, reasons = _proof.paths(request.services, request.planned_servers)
+    if reasons:
+        lost = any(path["verdict"] == "syn_dropped" for path in result.paths)
+        raise NotEligible(reasons, result.paths, begun, lost)
+
+
+def _differences(
+    request: Request,
+    units: t.Mapping[str, _record.Unit],
+    below: t.Mapping[str, _exec_start.Below],
+    shown: t.Mapping[str, _systemd.Unit],
+    value: _switch.RunTime,
+    result: Outcome,
+) -> dict[str, str]:
+    """Note what is not as it should be; the units whose drop-in is missing or repeats what is not there any more."""
+    if value.before != value.after:
+        result.note("kernel", _switch.KEY, f"is {value.before}, not {value.after}")
+        header = {"before_header": "run time", "after_header": "run time"}
+        before, after = (f"{_switch.KEY} = {number}\n" for number in (value.before, value.after))
+        result.diff.append({**header, "before": before, "after": after})
+    present = _drop_in.present()
+    stale = {}
+    for unit, entry in units.items():
+        if entry["mode"] == "listener":
+            continue
+        if unit not in present:
+            stale[unit] = "is missing"
+        elif present[unit].digest != below[unit].digest:
+            stale[unit] = f"repeats an older command than {below[unit].setter}"
+        else:
+            process = _process.read(shown[unit].pid)
+            if process is None or _exec_start.FLAG not in process.argv:
+                stale[unit] = "is newer than its process"
+        if unit in stale:
+            result.note("file", _drop_in.path(unit, _drop_in.STEPPED), stale[unit])
+            result.diff.append(_drop_in.diff(unit, _drop_in.STEPPED, below[unit], up=True))
+    if request.mode == "listener" and value.before != value.after:
+        for unit in units:
+            result.note("service", unit, "listens since before bit 0x400")
+    return stale
+
+
+def _begin(
+    request: Request,
+    units: t.Mapping[str, _record.Unit],
+    value: _switch.RunTime,
+    record: _record.Record,
+    lease: _record.Lease,
+) -> None:
+    """The lease knows the step before anything changes; then the kernel. What was confirmed is only stepped from here on,
+    so that a reboot undoes it like any other step."""
+    confirmed = set(units) & set(record.units)
+    for unit in confirmed:
+        del record.units[unit]
+    wanted = _record.wants(record, None)
+    record.raised &= wanted.on
+    lease.units.update(units)
+    lease.raised = value.raised & ~record.raised
+    _record.store_lease(lease)
+    if confirmed:
+        boot = _switch.plan_boot(wanted, record.line, file=request.sysctl_file)
+        record.line = boot.line
+        _switch.persist(boot)
+    _record.store(record)
+    _switch.write(value)
+
+
+def _place(
+    request: Request,
+    units: t.Mapping[str, _record.Unit],
+    below: t.Mapping[str, _exec_start.Below],
+    stale: t.Collection[str],
+    result: Outcome,
+) -> None:
+    for unit, entry in units.items():
+        if entry["mode"] == "flag":
+            _drop_in.write(unit, _drop_in.STEPPED, below[unit], request.side)
+            _drop_in.remove(unit, _drop_in.CONFIRMED)
+    _systemd.systemctl("daemon-reload")
+    restart = sorted(stale) if request.mode == "flag" else sorted(units)
+    result.reasons += _restart.restart({unit: units[unit]["port"] for unit in restart})
+    result.changed = True
+
+
+def _prove(request: Request, units: t.Mapping[str, _record.Unit], result: Outcome) -> None:
+    if request.side == "server":
+        result.paths = _proof.accepts(request.services)
+        if any(path["verdict"] != "fast_open" for path in result.paths):
+            # What the process read at its start (0x400 works at listen() only) is newer than the process.
+            result.reasons += _restart.restart({unit: entry["port"] for unit, entry in units.items()})
+            result.changed = True
+            result.paths = _proof.accepts(request.services)
+        result.reasons += _proof.refusals(result.paths)
+    else:
+        before = _counters.read()
+        result.tunnels, reasons = _proof.tunnels(request.services, request.probe_url)
+        result.counters = _counters.delta(before, _counters.read())
+        result.reasons += reasons
+        if result.tunnels and not reasons and result.counters.get("TCPFastOpenActive", 0) < 1:
+            result.reasons.append("the tunnel answers, but no SYN data of its client was acknowledged")
+    result.reasons += _unflagged(units)
+    if result.reasons:
+        result.outcome = "failed"
+
+
+def _unflagged(units: t.Mapping[str, _record.Unit]) -> list[str]:
+    """Services whose process has not got our flag, whatever the files say."""
+    reasons = []
+    for unit, state in _systemd.show(sorted(units)).items():
+        process = _process.read(state.pid) if state.pid else None
+        if units[unit]["mode"] == "flag" and (process is None or _exec_start.FLAG not in process.argv):
+            reasons.append(
+                f"{unit} runs without {_exec_start.FLAG}, although {_exec_start.DROP_IN} adds it: see systemctl cat"
+            )
+    return reasons
+
+
+def confirm(request: Request, check: bool) -> Outcome:
+    """Make the step last: record, line, drop-in in /etc; no restart. Raises Refused where there is no step to confirm."""
+    record, lease = _record.load(), _record.load_lease()
+    units = {unit: entry for unit, entry in (lease.units if lease else {}).items() if entry["side"] == request.side}
+    if lease is None or lease.run != request.run or not lease.live or not units:
+        return _unconfirmable(request, record, lease)
+    unflagged = _unflagged(units)
+    if unflagged:
+        return Outcome("failed", reasons=unflagged)
+    flagged = {unit: _below(unit) for unit, entry in sorted(units.items()) if entry["mode"] == "flag"}
+    result = Outcome("planned" if check else "confirmed", changed=True)
+    if check:
+        return result
+    record.units.update(units)
+    record.raised |= lease.raised
+    record.undone = {unit: entry for unit, entry in record.undone.items() if unit not in units}
+    boot = _switch.plan_boot(_record.wants(record, None), record.line, file=request.sysctl_file)
+    record.line = boot.line
+    _record.store(record)
+    _switch.persist(boot)
+    for unit, below in flagged.items():
+        _drop_in.write(unit, _drop_in.CONFIRMED, below, request.side)
+    lease.units = {unit: entry for unit, entry in lease.units.items() if unit not in units}
+    lease.raised = 0 if not lease.units else lease.raised
+    _record.store_lease(lease)  # from here on the step lasts: until here the lease would undo it
+    for unit in flagged:
+        _drop_in.remove(unit, _drop_in.STEPPED)
+    if flagged:
+        _systemd.systemctl("daemon-reload")
+    _lease.renew(request, lease)
+    return result
+
+
+def _unconfirmable(request: Request, record: _record.Record, lease: t.Optional[_record.Lease]) -> Outcome:
+    """Confirmed already, or undone meanwhile: said by whom and when."""
+    why = _lease.refusal(request, lease)
+    if why:
+        raise Refused(why)
+    mine = [unit for unit, entry in record.units.items() if entry["side"] == request.side]
+    if mine:
+        return Outcome("confirmed")
+    undone = [
+        f"{unit}: undone by {one['by']} at {one['when']} ({one['why']})"
+        for unit, one in record.undone.items()
+        if one["side"] == request.side
+    ]
+    raise Refused(
+        f"there is no step to confirm; {'; '.join(undone) or 'nothing is kept of one: it may have been rebooted'}"
+    )
