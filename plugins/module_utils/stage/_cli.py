@@ -111,6 +111,7 @@ def _expire(options: argparse.Namespace) -> int:
         if lease is None or lease.run != options.run or lease.live:
             return 0  # renewed, taken over, or done meanwhile
         if not lease.units:
+            _lease.settle(_record.load().units)
             _lease.drop()
             return 0
         return _tell(_lease.expire(lease))

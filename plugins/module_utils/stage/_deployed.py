@@ -14,6 +14,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _service,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Request
 
 
 def deploy(wanted: _deployment.Wanted, check: bool) -> _deploy.Outcome:
@@ -23,9 +24,27 @@ def deploy(wanted: _deployment.Wanted, check: bool) -> _deploy.Outcome:
         names = _deployment.managed_names(wanted.side)
         gone = {f"{program}@{name}.service" for program, name in names} - kept
         result = _deploy.deploy(wanted, check, lambda: _renew(wanted.side))
+        if not check:
+            _follow(wanted)
         if not check and gone:
             _down.down(_down.Descent("operator", "the instance was removed", [wanted.side], gone), check)
         return result
+
+
+def _follow(wanted: _deployment.Wanted) -> None:
+    """What is kept of services under TFO tells where they listen by now: the way down asks them there."""
+    record, lease = _record.load(), _record.load_lease()
+    request = Request(wanted.side)
+    for service in wanted.services:
+        for units in (record.units, lease.units if lease else {}):
+            entry = units.get(_service.unit(service))
+            if entry is not None:
+                now = request.unit(service)
+                entry.update({key: now[key] for key in ("address", "port")})
+    if record.units:
+        _record.store(record)
+    if lease and lease.units:
+        _record.store_lease(lease)
 
 
 def _renew(side: str) -> None:

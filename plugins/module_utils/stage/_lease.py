@@ -10,10 +10,13 @@ import time
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _program, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _program, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 TIMER = "fastopen-lease"
+ALONE = "role-"
+"""How the run of a role is called: it is one call, which holds the lock while it lives, so whoever finds its lease here
+finds that of a call that was killed."""
 HARDENING = (
     "CapabilityBoundingSet=CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_KILL CAP_NET_ADMIN"
     " CAP_NET_BIND_SERVICE CAP_SYS_PTRACE",
@@ -39,7 +42,7 @@ def refusal(request: Request, lease: t.Optional[_record.Lease]) -> str:
     ended = _record.ended()
     if request.run and ended.get("run") == request.run:
         return f"run {request.run} has no say on this host any more: {ended['why']}"
-    if lease is None or not lease.live or lease.run in (request.run, request.take_over):
+    if lease is None or not lease.live or lease.run in (request.run, request.take_over) or lease.run.startswith(ALONE):
         return ""
     left = lease.deadline - time.monotonic()
     return (
@@ -108,6 +111,14 @@ def drop() -> None:
     before it could keep it, too."""
     _record.store_lease(None)
     _stop_timer(f"{TIMER}-*")
+
+
+def settle(units: t.Collection[str]) -> None:
+    """Confirmed units need no drop-in in /run any more; also where a call was killed before it could take them away."""
+    for unit in units:
+        _drop_in.remove(unit, _drop_in.STEPPED)
+    if any(unit.needs_reload for unit in _systemd.show(sorted(units)).values()):
+        _systemd.systemctl("daemon-reload")
 
 
 def expire(lease: _record.Lease) -> Outcome:

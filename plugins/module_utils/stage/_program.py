@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import os
 import sys
@@ -32,6 +33,7 @@ def install(main: str) -> bool:
     return True
 
 
+@functools.lru_cache(maxsize=None)
 def build(main: str) -> bytes:
     """A zip that Python runs (zipapp's format), of a module and all that it imports of this collection."""
     found = sources(main)

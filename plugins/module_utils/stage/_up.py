@@ -58,7 +58,7 @@ def step(request: Request, check: bool) -> Outcome:
     may_send = bool(value.before & _tfo_bits.SEND)
     if request.side == "client" and may_send and request.judge_paths:
         _judge_paths(request, result)
-    confirmed = set(units) <= set(record.units)
+    confirmed = set(units) <= set(record.units) - set(lease.units if lease else ())  # in both: killed while confirming
     stale = _differences(request, units, below, shown, value, result)
     for path in boot.files if confirmed or check else ():
         result.note("file", path, f"has no line {_switch.KEY} = {boot.value} for the boot")
@@ -236,7 +236,7 @@ def confirm(request: Request, check: bool) -> Outcome:
     record, lease = _record.load(), _record.load_lease()
     units = {unit: entry for unit, entry in (lease.units if lease else {}).items() if entry["side"] == request.side}
     if lease is None or lease.run != request.run or not lease.live or not units:
-        return _unconfirmable(request, record, lease)
+        return _unconfirmable(request, record, lease, check)
     unflagged = _unflagged(units)
     if unflagged:
         return Outcome("failed", reasons=unflagged)
@@ -256,21 +256,20 @@ def confirm(request: Request, check: bool) -> Outcome:
     lease.units = {unit: entry for unit, entry in lease.units.items() if unit not in units}
     lease.raised = 0 if not lease.units else lease.raised
     _record.store_lease(lease)  # from here on the step lasts: until here the lease would undo it
-    for unit in flagged:
-        _drop_in.remove(unit, _drop_in.STEPPED)
-    if flagged:
-        _systemd.systemctl("daemon-reload")
+    _lease.settle(flagged)
     _lease.renew(request, lease)
     return result
 
 
-def _unconfirmable(request: Request, record: _record.Record, lease: t.Optional[_record.Lease]) -> Outcome:
+def _unconfirmable(request: Request, record: _record.Record, lease: t.Optional[_record.Lease], check: bool) -> Outcome:
     """Confirmed already, or undone meanwhile: said by whom and when."""
     why = _lease.refusal(request, lease)
     if why:
         raise Refused(why)
     mine = [unit for unit, entry in record.units.items() if entry["side"] == request.side]
     if mine:
+        if not check:
+            _lease.settle(mine)
         return Outcome("confirmed")
     undone = [
         f"{unit}: undone by {one['by']} at {one['when']} ({one['why']})"
