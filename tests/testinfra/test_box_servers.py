@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from _boxes import assert_fast, assert_plain, back, rollout
@@ -75,6 +76,28 @@ def test_client_gone_and_one_that_cannot_measure(tmp_path: Path) -> None:
     assert again.outcomes() == {"c2": "promoted", "c3": "promoted"}
     assert_fast("c3")
     back("c2,c3")
+
+
+def test_wave_that_loses_its_hosts(tmp_path: Path) -> None:
+    """More than the budget of unreachable hosts: the run stops, and each host undoes its step by itself (field: A9)."""
+    lost = ("c2", "c3", "c4")
+    deaf = ("sh", "-c", "systemctl stop ssh; pkill sshd; true")
+    try:
+        run = rollout(
+            "c2,c3,c4", tmp_path, lambda: [fleet("exec", name, *deaf) for name in lost], rollout_probe_requests=5
+        )
+        assert run.status != 0
+        assert run.gate()["verdict"] == "inconclusive"
+        assert run.outcomes() == dict.fromkeys(lost, "unreachable")
+        deadline = time.monotonic() + 200
+        while any("--fast-open" in fleet("exec", name, "sh", "-c", "cat /proc/[0-9]*/cmdline") for name in lost):
+            assert time.monotonic() < deadline
+            time.sleep(2)
+    finally:
+        for name in lost:
+            fleet("exec", name, "systemctl", "start", "ssh")
+    for name in lost:
+        assert_plain(name)
 
 
 def test_server_out_of_reach(tmp_path: Path) -> None:

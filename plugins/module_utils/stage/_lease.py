@@ -137,6 +137,8 @@ def _start_timer(name: str, seconds: float, run: str) -> None:
         f"--on-active={seconds:.3f}",
         "--timer-property=AccuracySec=1s",
         "--collect",
+        "--property=Restart=on-abnormal",  # killed in the middle of its undoing, it goes on
+        "--property=RestartSec=1",
         *(f"--property={setting}" for setting in HARDENING),
         sys.executable,
         _program.PATH,

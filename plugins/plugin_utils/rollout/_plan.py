@@ -30,11 +30,10 @@ def lines(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
 
 def _todo(look: Look) -> str:
     """What a step would do: nothing for a host that is skipped, else every thing by name."""
-    if look["deployed"] == "no":
-        return "deployed plain first"
     if look["step"]["outcome"] == "skipped":
         return f"skipped: {'; '.join(look['reasons'])}"
-    changes = [f"{item['name']} {item['why']}" for item in look["step"]["differs"]]
+    changes = ["deployed plain first"] if look["deployed"] == "no" else []
+    changes += [f"{item['name']} {item['why']}" for item in look["step"]["differs"]]
     boot = look["fastopen"]["boot"]["file"]
     if boot is not None and not any(item["name"] == boot for item in look["step"]["differs"]):
         changes.append(f"{boot} stays as it is and decides at boot")
