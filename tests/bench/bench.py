@@ -96,7 +96,10 @@ class Bench:
 
     def __init__(self, scratch: Path, probe_url: str) -> None:
         self.scratch, self.log = scratch, scratch / "log"
-        units = {program: _service.unit_text(program, 65536).replace("%i.json\n", "%i.json --fast-open\n") for program in ("ss-server", "ss-local")}
+        units = {
+            program: _service.unit_text(program, 65536).replace("%i.json\n", "%i.json --fast-open\n")
+            for program in ("ss-server", "ss-local")
+        }
         variables = {"bench_units": units, "rollout_probe_url": probe_url}
         (scratch / "variables.json").write_text(json.dumps(variables), encoding="utf-8")
         (scratch / "ansible.cfg").write_text(CONFIG.format(hosts=HOSTS, sockets=scratch), encoding="utf-8")

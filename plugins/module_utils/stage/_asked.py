@@ -165,11 +165,11 @@ def _write(
         raise
 
 
-def _keep(new: _Kept, old: _Kept) -> None:
-    if new.record != old.record:
-        _record.store(new.record)
-    if new.lease != old.lease:
-        _record.store_lease(new.lease)
+def _keep(kept: _Kept, known: _Kept) -> None:
+    if kept.record != known.record:
+        _record.store(kept.record)
+    if kept.lease != known.lease:
+        _record.store_lease(kept.lease)
 
 
 def _forget(snapshot: str) -> None:
