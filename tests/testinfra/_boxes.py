@@ -102,8 +102,9 @@ def rollout(
                 if kill:
                     os.killpg(process.pid, signal.SIGKILL)
     assert happened or not (baking or kill), "the run ended before it baked"
-    (journal,) = set(reports.glob("rollout-*.json")) - known
-    return Run(process.returncode, "".join(lines), json.loads(journal.read_text(encoding="utf-8"))["events"])
+    journals = set(reports.glob("rollout-*.json")) - known  # none where the run was refused before its plan
+    events = [event for path in journals for event in json.loads(path.read_text(encoding="utf-8"))["events"]]
+    return Run(process.returncode, "".join(lines), events)
 
 
 def box(client: str, *words: str) -> None:

@@ -7,4 +7,4 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("_boxes")
+pytest.register_assert_rewrite("_boxes", "_life")

@@ -271,6 +271,8 @@ def _unconfirmable(request: Request, record: _record.Record, lease: t.Optional[_
         if not check:
             _lease.settle(mine)
         return Outcome("confirmed")
+    if lease and lease.units and not lease.live:
+        raise Refused(f"the lease of run {lease.run} has ended: this host undoes the step by itself, by now or shortly")
     undone = [
         f"{unit}: undone by {one['by']} at {one['when']} ({one['why']})"
         for unit, one in record.undone.items()
