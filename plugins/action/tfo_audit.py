@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
         except OSError as error:
             raise AnsibleActionFail(f"rollout_report_dir: {error}") from error
         Display().display(f"Kept in {path}")
-        wrong = sorted({row["host"] for row in rows if row["state"] != "ok"})
+        wrong = _audit.wrong(rows)
         if wrong and arguments["strict"]:
             raise AnsibleActionFail(f"Not as intended: {', '.join(wrong)} (see the table above, and {path})")
         return {"changed": False, "rows": rows, "report": path}

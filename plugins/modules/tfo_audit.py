@@ -24,7 +24,7 @@ options:
     type: path
     required: true
   strict:
-    description: Whether anything that is not as intended is an error.
+    description: Fail where a host is not as intended, or has a problem of severity error.
     type: bool
     default: false
 extends_documentation_fragment: [fastopen.shadowsocks._controller]

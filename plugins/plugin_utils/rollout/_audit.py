@@ -27,6 +27,12 @@ def rows(seen: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
     return found
 
 
+def wrong(audited: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
+    """The hosts that audit_strict fails for: whatever is not ok, and every problem of severity error."""
+    severe = [row["host"] for row in audited if any(problem["severity"] == "error" for problem in row["problems"])]
+    return sorted({*severe, *(row["host"] for row in audited if row["state"] != "ok")})
+
+
 def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     intended, actual = look["stage"]["intended"], look["stage"]["actual"]
     drift = []
@@ -34,6 +40,11 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         drift.append(f"intended {intended}, but {actual} runs")
     drift += [f"{item['name']} {item['why']}" for item in look["differs"]]
     drift += look["stage"]["problems"]
+    boot = look["fastopen"]["boot"]
+    if intended != "off" and boot["agrees"] is False:
+        drift.append(
+            f"the next boot sets net.ipv4.tcp_fastopen to {boot['value']}, by {boot['file'] or 'the kernel itself'}"
+        )
     drift += [f"{unit} was taken off by {one['by']} at {one['when']}" for unit, one in look["stage"]["undone"].items()]
     if intended != "off" and look["step"]["outcome"] != "refused":  # that another run holds it is no drift
         drift += look["reasons"]

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The state of a fleet, from looks."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _audit
+
+
+def look(**change):
+    """What tfo_host returned of a server that is as it should be."""
+    stage = {"intended": "accept", "actual": "accept", "problems": [], "undone": {}, **change.pop("stage", {})}
+    boot = {"value": 3, "file": "/etc/sysctl.d/99-tfo.conf", "agrees": True, **change.pop("boot", {})}
+    return {
+        "side": "server",
+        "stage": stage,
+        "fastopen": {"boot": boot, "problems": change.pop("problems", [])},
+        "differs": [],
+        "reasons": [],
+        "step": {"outcome": "confirmed"},
+        "paths": [],
+        "services": [],
+        "package": {},
+        **change,
+    }
+
+
+GUARD = {"by": "guard", "when": "2026-01-01T00:00:00Z", "why": "SYNs lost"}
+DRIFT = {
+    "stage": ({"stage": {"actual": "off"}}, "intended accept, but off runs"),
+    "deployment": ({"differs": [{"what": "file", "name": "/x", "why": "is missing"}]}, "/x is missing"),
+    "drop-in": (
+        {"stage": {"problems": ["a.service: zz-fastopen.conf is gone"]}},
+        "a.service: zz-fastopen.conf is gone",
+    ),
+    "undone": ({"stage": {"undone": {"a.service": GUARD}}}, "a.service was taken off by guard at 2026-01-01T00:00:00Z"),
+    "path": ({"reasons": ["no_cookie: ss1"]}, "no_cookie: ss1"),
+    "boot": (
+        {"boot": {"value": 1, "file": None, "agrees": False}},
+        "the next boot sets net.ipv4.tcp_fastopen to 1, by the kernel itself",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "drift"), DRIFT.values(), ids=DRIFT)
+def test_drift(change, drift):
+    """Named, and wrong for audit_strict."""
+    (row,) = _audit.rows({"ss1": look(**change)})
+    assert (row["state"], row["drift"], _audit.wrong([row])) == ("drift", [drift], ["ss1"])
+    assert drift in "\n".join(_audit.table([row]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"reasons": ["claimed by run r of me"], "step": {"outcome": "refused"}},
+        {"stage": {"intended": "off", "actual": "off"}, "boot": {"agrees": False}},
+        {"problems": [{"code": "c", "severity": "info", "message": "m", "remedy": "r"}]},
+    ],
+)
+def test_no_drift(change):
+    """That another run holds the host is none, nor what TFO does not need."""
+    (row,) = _audit.rows({"ss1": look(**change)})
+    assert (row["state"], row["drift"], _audit.wrong([row])) == ("ok", [], [])
+
+
+def test_problem_of_severity_error_is_wrong():
+    """syncookies=2 switches TFO off whatever is set."""
+    problem = {"code": "syncookies_always", "severity": "error", "message": "m", "remedy": "r"}
+    rows = _audit.rows({"ss1": look(problems=[problem]), "ss2": look()})
+    assert _audit.wrong(rows) == ["ss1"]
+
+
+def test_host_without_a_look():
+    """Unreachable and failed hosts have a row of their own, a side that is not known a question mark."""
+    rows = _audit.rows({"c1": {"unreachable": True, "msg": "ssh"}, "c2": {"failed": True, "msg": "boom"}})
+    assert [(row["host"], row["state"], row["drift"]) for row in rows] == [
+        ("c1", "unreachable", ["ssh"]),
+        ("c2", "failed", ["boom"]),
+    ]
+    assert _audit.wrong(rows) == ["c1", "c2"]
