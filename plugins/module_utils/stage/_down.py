@@ -170,6 +170,8 @@ def _bits(
         record.raised &= value.raised
         if lease:
             lease.raised &= value.raised
+            if not lease.units:  # it ends soon, and a bit that stays for others must still be known as ours then
+                record.raised, lease.raised = record.raised | lease.raised, 0
     except KernelError as error:
         failed = True
         result.reasons.append(str(error))

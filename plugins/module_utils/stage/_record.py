@@ -16,6 +16,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import tempfile
 import time
 import typing as t
 
@@ -27,6 +28,9 @@ FOLDER = "/var/lib/fastopen"
 RUN_FOLDER = "/run/fastopen"
 LOCK_SECONDS = 120.0
 """Longer than any change that holds the lock: restarts, and a request of each kind."""
+
+ROOM_BYTES = 16384
+"""More than a record of dozens of services."""
 
 BITS = {
     ("server", "flag"): _tfo_bits.SEND | _tfo_bits.ACCEPT,
@@ -150,6 +154,19 @@ def store(record: Record) -> None:
     _write(f"{FOLDER}/record.json", None if record == Record() else dataclasses.asdict(record))
 
 
+def ensure_room() -> None:
+    """Raise OSError where the record could not be kept, before anything is changed on the host."""
+    try:
+        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+        with tempfile.NamedTemporaryFile(prefix=".", suffix=".new", dir=FOLDER) as stream:
+            stream.write(b" " * ROOM_BYTES)
+            stream.flush()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, FOLDER) from error
+    with contextlib.suppress(OSError):  # something is kept there
+        os.rmdir(FOLDER)
+
+
 def load_lease() -> t.Optional[Lease]:
     """The lease, live or ended; None where no run holds this host. Raises RecordError."""
     kept = _read(f"{RUN_FOLDER}/lease.json")
@@ -188,7 +205,9 @@ def _write(path: str, content: t.Optional[dict[str, t.Any]]) -> None:
     if content is None:
         _files.remove(path)
         return
-    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    _files.write(
-        path, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode(), 0o600, os.geteuid(), os.getegid()
-    )
+    text = (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        _files.write(path, text, 0o600, os.geteuid(), os.getegid())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error  # a full disk is told without a path

@@ -51,6 +51,7 @@ def _prepare(request: Request, check: bool) -> None:
     if why:
         raise _lease.Refused(why)
     if not check:
+        _record.ensure_room()
         _program.install(_cli.__name__)
 
 

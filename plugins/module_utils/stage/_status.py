@@ -19,11 +19,12 @@ def observe(root: str = "/") -> dict[str, t.Any]:
     record, lease = _record.load(), _record.load_lease()
     text = _proc.read_sysctl(_proc.FASTOPEN)
     boot = _sysctl_files.boot_value(_proc.FASTOPEN, root)
+    value = None if text is None else _tfo_bits.parse(text)
     return {
-        "value": None if text is None else _tfo_bits.parse(text),
+        "value": value,
         "boot_value": _tfo_bits.DEFAULT if boot.value is None else _number(boot.value),
         "boot_file": boot.file,
-        "units": _units(record, lease),
+        "units": _units(record, lease, value),
         "claim": None if lease is None or not lease.live else _claim(lease),
         "kill_switch": record.killed,
         "undone": record.undone,
@@ -42,9 +43,9 @@ def _number(text: str) -> t.Optional[int]:
         return None  # the kernel refuses it at boot
 
 
-def _units(record: _record.Record, lease: t.Optional[_record.Lease]) -> list[dict[str, t.Any]]:
+def _units(record: _record.Record, lease: t.Optional[_record.Lease], value: t.Optional[int]) -> list[dict[str, t.Any]]:
     """Each with ``unit``, ``side``, ``stage``, ``state`` (stepped, confirmed, or unknown: a drop-in that nobody keeps),
-    ``active``, ``flag`` (whether the process has it), and ``problems`` with our drop-in."""
+    ``active``, ``flag`` (whether the process has it), and ``problems`` with our drop-in or bits."""
     stepped = lease.units if lease else {}
     present = _drop_in.present()
     names = sorted({*record.units, *stepped, *present})
@@ -63,22 +64,33 @@ def _units(record: _record.Record, lease: t.Optional[_record.Lease]) -> list[dic
                 "state": "stepped" if name in stepped else "confirmed" if name in record.units else "unknown",
                 "active": unit.active,
                 "flag": flag,
-                "problems": [] if listener else _problems(name, present.get(name), flag),
+                "problems": [
+                    *([] if listener else _problems(name, name in stepped, present.get(name), flag)),
+                    *_bits(_record.BITS[(side, entry["mode"] if entry else "flag")], value, record.killed is not None),
+                ],
             }
         )
     return found
 
 
-def _problems(unit: str, drop_in: t.Optional[_drop_in.DropIn], flag: bool) -> list[str]:
+def _bits(needed: int, value: t.Optional[int], killed: bool) -> list[str]:
+    """Bits that somebody cleared under a service; the kill switch may."""
+    missing = needed & ~(value or 0) & ~(_tfo_bits.ACCEPT if killed else 0)
+    return [f"{_proc.FASTOPEN} is {value}, and a service needs bits {missing:#x} of it, too"] if missing else []
+
+
+def _problems(unit: str, stepped: bool, drop_in: t.Optional[_drop_in.DropIn], flag: bool) -> list[str]:
     """What was done to our drop-in since, or below it."""
     if drop_in is None:
-        return [f"{_drop_in.path(unit, _drop_in.CONFIRMED)} is gone"]
+        return [f"{_drop_in.path(unit, _drop_in.STEPPED if stepped else _drop_in.CONFIRMED)} is gone"]
     try:
         below = _exec_start.read(unit)[1]
     except _exec_start.Unfit as error:
         return [str(error)]
     found = []
-    if below.digest != drop_in.digest:
+    if drop_in.digest == _drop_in.EDITED:
+        found.append(f"{_drop_in.path(unit, drop_in.folders[0])} was edited by hand")
+    elif below.digest != drop_in.digest:
         found.append(f"ExecStart below our drop-in changed in {below.setter}")
     if not flag:
         found.append(f"its process runs without {_exec_start.FLAG}")

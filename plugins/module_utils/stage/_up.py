@@ -141,6 +141,8 @@ def _differences(
             continue
         if unit not in present:
             stale[unit] = "is missing"
+        elif present[unit].digest == _drop_in.EDITED:
+            stale[unit] = "was edited by hand"
         elif present[unit].digest != below[unit].digest:
             stale[unit] = f"repeats an older command than {below[unit].setter}"
         else:
