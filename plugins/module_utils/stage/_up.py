@@ -18,36 +18,29 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _service,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _lease, _proof, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _drop_in,
+    _eligible,
+    _lease,
+    _proof,
+    _record,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._lease import Refused
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
-
-
-class Skipped(Exception):
-    """This side is not eligible, and stays as it is; the message says why."""
-
-
-class NotEligible(Skipped):
-    """The ``paths`` do not carry TFO. ``begun``: the kernel was prepared for trying them; ``lost``: SYNs get lost by TFO,
-    so what is under TFO now must come down."""
-
-    def __init__(self, reasons: list[str], paths: list[dict[str, t.Any]], begun: bool, lost: bool) -> None:
-        super().__init__("; ".join(reasons))
-        self.reasons, self.paths, self.begun, self.lost = reasons, paths, begun, lost
 
 
 def step(request: Request, check: bool) -> Outcome:
     """Bring the side under TFO until its lease ends. Raises Refused, Skipped, and what the host's edges raise."""
     result = Outcome("planned" if check else "stepped")
     record, lease = _record.load(), _record.load_lease()
-    _refuse(request, record)
+    _eligible.refuse(request, record)
     units = {_service.unit(service): request.unit(service) for service in _proof.carriers(request.services)}
     if not units:
-        raise Skipped(_proof.NO_CARRIER)
-    below = {unit: _below(unit) for unit in units}
+        raise _eligible.Skipped(_proof.NO_CARRIER)
+    below = {unit: _eligible.below(unit) for unit in units}
     if not check and any(one.stale for one in below.values()):
         _systemd.systemctl("daemon-reload")
-        below = {unit: _below(unit) for unit in units}
+        below = {unit: _eligible.below(unit) for unit in units}
     shown = _systemd.show(sorted(units))
     for unit, state in shown.items():
         if not state.active:
@@ -57,7 +50,7 @@ def step(request: Request, check: bool) -> Outcome:
     value = _switch.run_time(_record.wants(wanted, lease), record.raised | (lease.raised if lease else 0))
     may_send = bool(value.before & _tfo_bits.SEND)
     if request.side == "client" and may_send and request.judge_paths:
-        _judge_paths(request, result)
+        _eligible.judge_paths(request, result)
     confirmed = set(units) <= set(record.units) - set(lease.units if lease else ())  # in both: killed while confirming
     stale = _differences(request, units, below, shown, value, result)
     for path in boot.files if confirmed or check else ():
@@ -71,53 +64,12 @@ def step(request: Request, check: bool) -> Outcome:
         lease = _lease.renew(request, lease)
         _begin(request, units, value, record, lease)
         if request.side == "client" and not may_send:  # without 0x1 no path could be tried before
-            _judge_paths(request, result, begun=True)
+            _eligible.judge_paths(request, result, begun=True)
         _place(request, units, below, stale, result)
     _prove(request, units, result)
     if confirmed and not result.reasons:
         result.outcome = "confirmed"
     return result
-
-
-def _refuse(request: Request, record: _record.Record) -> None:
-    if request.side == "server" and record.killed:
-        raise Refused(
-            f"the kill switch is on since {record.killed['when']} ({record.killed['by']}): lift it with"
-            " -e rollback_scope=accept -e rollback_lift=true"
-        )
-    units = [_service.unit(service) for service in request.services]
-    bits = 0
-    for service in request.services:
-        bits |= _record.BITS[(request.side, request.unit(service)["mode"])]
-    if bits & record.refused:
-        raise Refused("role tcp_fastopen keeps a bit off that this needs (tcp_fastopen_accept, _send: false)")
-    for unit, entry in record.undone.items():
-        if unit in units and entry["by"] != "lease" and not request.retry:
-            raise Skipped(
-                f"{unit}: taken off by {entry['by']} at {entry['when']} ({entry['why']}); -e rollout_retry=true tries again"
-            )
-
-
-def _below(unit: str) -> _exec_start.Below:
-    """What our drop-in repeats. Raises Skipped for units that cannot have one."""
-    foreign = _drop_in.foreign(unit)
-    if foreign:
-        raise Skipped(f"{foreign} is not ours: take it away, or keep this host out")
-    try:
-        below = _exec_start.read(unit)[1]
-    except _exec_start.Unfit as error:
-        raise Skipped(f"{unit}: {error}") from None
-    if below.own_flag:
-        raise Skipped(f"{unit} has the flag by {below.setter} itself: take it out there, so that it can be undone")
-    return below
-
-
-def _judge_paths(request: Request, result: Outcome, begun: bool = False) -> None:
-    """Whether every path of a client carries SYN data. Raises NotEligible."""
-    result.paths, reasons = _proof.paths(request.services, request.planned_servers)
-    if reasons:
-        lost = any(path["verdict"] == "syn_dropped" for path in result.paths)
-        raise NotEligible(reasons, result.paths, begun, lost)
 
 
 def _differences(
@@ -242,7 +194,7 @@ def confirm(request: Request, check: bool) -> Outcome:
     unflagged = _unflagged(units)
     if unflagged:
         return Outcome("failed", reasons=unflagged)
-    flagged = {unit: _below(unit) for unit, entry in sorted(units.items()) if entry["mode"] == "flag"}
+    flagged = {unit: _eligible.below(unit) for unit, entry in sorted(units.items()) if entry["mode"] == "flag"}
     result = Outcome("planned" if check else "confirmed", changed=True)
     if check:
         return result
