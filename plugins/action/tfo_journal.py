@@ -33,9 +33,13 @@ class ActionModule(ActionBase):
         )
         path, event = arguments["path"], _inventory.plain(arguments["event"])
         if not self._task.check_mode:
+            begins = not path
             try:
                 path = path or _journal.start(arguments["report_dir"], "rollout", {})
                 _journal.append(path, event)
             except (OSError, ValueError) as error:
-                raise AnsibleActionFail(f"The journal cannot be written: {error}; see rollout_report_dir") from error
+                said = f"The journal cannot be written: {error}; see rollout_report_dir"
+                if begins:  # nothing has changed yet; later it must not stand in front of a revert
+                    raise AnsibleActionFail(said) from error
+                self._display.warning(said)
         return {"changed": False, "path": path or ""}

@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Begins a JSON journal on the controller, or adds an event to one. The file is complete after every call, so a run that is
     killed leaves its trace. Writes nothing in check mode.
+  - A journal that cannot be begun is an error. Later, one that cannot be written is a warning, and the rollout goes on.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 options:
   report_dir:
