@@ -75,12 +75,17 @@ def errors(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
 
 
 def senders(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
-    """The clients whose kernel may send SYN data already (0x1): without it a client with --fast-open exits."""
-    return [
-        host
-        for host, sides in looks.items()
-        if any(look["side"] == "client" and (look["fastopen"]["sysctl"] or {}).get("send") for look in sides)
-    ]
+    """The clients that are measured before their step.
+
+    Their kernel may send SYN data already (0x1): without it a client with --fast-open exits. Those that were taken off
+    before, and are not to be tried again, are not.
+    """
+    return [host for host, sides in looks.items() if any(_is_sender(look) for look in sides)]
+
+
+def _is_sender(look: Look) -> bool:
+    undone = look["step"]["outcome"] == "skipped" and look["stage"].get("undone")
+    return look["side"] == "client" and bool((look["fastopen"]["sysctl"] or {}).get("send")) and not undone
 
 
 WITNESSES = 2

@@ -147,3 +147,11 @@ def test_senders():
     looks = {"c1": [able], "c2": [unable], "c3": [look(kernel=False)], "both": [look("server"), able]}
     looks["ss1"] = [look("server") | {"fastopen": {"sysctl": {"value": 3, "send": True}}}]
     assert _plan.senders(looks) == ["c1", "both"]
+
+
+@pytest.mark.parametrize(("skipped", "measured"), [((), ["c1"]), (["taken off by rollout"], [])])
+def test_client_that_was_taken_off_is_not_measured(skipped, measured):
+    """Unless it is to be tried again."""
+    seen = look(skipped=skipped)
+    seen["stage"]["undone"] = {"ss-local@main.service": {"by": "rollout"}}
+    assert _plan.senders({"c1": [seen]}) == measured
