@@ -152,6 +152,6 @@ def test_senders():
 @pytest.mark.parametrize(("skipped", "measured"), [((), ["c1"]), (["taken off by rollout"], [])])
 def test_client_that_was_taken_off_is_not_measured(skipped, measured):
     """Unless it is to be tried again."""
-    seen = look(skipped=skipped)
+    seen = look(skipped=skipped) | {"fastopen": {"sysctl": {"value": 3, "send": True}}}
     seen["stage"]["undone"] = {"ss-local@main.service": {"by": "rollout"}}
     assert _plan.senders({"c1": [seen]}) == measured
