@@ -49,8 +49,10 @@ def test_run_killed_while_it_bakes(tmp_path: Path) -> None:
 def test_host_of_a_killed_run_undoes_the_step_when_its_lease_ends(tmp_path: Path) -> None:
     rollout("c3", tmp_path, kill=True, rollout_probe_requests=5)
     assert "--fast-open" in arguments("c3", "ss-local@main.service")
-    _wait(lambda: "--fast-open" not in arguments("c3", "ss-local@main.service"), 200.0)
-    _wait(lambda: not host("c3").file("/run/fastopen/lease.json").exists)
+    _wait(
+        lambda: not host("c3").file("/run/fastopen/lease.json").exists, 200.0
+    )  # only then its service is not restarting
+    assert "--fast-open" not in arguments("c3", "ss-local@main.service")
     assert_plain("c3")
     again = rollout("c3", tmp_path, rollout_retry=False)
     assert again.outcomes() == {"c3": "promoted"}
