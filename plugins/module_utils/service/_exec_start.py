@@ -31,6 +31,7 @@ _LINE_END = re.compile(r"\r\n|\n\r|[\n\r\0]")
 _QUOTED = r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _WORD = re.compile(rf"""(?:[^ \t"'\\]|{_QUOTED})+""")
 _PREFIXES = "@-:+!|"
+_PLAIN_WORD = re.compile(r"[\w.+-]*", re.ASCII)
 _ABOUT = (
     "# TCP Fast Open for this service (fastopen.shadowsocks). The playbook rollback takes this file away, and so does, "
     "on this host alone: /usr/local/lib/fastopen/fastopen off"
@@ -94,8 +95,11 @@ def resolve(sources: t.Sequence[Source], after: t.Sequence[Source] = ()) -> Belo
     words = _words(value, setter)
     executable = words[0].lstrip(_PREFIXES)
     program = executable.rpartition("/")[2]
-    if "%" in executable or "$" in executable:
-        raise Unfit(f"{setter}: the program is given by a specifier or a variable, {executable}; write its path out")
+    # It is shown only where it is a plain word: quoted or escaped, its arguments may be part of it.
+    if "%" in executable or "$" in executable or not _PLAIN_WORD.fullmatch(program):
+        raise Unfit(
+            f"{setter}: the program is given by a specifier or a variable, or not as a plain word; write its path out"
+        )
     if program not in PROGRAMS:
         raise Unfit(
             f"{setter}: ExecStart runs '{program}', which would get the flag, and is not one of {', '.join(PROGRAMS)}; "

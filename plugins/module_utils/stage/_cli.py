@@ -12,7 +12,14 @@ import sys
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _tfo_bits
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _lease, _record, _status, _tidy
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _down,
+    _drop_in,
+    _lease,
+    _record,
+    _status,
+    _tidy,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome
 
@@ -107,7 +114,11 @@ def _come_down(descent: _down.Descent) -> int:
 
 def _expire(options: argparse.Namespace) -> int:
     with _locked():
-        lease = _record.load_lease()
+        try:
+            lease = _record.load_lease()
+        except _record.RecordError as error:
+            descent = _down.Descent("lease", str(error), units=_unconfirmed(), memory="add")
+            return _tell(_down.down(descent, check=False))
         if lease is None or lease.run != options.run or lease.live:
             return 0  # renewed, taken over, or done meanwhile
         if not lease.units:
@@ -115,6 +126,11 @@ def _expire(options: argparse.Namespace) -> int:
             _lease.drop()
             return 0
         return _tell(_lease.expire(lease))
+
+
+def _unconfirmed() -> list[str]:
+    """What can still be told of a step whose lease is damaged: confirming puts a drop-in into /etc."""
+    return [unit for unit, one in _drop_in.present().items() if one.folders == (_drop_in.STEPPED,)]
 
 
 @contextlib.contextmanager

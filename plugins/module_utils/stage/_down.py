@@ -45,7 +45,7 @@ class Descent:
 def down(descent: Descent, check: bool) -> Outcome:
     """Bring it down. The caller holds the host's lock, if it could get it."""
     result = Outcome("planned" if check else "plain")
-    record, lease = _kept(_record.load, result) or _record.Record(), _kept(_record.load_lease, result)
+    record, lease = kept(_record.load, result) or _record.Record(), kept(_record.load_lease, result)
     units = _targets(descent, record, lease)
     shown = _systemd.show(sorted({*units, *descent.known}))
     units.update(_flagged(descent.known, units, shown))
@@ -63,8 +63,8 @@ def down(descent: Descent, check: bool) -> Outcome:
     return result
 
 
-def _kept(load: t.Callable[[], t.Any], result: Outcome) -> t.Any:
-    """What is kept; what cannot be read does not stop the way down."""
+def kept(load: t.Callable[[], t.Any], result: Outcome) -> t.Any:
+    """What is kept; what cannot be read does not stop the way down, and is a reason."""
     try:
         return load()
     except _record.RecordError as error:

@@ -17,9 +17,11 @@ def kill(request: Request, check: bool) -> Outcome:
     ``failed`` where 0x2 is on or would come back at boot; the reasons name what sets it.
     """
     result = Outcome("planned" if check else "killed")
-    record, lease = _record.load(), _record.load_lease()
+    record = _down.kept(_record.load, result) or _record.Record()
+    lease = _down.kept(_record.load_lease, result)
+    failed = bool(result.reasons)  # what is only stepped may be hidden in it
     wanted = _record.Record(**{**vars(record), "killed": record.killed or _said(request)})
-    failed = _clear(request, wanted, result, check)
+    failed = _clear(request, wanted, result, check) or failed
     if record.killed is None:
         result.note("stage", "kill switch", "is off")
     if check:

@@ -144,8 +144,9 @@ def load() -> Record:
         if record.line is not None:
             line = t.cast("dict[str, t.Any]", record.line)
             record.line = Line(line["file"], tuple(line["before"]), line["ours"])
+        _check(record, Record())
         return record
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, AttributeError) as error:
         raise RecordError(f"{FOLDER}/record.json is damaged ({error}): move it away and run again") from None
 
 
@@ -171,8 +172,12 @@ def load_lease() -> t.Optional[Lease]:
     """The lease, live or ended; None where no run holds this host. Raises RecordError."""
     kept = _read(f"{RUN_FOLDER}/lease.json")
     try:
-        return Lease(**kept) if kept else None
-    except TypeError as error:
+        if not kept:
+            return None
+        lease = Lease(**kept)
+        _check(lease, Lease(""))
+        return lease
+    except (TypeError, KeyError, AttributeError) as error:
         raise RecordError(f"{RUN_FOLDER}/lease.json is damaged ({error}): move it away and run again") from None
 
 
@@ -183,7 +188,8 @@ def store_lease(lease: t.Optional[Lease]) -> None:
 
 def ended() -> dict[str, str]:
     """The run that was ended here before it was through: {run, why}, or {}."""
-    return _read(f"{RUN_FOLDER}/ended.json")
+    kept = _read(f"{RUN_FOLDER}/ended.json")
+    return {"run": str(kept.get("run")), "why": str(kept.get("why"))} if kept else {}
 
 
 def end_run(run: str, why: str) -> None:
@@ -191,10 +197,25 @@ def end_run(run: str, why: str) -> None:
     _write(f"{RUN_FOLDER}/ended.json", {"run": run, "why": why})
 
 
+def _check(kept: t.Union[Record, Lease], empty: t.Union[Record, Lease]) -> None:
+    """Raise TypeError, KeyError or AttributeError for what the way down would stumble over."""
+    for name, value in vars(empty).items():
+        kind = (int, float) if isinstance(value, float) else type(value)
+        if value is not None and not isinstance(getattr(kept, name), kind):
+            raise TypeError(f"{name} is a {type(getattr(kept, name)).__name__}")
+    parts = {"side", "mode", "program", "address", "port", "url"}
+    for missing in [parts - unit.keys() for unit in kept.units.values()]:
+        if missing:
+            raise KeyError(*sorted(missing))
+
+
 def _read(path: str) -> dict[str, t.Any]:
     try:
         with open(path, "rb") as stream:
-            return json.load(stream)
+            kept = json.load(stream)
+        if not isinstance(kept, dict):
+            raise ValueError(f"a {type(kept).__name__}")
+        return kept
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return {}
     except ValueError as error:

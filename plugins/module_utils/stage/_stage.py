@@ -101,15 +101,25 @@ def present(request: Request, check: bool) -> Outcome:
     """Step, proof and confirmation in one, for a role, under a claim of its own; what is not proven comes down at once."""
     _lease.claim(request, check)
     try:
-        result = _up.step(request, check)
+        try:
+            result = _up.step(request, check)
+        except _eligible.NotEligible as skipped:
+            return _not_eligible(request, skipped, check)
         if result.outcome == "stepped":
-            result.outcome = _up.confirm(request, check).outcome
-        elif result.outcome == "failed":
+            result.changed = True
+            if check:
+                result.outcome = "planned"
+                return result
+            confirmed = _up.confirm(request, check)
+            result.outcome, result.reasons = confirmed.outcome, [*result.reasons, *confirmed.reasons]
+        if result.outcome == "failed":
             descent = _down.Descent("rollout", "; ".join(result.reasons), [request.side])
             result.reasons += _down.down(descent, check).reasons
         return result
     finally:
         _lease.release(request, check)
+        if not check:
+            _sweep()
 
 
 def _end_others(request: Request, result: Outcome) -> None:

@@ -62,13 +62,17 @@ def step(request: Request, check: bool) -> Outcome:
     if result.changed or not confirmed:
         confirmed = False
         lease = _lease.renew(request, lease)
-        _begin(request, units, value, record, lease)
+        renewed = set(units) & set(record.units)
+        _begin(units, value, record, lease)
         if request.side == "client" and not may_send:  # without 0x1 no path could be tried before
             _eligible.judge_paths(request, result, begun=True)
         _place(request, units, below, stale, result)
+        if renewed:
+            _unconfirm(request, record)
     _prove(request, units, result)
     if confirmed and not result.reasons:
         result.outcome = "confirmed"
+        _lease.settle(units)
     return result
 
 
@@ -80,7 +84,7 @@ def _differences(
     value: _switch.RunTime,
     result: Outcome,
 ) -> dict[str, str]:
-    """Note what is not as it should be; the units whose drop-in is missing or repeats what is not there any more."""
+    """Note what is not as it should be; the units to be restarted for it, each with why."""
     if value.before != value.after:
         result.note("kernel", _switch.KEY, f"is {value.before}, not {value.after}")
         header = {"before_header": "run time", "after_header": "run time"}
@@ -106,32 +110,23 @@ def _differences(
             result.diff.append(_drop_in.diff(unit, _drop_in.STEPPED, below[unit], up=True))
     if request.mode == "listener" and value.before != value.after:
         for unit in units:
-            result.note("service", unit, "listens since before bit 0x400")
+            stale[unit] = "listens since before bit 0x400"
+            result.note("service", unit, stale[unit])
     return stale
 
 
 def _begin(
-    request: Request,
     units: t.Mapping[str, _record.Unit],
     value: _switch.RunTime,
     record: _record.Record,
     lease: _record.Lease,
 ) -> None:
-    """The lease knows the step before anything changes; then the kernel. What was confirmed is only stepped from here on,
-    so that a reboot undoes it like any other step."""
-    confirmed = set(units) & set(record.units)
-    for unit in confirmed:
-        del record.units[unit]
-    wanted = _record.wants(record, None)
-    record.raised &= wanted.on
+    """The lease knows the step before anything changes; then the kernel."""
+    record.units = {unit: entry for unit, entry in record.units.items() if unit not in units}
+    record.raised &= _record.wants(record, None).on
     lease.units.update(units)
     lease.raised = value.raised & ~record.raised
     _record.store_lease(lease)
-    if confirmed:
-        boot = _switch.plan_boot(wanted, record.line, file=request.sysctl_file)
-        record.line = boot.line
-        _switch.persist(boot)
-    _record.store(record)
     _switch.write(value)
 
 
@@ -147,9 +142,17 @@ def _place(
             _drop_in.write(unit, _drop_in.STEPPED, below[unit], request.side)
             _drop_in.remove(unit, _drop_in.CONFIRMED)
     _systemd.systemctl("daemon-reload")
-    restart = sorted(stale) if request.mode == "flag" else sorted(units)
-    result.reasons += _restart.restart({unit: units[unit]["port"] for unit in restart})
+    result.reasons += _restart.restart({unit: units[unit]["port"] for unit in sorted(stale)})
     result.changed = True
+
+
+def _unconfirm(request: Request, record: _record.Record) -> None:
+    """What was confirmed is only stepped from here on, so that a reboot undoes it like any other step. Its drop-in has
+    left /etc before: one that is still there at a boot has the bits that it needs."""
+    boot = _switch.plan_boot(_record.wants(record, None), record.line, file=request.sysctl_file)
+    record.line = boot.line
+    _switch.persist(boot)
+    _record.store(record)
 
 
 def _prove(request: Request, units: t.Mapping[str, _record.Unit], result: Outcome) -> None:

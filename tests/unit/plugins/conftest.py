@@ -29,7 +29,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt, _path
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _files, _process, _service
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _program, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _program, _record, _tidy
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._fake_systemd import FakeSystemd
 
@@ -197,6 +197,8 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
         "read_sysctl",
         lambda name, proc="/proc": read_sysctl(name, str(tmp_path / "proc") if proc == "/proc" else proc),
     )
+    tidy = _tidy.tidy
+    monkeypatch.setattr(_tidy, "tidy", lambda file=_switch.FILE: tidy(f"{tmp_path}{file}"))
     monkeypatch.setattr(_apply, "START_SECONDS", 0.05)
     monkeypatch.setattr(_apply, "STEADY_SECONDS", 0.0)
     host._systemctl("enable", _service.PACKAGED_UNIT)

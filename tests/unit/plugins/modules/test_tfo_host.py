@@ -9,7 +9,7 @@ import pytest
 import yaml
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment
-from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_host
+from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_host, tfo_stage
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER, SERVER_SERVICE
 
 FACTS = {"sysctl": {"value": 1, "send": True, "accept": False}}
@@ -59,3 +59,31 @@ def test_damaged_record(fake_host, run_module):
     answer = run_module(tfo_host.main, side="server", services=[SERVER_SERVICE])
     assert answer["failed"] is True
     assert "record.json is damaged" in answer["msg"]
+
+
+def test_what_the_stage_says(fake_host, run_module):
+    """What the step of a run would do, whose the host is, and by whom services were taken off."""
+    _deploy.deploy(_deployment.Wanted("server", [SERVER_SERVICE]), check=False)
+    side = {"side": "server", "services": [SERVER_SERVICE]}
+    run = {"run": "run1", "who": "me@here"}
+    run_module(tfo_stage.main, state="stepped", **side, **run)
+    held = run_module(tfo_host.main, **side)
+    assert (held["step"]["outcome"], held["stage"]["claim"]["run"], held["stage"]["state"]) == (
+        "refused",
+        "run1",
+        "stepped",
+    )
+    assert held["reasons"][0].startswith("claimed by run run1 of me@here")
+    for asker in ({"run": "run1"}, {"run": "run2", "take_over": "run1"}):
+        assert run_module(tfo_host.main, **side, **asker)["reasons"] == []
+    run_module(tfo_stage.main, state="plain", memory="add", why="slower", **side, **run)
+    undone = run_module(tfo_host.main, **side, run="run1")
+    assert (undone["step"]["outcome"], "slower" in undone["reasons"][0]) == ("skipped", True)
+    assert run_module(tfo_host.main, **side, run="run1", retry=True)["step"]["outcome"] == "planned"
+
+
+def test_without_probes(fake_host, run_module):
+    """No packet is sent where none is asked for."""
+    _deploy.deploy(_deployment.Wanted("server", [SERVER_SERVICE]), check=False)
+    answer = run_module(tfo_host.main, side="server", services=[SERVER_SERVICE], probe_paths=False)
+    assert (answer["paths"], fake_host.probed) == ([], [])

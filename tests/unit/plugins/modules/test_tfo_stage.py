@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record, _request, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_stage
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER
 
@@ -101,3 +103,88 @@ def test_damaged_record(fake_host, run_module):
     assert "record.json is damaged" in str(down["reasons"])
     assert "--fast-open" not in fake_host.processes[fake_host.running["ss-local@main.service"]].argv
     assert _record.FOLDER == str(fake_host.state_dir)
+
+
+def test_present_without_a_run_has_one_of_its_own(fake_host, run_module, monkeypatch):
+    """Each call another, so that no ended run of a role is in the way of the next; a run's name is kept."""
+    seen = []
+    real = _stage.run
+
+    def look(state, request, check):
+        seen.append(request)
+        return real(state, request, check)
+
+    monkeypatch.setattr(_stage, "run", look)
+    for run in (None, None, "run1"):
+        run_module(tfo_stage.main, state="present", **CLIENT, **({"run": run} if run else {}))
+    runs = [request.run for request in seen]
+    assert (runs[0].startswith("role-"), runs[0] != runs[1], runs[2]) == (True, True, "run1")
+    assert fake_host.transient == set()
+
+
+def test_what_is_asked(run_module, monkeypatch):
+    """Every option reaches the stage."""
+    seen = []
+
+    def run(*arguments):
+        seen.append(arguments)
+        return _request.Outcome("plain")
+
+    monkeypatch.setattr(_stage, "run", run)
+    options = {"take_over": "run0", "retry": True, "why": "slower", "memory": "add", "planned_servers": ["ss1"]}
+    options.update(sysctl_file="/etc/sysctl.d/x.conf", probe_url="http://origin/", side="client")
+    run_module(tfo_stage.main, check=True, state="plain", **options, **RUN)
+    ((state, request, check),) = seen
+    assert (state, check) == ("plain", True)
+    assert {name: getattr(request, name) for name in {**options, **RUN}} == {**options, **RUN}
+
+
+def test_diff(fake_host, run_module):
+    """The bits and the flag; of the command only where it is from, for it may hold a password."""
+    config = fake_host.config_dir / "ss-local-main.json"
+    own = fake_host.unit_dir / "ss-local@main.service.d/own.conf"
+    command = f"/usr/bin/ss-local -k {MARKER} -c {config}"
+    fake_host.put(own, f"[Service]\nExecStart=\nExecStart={command}\n", 0o600)
+    fake_host._systemctl("daemon-reload")
+    fake_host._systemctl("restart", "ss-local@main.service")
+    _proc.write_sysctl(_proc.FASTOPEN, "0", str(fake_host.root / "proc"))
+    planned = run_module(tfo_stage.main, check=True, state="stepped", **CLIENT, **RUN)
+    answer = run_module(tfo_stage.main, state="stepped", **CLIENT, **RUN)
+    assert (planned["outcome"], answer["outcome"]) == ("planned", "stepped")
+    assert (planned["differs"], planned["diff"]) == (answer["differs"], answer["diff"])
+    kernel, drop_in = answer["diff"]
+    assert (kernel["before"], kernel["after"]) == ("net.ipv4.tcp_fastopen = 0\n", "net.ipv4.tcp_fastopen = 1\n")
+    assert drop_in["after"] == drop_in["before"].rstrip() + " --fast-open\n" == f"ExecStart=(as in {own}) --fast-open\n"
+    assert MARKER not in str([planned, answer])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KernelError("the kernel"),
+        _record.RecordError("the record"),
+        _systemd.SystemdError("systemctl"),
+        OSError(28, "No space left on device"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_foreseen_failures(run_module, monkeypatch, error):
+    """Each is a message."""
+
+    def fail(*_arguments):
+        raise error
+
+    monkeypatch.setattr(_stage, "run", fail)
+    answer = run_module(tfo_stage.main, state="stepped", **CLIENT, **RUN)
+    assert (answer["failed"], answer["msg"]) == (True, str(error))
+
+
+def test_fault_of_ours(run_module, monkeypatch):
+    """Anything else is a traceback, never an outcome."""
+
+    def fail(*_arguments):
+        raise KeyError("port")
+
+    monkeypatch.setattr(_stage, "run", fail)
+    with pytest.raises(KeyError):
+        run_module(tfo_stage.main, state="stepped", **CLIENT, **RUN)

@@ -111,6 +111,8 @@ def test_own_flag(arguments: str, own: bool) -> None:
         ((unit("- ss-server"),), "ExecStart runs ''"),
         ((unit("/usr/bin/%p -c secret"),), "/0.conf: the program is given by a specifier"),
         ((unit("$DIR/ss-server"),), "given by a specifier or a variable"),
+        ((unit('"/usr/bin/ss-server -k secret"'),), "or not as a plain word"),
+        ((unit("/usr/bin/ss-server\\x20-k\\x20secret"),), "or not as a plain word"),
         ((unit(f"{P} -c x -- secret"),), "/0.conf: ExecStart has a bare '--'"),
         ((unit(f"{P} '--'"),), "a bare '--'"),
         ((unit(f"{P} secret ; {P}"),), "/0.conf: ExecStart has several commands"),

@@ -1,51 +1,16 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The program on the host: one file that runs by itself, and what it says and does at a console."""
+"""What the program on the host says and does at a console, and when a timer calls it."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import zipfile
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _program, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _drop_in, _record
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
-REAL_RUN = subprocess.run
-
-
-def test_build_is_the_same_every_time():
-    """So that it is only written when the code is another."""
-    assert _program.build(_cli.__name__) == _program.build(_cli.__name__)
-
-
-def test_it_runs_with_nothing_but_python(tmp_path):
-    """Isolated: no PYTHONPATH, no user's packages; only modules of this collection are inside, and none of Ansible's."""
-    path = tmp_path / "fastopen"
-    path.write_bytes(_program.build(_cli.__name__))
-    names = [name for name in zipfile.ZipFile(path).namelist() if not name.endswith("__init__.py")]
-    assert all(name.startswith("ansible_collections/fastopen/shadowsocks/") or name == "__main__.py" for name in names)
-    sources = zipfile.ZipFile(path)
-    assert not [
-        name for name in names if b"import ansible.\n" in sources.read(name) or b"from ansible." in sources.read(name)
-    ]
-    done = REAL_RUN(
-        [sys.executable, "-I", str(path), "--help"], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    assert all(command in done.stdout for command in ("status", "off", "undo", "expire"))
-
-
-def test_install(fake_host):
-    """Once, executable, and again only where it was changed."""
-    assert _program.install(_cli.__name__) is True
-    assert _program.install(_cli.__name__) is False
-    assert fake_host.program.stat().st_mode & 0o777 == 0o755
-    assert fake_host.program.read_bytes().startswith(f"#!{sys.executable}\n".encode())
-    fake_host.program.write_bytes(b"x")
-    assert _program.install(_cli.__name__) is True
 
 
 def told(capsys):
@@ -153,3 +118,118 @@ def test_damaged_record(stage, capsys):
     stage.host.put(stage.host.state_dir / "record.json", "{")
     assert _cli.main(["status"]) == 1
     assert "record.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("1", "1 (may send)"),
+        ("3", "3 (may send, accepts)"),
+        ("1027", "1027 (may send, accepts, all listeners)"),
+        ("0", "0 (off)"),
+        (None, "no TCP Fast Open"),
+    ],
+)
+def test_kernel_in_words(server, capsys, value, words):
+    """What the bits mean, and what sets them at boot."""
+    path = server.host.root / "proc/sys/net/ipv4/tcp_fastopen"
+    path.write_text(f"{value}\n") if value else path.unlink()
+    assert _cli.main(["status"]) == 0
+    assert told(capsys).splitlines()[:2] == [f"kernel   {words}", "at boot  1 (may send), by the kernel itself"]
+
+
+def test_status_of_all_that_can_be(both, capsys):
+    """The boot's file, a stopped service, what was undone, and the kill switch."""
+    both.ask("present", "server")
+    both.ask("present", "client")
+    assert _cli.main(["undo", "--by", "operator", "--why", "slow", UNITS["client"]]) == 0
+    both.ask("killed", "server", run="", who="ops@desk")
+    both.host.put(both.host.root / "etc/sysctl.d/x.conf", "net.ipv4.tcp_fastopen = 5\n")
+    both.host._systemctl("stop", UNITS["server"])
+    told(capsys)
+    _cli.main(["status"])
+    text = told(capsys)
+    assert "at boot  5 (may send), by /etc/sysctl.d/x.conf" in text
+    assert f"{UNITS['server']}: accept, confirmed, not running" in text
+    assert f"{UNITS['client']}: taken off by operator at " in text and ": slow\n" in text
+    assert "kill switch on since " in text and ", by ops@desk" in text
+
+
+def test_off_on_a_plain_host(stage, capsys):
+    """Nothing to do, nothing changed, nothing remembered."""
+    assert _cli.main(["off"]) == 0
+    assert (told(capsys), stage.observe()) == ("plain, and proven so\n", stage.plain)
+    assert _record.load() == _record.Record()
+
+
+def test_off_of_one_of_two_steps(both, capsys):
+    """The run keeps the other one, and goes on with it."""
+    both.ask("stepped", "server")
+    both.ask("stepped", "client")
+    assert _cli.main(["undo", "--why", "SYNs lost", UNITS["client"]]) == 0
+    assert list(both.lease()["units"]) == [UNITS["server"]]
+    assert both.ask("confirmed", "server").outcome == "confirmed"
+    told(capsys)
+
+
+def test_unit_that_is_not_under_tfo(stage, capsys):
+    """Nothing happens to it."""
+    assert _cli.main(["undo", "--why", "x", "sshd.service"]) == 0
+    assert (stage.observe(), stage.host.done) == (stage.plain, [])
+    told(capsys)
+
+
+def test_way_down_without_the_lock(stage, side, monkeypatch, capsys):
+    """Said, and done all the same."""
+    stage.ask("stepped", side)
+    monkeypatch.setattr(_record, "LOCK_SECONDS", 0.05)
+    with _record.lock():
+        assert _cli.main(["off"]) == 0
+    assert "going on without the lock: " in capsys.readouterr().err
+    assert not stage.flagged(side)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"run": "run1", "units": 5}'])
+def test_expire_of_a_damaged_lease(stage, side, text, capsys):
+    """Nobody can tell what it covered: what lives in /run only comes down, what is confirmed stays."""
+    stage.ask("stepped", side)
+    stage.host.put(stage.host.run_dir / "lease.json", text)
+    assert _cli.main(["expire", "run1"]) == 1
+    assert "lease.json is damaged" in capsys.readouterr().err
+    assert (stage.places(side), stage.flagged(side), stage.lease()) == ([], False, {})
+    assert _record.load().undone[UNITS[side]]["by"] == "lease"
+    stage.ask("present", side, retry=True, run="run2")
+    stage.host.put(stage.host.run_dir / "lease.json", text)
+    _cli.main(["expire", "run1"])
+    assert (stage.places(side), stage.flagged(side)) == (["confirmed"], True)
+
+
+def test_expire_over_a_damaged_record(stage, side, capsys):
+    """The step comes down all the same."""
+    stage.ask("stepped", side)
+    stage.end_lease()
+    stage.host.put(stage.host.state_dir / "record.json", "{")
+    assert _cli.main(["expire", "run1"]) == 1
+    assert "record.json is damaged" in capsys.readouterr().err
+    assert (stage.places(side), stage.flagged(side), stage.host.sysctl(), stage.lease()) == ([], False, "1", {})
+
+
+def test_expire_of_a_renewed_lease(stage, side):
+    """The old timer, should it still run, finds a lease that lives."""
+    stage.ask("stepped", side, lease_seconds=1.0)
+    stage.end_lease()
+    stage.ask("claimed", side, lease_seconds=90.0)
+    before = stage.observe()
+    assert _cli.main(["expire", "run1"]) == 0
+    assert (stage.observe(), list(stage.lease()["units"])) == (before, [UNITS[side]])
+
+
+def test_expire_of_a_confirmed_step(stage, side):
+    """It stays; what a killed confirmation left in /run goes, and so does the claim."""
+    stage.ask("stepped", side)
+    text = open(_drop_in.path(UNITS[side], _drop_in.STEPPED), encoding="utf-8").read()
+    stage.ask("confirmed", side)
+    stage.host.put(_drop_in.path(UNITS[side], _drop_in.STEPPED), text)
+    stage.end_lease()
+    assert _cli.main(["expire", "run1"]) == 0
+    assert (stage.places(side), stage.flagged(side), stage.lease()) == (["confirmed"], True, {})

@@ -1,16 +1,15 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way down, from whatever state, killed at any point, with nothing in its way."""
+"""The way down, from whatever state, with nothing in its way. Killed calls are in test_killed.py."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _ss_processes
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _down, _drop_in, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _ss_processes, _switch
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 
@@ -89,6 +88,20 @@ def test_bit_that_another_process_needs(client, monkeypatch):
     result = client.ask("plain", "client")
     assert (result.outcome, client.host.sysctl()) == ("plain", "1")
     assert "sslocal (pid 7)" in result.reasons[0]
+    assert client.ask("released", "client").outcome == "released"
+    monkeypatch.setattr(_ss_processes, "find", lambda proc: [])
+    assert client.ask("plain", "client", run="").outcome == "plain"
+    assert (client.host.sysctl(), client.host.state_dir.exists()) == ("0", False)  # known as ours until then
+
+
+def test_bit_that_the_service_itself_needs_until_it_restarts(client):
+    """Check mode tells that it goes: by then that process has ended."""
+    _proc.write_sysctl(_proc.FASTOPEN, "0", str(client.host.root / "proc"))
+    client.ask("stepped", "client")
+    planned = client.ask("plain", "client", check=True)
+    real = client.ask("plain", "client")
+    assert (planned.differs, planned.reasons) == (real.differs, real.reasons)
+    assert ("kernel", client.host.sysctl()) == (real.differs[-1]["what"], "0")
 
 
 def test_stopped_service_is_not_started(stage, side):
@@ -128,21 +141,86 @@ def test_service_that_does_not_come_up(stage, side):
     assert (stage.places(side), stage.host.sysctl()) == ([], "1")
 
 
-BROKEN = {
-    "record": ("record.json", "is damaged"),
-    "lease": ("lease.json", "is damaged"),
-}
-
-
-@pytest.mark.parametrize(("name", "message"), BROKEN.values(), ids=BROKEN)
-def test_damaged_files_of_ours(stage, side, name, message):
-    """What is kept stands in nobody's way: drop-ins and processes tell enough."""
-    bring(stage, side, "confirmed")
+@pytest.mark.parametrize("state", ["stepped", "confirmed"])
+@pytest.mark.parametrize("text", ["{", "[1]", '{"units": 5}', '{"units": {"ss-local@main.service": {}}}'])
+@pytest.mark.parametrize("name", ["record.json", "lease.json"])
+def test_damaged_files_of_ours(stage, side, state, name, text):
+    """What is kept stands in nobody's way: drop-ins and processes tell enough; then nothing is left of it."""
+    bring(stage, side, state)
     folder = stage.host.state_dir if name == "record.json" else stage.host.run_dir
-    stage.host.put(folder / name, "{")
+    stage.host.put(folder / name, text.replace("{", '{"run": "x", ', 1) if name == "lease.json" else text)
     result = stage.ask("plain", side, run="")
-    assert (stage.places(side), stage.flagged(side)) == ([], False)
-    assert message in str(result.reasons)
+    assert (result.outcome, stage.places(side), stage.flagged(side)) == ("failed", [], False)
+    assert f"{name} is damaged" in str(result.reasons)
+    assert stage.ask("plain", side, run="").outcome == "plain"
+
+
+def test_who_is_proven_plain(both):
+    """What is named though nothing of ours is on it; what is not named and not under TFO is not asked."""
+    both.ask("present", "server")
+    both.host.answers = False
+    result = both.ask("plain", "server", run="", services=[])
+    assert result.reasons == [f"{UNITS['server']} takes no connection on port 8388"]
+    assert both.ask("plain", "client", run="", services=[]).outcome == "plain"
+    assert both.ask("plain", "client", run="").outcome == "failed"
+
+
+def test_flag_that_nobody_keeps(stage, side):
+    """Files and record are gone, the process is as before: a named service restarts, one with its own flag does not."""
+    bring(stage, side, "stepped")
+    for path in (_drop_in.path(UNITS[side], _drop_in.STEPPED), stage.host.run_dir / "lease.json"):
+        os.unlink(path)
+    stage.host._systemctl("daemon-reload")
+    assert stage.flagged(side)
+    result = stage.ask("plain", side, run="")
+    assert (result.outcome, stage.flagged(side)) == ("plain", False)
+    own = stage.host.unit_dir / f"{UNITS[side]}.d/own.conf"
+    command = " ".join(stage.host.processes[stage.host.running[UNITS[side]]].argv)
+    stage.host.put(own, f"[Service]\nExecStart=\nExecStart={command} --fast-open\n")
+    stage.host._systemctl("daemon-reload")
+    stage.host._systemctl("restart", UNITS[side])
+    pids = dict(stage.host.running)
+    result = stage.ask("plain", side, run="")
+    assert (result.outcome, stage.host.running) == ("failed", pids)
+    assert result.reasons == [f"{UNITS[side]} still runs with --fast-open"]
+
+
+def test_kernel_that_cannot_be_set(server, monkeypatch):
+    """Failed; the service is plain and the line is gone all the same."""
+    bring(server, "server", "confirmed")
+
+    def refuse(*_arguments):
+        raise PermissionError(30, "Read-only file system")
+
+    monkeypatch.setattr(_proc, "write_sysctl", refuse)
+    result = server.ask("plain", "server", run="")
+    assert (result.outcome, server.flagged("server"), server.boot()) == ("failed", False, None)
+    assert "/proc/sys/net must be writable" in result.reasons[0]
+
+
+def test_line_that_cannot_be_put_back(server, monkeypatch):
+    """Failed, and said; it is still known as ours, and the next time it goes."""
+    bring(server, "server", "confirmed")
+
+    def refuse(_boot):
+        raise OSError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_switch, "persist", refuse)
+        result = server.ask("plain", "server", run="")
+    assert (result.outcome, server.host.sysctl(), server.boot()) == ("failed", "1", "3")
+    assert "Read-only file system" in result.reasons[0]
+    assert server.ask("plain", "server", run="").outcome == "plain"
+    assert server.observe() == server.plain
+
+
+def test_line_that_was_changed_since(server):
+    """Somebody else's by now: it stays."""
+    bring(server, "server", "confirmed")
+    file = server.host.root / "etc/sysctl.d/99-tfo.conf"
+    file.write_text(file.read_text().replace("= 3", "= 5"))
+    assert server.ask("plain", "server", run="").outcome == "plain"
+    assert (server.boot(), server.host.sysctl()) == ("5", "1")
 
 
 def test_nothing_can_be_kept(stage, side, monkeypatch):
@@ -210,59 +288,3 @@ def test_only_the_units_that_are_meant(both):
     result = _down.down(_down.Descent("guard", "SYNs lost", units=[UNITS["client"]], memory="add"), check=False)
     assert (result.outcome, both.flagged("server"), both.flagged("client")) == ("plain", True, False)
     assert list(_record.load().undone) == [UNITS["client"]]
-
-
-class Killed(BaseException):
-    """SIGKILL, in memory."""
-
-
-EDGES = [(_systemd, "_run"), (_files, "write"), (_files, "remove"), (_proc, "write_sysctl")]
-
-
-def kill_at(monkeypatch, number):
-    """Die before the n-th thing that changes the host; True once it did."""
-    count = [0]
-
-    def wrap(function):
-        def call(*arguments, **keywords):
-            if "show" not in str(arguments[:1]):
-                count[0] += 1
-                if count[0] == number:
-                    raise Killed
-            return function(*arguments, **keywords)
-
-        return call
-
-    for module, name in EDGES:
-        monkeypatch.setattr(module, name, wrap(getattr(module, name)))
-    return count
-
-
-@pytest.mark.parametrize("action", ["stepped", "confirmed", "plain"])
-@pytest.mark.parametrize("then", ["again", "lease", "rollback"])
-def test_killed_at_every_edge(stage, side, action, then):
-    """The next event finds what really is, and ends where it should."""
-    number, died = 0, True
-    while died:
-        number += 1
-        bring(stage, side, {"stepped": "plain", "confirmed": "stepped", "plain": "confirmed"}[action])
-        with pytest.MonkeyPatch.context() as patch:
-            count = kill_at(patch, number)
-            try:
-                stage.ask(action, side)
-            except Killed:
-                pass
-        died = count[0] >= number
-        lease = _record.load_lease()
-        if then == "again":
-            assert stage.ask(action, side).outcome == action, number
-        elif then == "lease" and lease and lease.units:
-            stage.end_lease()
-            assert _cli.main(["expire", "run1"]) == 0
-            assert (stage.places(side), stage.flagged(side), stage.host.sysctl()) == ([], False, "1"), number
-        assert stage.ask("plain", side, run="", memory="forget").outcome == "plain", number
-        assert stage.observe() == stage.plain, number
-        _record.store_lease(None)
-        if (stage.host.run_dir / "ended.json").exists():
-            os.unlink(stage.host.run_dir / "ended.json")
-    assert number > 3

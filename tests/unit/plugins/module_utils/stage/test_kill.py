@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 
 UNIT = "ss-server@main.service"
@@ -95,3 +96,52 @@ def test_check_mode(server):
     assert (planned.outcome, server.observe()) == ("planned", before)
     real = server.ask("killed", "server", run="")
     assert planned.differs == real.differs
+
+
+@pytest.mark.parametrize("state", ["stepped", "confirmed"])
+@pytest.mark.parametrize("name", ["record.json", "lease.json"])
+def test_damaged_files_of_ours(server, state, name):
+    """0x2 goes off first, now and for the boot, and stays off; that something may be left is said, once."""
+    server.ask("stepped", "server")
+    if state == "confirmed":
+        server.ask("confirmed", "server")
+    folder = server.host.state_dir if name == "record.json" else server.host.run_dir
+    server.host.put(folder / name, "{")
+    result = server.ask("killed", "server", run="")
+    assert (result.outcome, server.host.sysctl()) == ("failed", "1")
+    assert server.boot() in (None, "1")  # without the record nobody knows what the line was before
+    assert f"{name} is damaged" in result.reasons[0]
+    assert _record.load().killed is not None
+    server.ask("plain", "server", run="")
+    assert server.ask("stepped", "server", run="run2").outcome == "refused"
+    assert (server.flagged("server"), server.host.sysctl()) == (False, "1")
+
+
+def test_kernel_that_cannot_be_set(server, monkeypatch):
+    """Failed, but sticky, and off at the next boot."""
+
+    def refuse(*_arguments):
+        raise PermissionError(30, "Read-only file system")
+
+    server.ask("present", "server")
+    monkeypatch.setattr(_proc, "write_sysctl", refuse)
+    result = server.ask("killed", "server", run="")
+    assert (result.outcome, server.host.sysctl(), server.boot()) == ("failed", "3", None)
+    assert "/proc/sys/net must be writable" in result.reasons[0]
+    assert _record.load().killed is not None
+
+
+def test_who_switched_first(server):
+    """The second call neither changes by whom nor when; without a name it is the operator."""
+    server.ask("killed", "server", run="", who="")
+    first = _record.load().killed
+    assert first["by"] == "operator"
+    server.ask("killed", "server", run="", who="ops@desk")
+    assert _record.load().killed == first
+
+
+def test_lift_in_check_mode(server):
+    """It stays on."""
+    server.ask("killed", "server", run="")
+    planned = server.ask("lifted", "server", run="", check=True)
+    assert (planned.outcome, planned.changed, _record.load().killed is None) == ("planned", True, False)

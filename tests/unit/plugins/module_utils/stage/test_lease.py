@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _program, _record
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
@@ -105,6 +106,10 @@ def test_keep(stage, side):
     _lease.keep("run1", 900.0)
     assert stage.lease()["deadline"] > before["deadline"] + 800
     assert stage.lease()["who"] == "me@here"
+    stage.end_lease()
+    before = stage.lease()
+    _lease.keep("run1", 900.0)
+    assert stage.lease() == before
 
 
 def test_release_of_a_step(stage, side):
@@ -133,3 +138,63 @@ def test_revert_keeps_the_claim(stage, side):
     assert stage.ask("plain", side).outcome == "plain"
     assert (stage.lease()["run"], stage.lease()["units"]) == ("run1", {})
     assert stage.ask("stepped", side).outcome == "stepped"
+
+
+def test_no_timer_no_lease(stage, side, monkeypatch):
+    """The old lease stays as it was where a new timer cannot be had."""
+    stage.ask("stepped", side)
+    before, running = stage.lease(), timers(stage)
+
+    def refuse(*_words):
+        raise _systemd.SystemdError("no timer")
+
+    monkeypatch.setattr(_systemd, "run_transient", refuse)
+    with pytest.raises(_systemd.SystemdError):
+        stage.ask("claimed", side, lease_seconds=900.0)
+    assert (stage.lease(), timers(stage)) == (before, running)
+
+
+def test_timer_that_has_elapsed(stage, side, monkeypatch):
+    """There is nothing to stop then, and that is no failure."""
+    stage.ask("claimed", side)
+    stage.host.transient.clear()
+    assert stage.ask("claimed", side).outcome == "claimed"
+    stop = _systemd.systemctl
+
+    def not_loaded(*words):
+        if words[0] == "stop":
+            raise _systemd.SystemdError("not loaded")
+        return stop(*words)
+
+    monkeypatch.setattr(_systemd, "systemctl", not_loaded)
+    assert stage.ask("released", side).outcome == "released"
+    assert stage.lease() == {}
+
+
+def test_role_finds_the_lease_of_a_killed_role(stage, side):
+    """A role is one call, which holds the lock while it lives: nobody has to wait for one that is dead."""
+    stage.ask("stepped", side, run="role-1")
+    assert stage.ask("claimed", side, run="run2").outcome == "claimed"
+    assert stage.lease()["run"] == "run2"
+
+
+def test_take_over_in_check_mode(stage, side):
+    """It would; nothing is taken yet."""
+    stage.ask("stepped", side)
+    before, running = stage.lease(), timers(stage)
+    assert stage.ask("claimed", side, run="run2", take_over="run1", check=True).outcome == "claimed"
+    assert (stage.lease(), timers(stage)) == (before, running)
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '"x"'])
+@pytest.mark.parametrize("name", ["lease.json", "ended.json"])
+def test_damaged_claim(stage, side, name, text):
+    """Nobody can tell whose the host is: nothing goes up, and the message says what to do."""
+    stage.ask("claimed", side)
+    stage.host.put(stage.host.run_dir / name, text)
+    for state in ("claimed", "stepped", "present"):
+        with pytest.raises(_record.RecordError, match=rf"{name} is damaged .*: move it away and run again"):
+            stage.ask(state, side)
+    assert stage.observe() == stage.plain
+    assert stage.ask("plain", side, run="").outcome == ("failed" if name == "lease.json" else "plain")
+    assert stage.ask("claimed", side, run="run2").outcome == "claimed"

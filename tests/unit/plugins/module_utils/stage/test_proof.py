@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError
 
 CLIENT = {
     "program": "ss-local",
@@ -175,3 +176,42 @@ def test_no_url_no_request(fetched):
     proxies = fetched()
     assert _proof.tunnels([CLIENT], "") == ([], [])
     assert proxies == []
+
+
+REDIR = {**CLIENT, "program": "ss-redir", "password": "s3cret-marker"}
+
+
+class Beside:
+    """Stands for a temporary client; ``broken`` ones do not start."""
+
+    made: list[tuple[dict, bool]] = []
+    closed = 0
+    broken = False
+
+    def __init__(self, service, _url, fast_open):
+        self.made.append((service, fast_open))
+
+    def fetch(self, _url, _timeout):
+        if self.broken:
+            raise ClientError("a temporary ss-redir does not start: bad key")
+        return _tunnel.Fetch(True, 50.0, 200)
+
+    def close(self):
+        type(self).closed += 1
+
+
+@pytest.mark.parametrize("broken", [False, True])
+@pytest.mark.parametrize("program", ["ss-redir", "ss-tunnel"])
+def test_client_that_cannot_be_asked_itself(fetched, monkeypatch, program, broken):
+    """One with --fast-open takes the same path beside it, and is gone after that, whatever comes of it."""
+    proxies = fetched()
+    monkeypatch.setattr(_proof, "TemporaryClient", Beside)
+    monkeypatch.setattr(Beside, "made", [])
+    monkeypatch.setattr(Beside, "closed", 0)
+    monkeypatch.setattr(Beside, "broken", broken)
+    service = {**REDIR, "program": program}
+    found, reasons = _proof.tunnels([service], URL)
+    assert (found[0]["ok"], proxies) == (not broken, [])
+    assert (Beside.made, Beside.closed) == ([(service, True)], 1)
+    said = f"{URL} does not answer through main: a temporary ss-redir does not start: bad key"
+    assert reasons == ([said] if broken else [])

@@ -6,8 +6,16 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _deployed, _drop_in, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _cli,
+    _deployed,
+    _drop_in,
+    _record,
+    _request,
+    _up,
+)
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, SERVER_SERVICE
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
@@ -30,11 +38,123 @@ def test_present_that_is_not_proven(stage, side):
     assert (stage.places(side), stage.flagged(side), stage.lease(), stage.host.transient) == ([], False, {}, set())
 
 
-def test_present_that_is_refused(client):
-    """No claim is left by a client that is not eligible."""
+@pytest.mark.parametrize("value", ["1", "0"])
+def test_present_that_is_skipped(client, value):
+    """Nothing is left by a client that is not eligible, also where 0x1 had to be set to know that."""
     client.host.verdicts[8388] = "no_cookie"
-    assert client.ask("present", "client").outcome == "skipped"
-    assert (client.lease(), client.host.transient, client.observe()) == ({}, set(), client.plain)
+    _proc.write_sysctl(_proc.FASTOPEN, value, str(client.host.root / "proc"))
+    before = client.observe()
+    assert client.ask("present", "client", run="role-1").outcome == "skipped"
+    assert client.observe() == before
+    nothing_is_left(client)
+
+
+def nothing_is_left(stage):
+    """Of a call that did not come up, nor of its claim."""
+    assert (stage.lease(), stage.host.transient) == ({}, set())
+    assert (stage.host.state_dir.exists(), stage.host.program.parent.exists()) == (False, False)
+
+
+def test_present_that_is_refused(stage, side):
+    """By the step, after the claim."""
+    stage.host._systemctl("stop", UNITS[side])
+    assert stage.ask("present", side, run="role-1").outcome == "refused"
+    nothing_is_left(stage)
+
+
+def test_present_whose_confirmation_fails(stage, side, monkeypatch):
+    """Down again with the reason."""
+    failed = _request.Outcome("failed", reasons=["runs without"])
+    monkeypatch.setattr(_up, "confirm", lambda _request, _check: failed)
+    result = stage.ask("present", side, run="role-1")
+    assert (result.outcome, result.reasons) == ("failed", ["runs without"])
+    assert stage.observe() == stage.plain
+    nothing_is_left(stage)
+
+
+@pytest.mark.parametrize("edge", [(_systemd, "run_transient"), (_drop_in, "write"), (_record, "store")])
+def test_present_that_breaks_off(stage, side, monkeypatch, edge):
+    """An error of the host: what is up by then has its lease, which undoes it."""
+
+    def refuse(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*edge, refuse)
+        with pytest.raises(OSError, match="No space left"):
+            stage.ask("present", side, run="role-1")
+    lease = stage.lease()
+    if lease:
+        assert f"{lease['timer']}.timer" in stage.host.transient
+        stage.end_lease()
+        assert _cli.main(["expire", "role-1"]) == 0
+    assert stage.observe() == stage.plain
+
+
+def test_present_in_check_mode(stage, side):
+    """What the real call says that follows, and nothing is there after it; also where the record is lost."""
+    planned = stage.ask("present", side, check=True)
+    assert (planned.outcome, planned.changed, stage.observe()) == ("planned", True, stage.plain)
+    nothing_is_left(stage)
+    assert stage.ask("present", side).changed is True
+    assert (stage.ask("present", side, check=True).outcome, stage.ask("present", side).outcome) == ("confirmed",) * 2
+    (stage.host.state_dir / "record.json").unlink()
+    planned = stage.ask("present", side, check=True)
+    assert (planned.outcome, planned.changed) == ("planned", True)
+    real = stage.ask("present", side)
+    assert (real.outcome, real.changed) == ("confirmed", True)
+
+
+@pytest.mark.parametrize("state", ["plain", "killed"])
+def test_lock_that_somebody_holds(server, monkeypatch, state):
+    """The way up waits for it and says by whom; the way down waits no longer than that, and goes."""
+    server.ask("stepped", "server")
+    monkeypatch.setattr(_record, "LOCK_SECONDS", 0.05)
+    with _record.lock():
+        with pytest.raises(_record.RecordError, match="run/fastopen/lock is held for"):
+            server.ask("confirmed", "server")
+        assert server.ask(state, "server", run="").outcome == state
+    assert (server.flagged("server"), server.host.sysctl()) == (False, "1")
+
+
+@pytest.mark.parametrize("state", ["claimed", "stepped", "present"])
+def test_no_room_for_the_record(stage, side, monkeypatch, state):
+    """Said before anything else is done; the way down does not ask."""
+
+    def full():
+        raise OSError(28, "No space left on device", "/var/lib/fastopen")
+
+    monkeypatch.setattr(_record, "ensure_room", full)
+    with pytest.raises(OSError, match="No space left on device: '/var/lib/fastopen'"):
+        stage.ask(state, side)
+    assert (stage.observe(), stage.lease()) == (stage.plain, {})
+    assert stage.ask("plain", side).outcome == "plain"
+
+
+def test_client_that_loses_its_syns_and_does_not_come_down(client):
+    """Failed: what it runs is not proven."""
+    client.ask("present", "client")
+    client.host.verdicts[8388], client.host.answers = "syn_dropped", False
+    result = client.ask("stepped", "client")
+    assert (result.outcome, client.flagged("client")) == ("failed", False)
+    assert "timed out" in result.reasons[1]
+
+
+def test_what_was_left_half_written(stage, side):
+    """A call that was killed while writing: gone after the next one; what is not ours stays."""
+    folders = [
+        stage.host.state_dir,
+        stage.host.run_dir,
+        stage.host.program.parent,
+        stage.host.unit_dir / f"{UNITS[side]}.d",
+    ]
+    for folder in folders:
+        for name in (".abcd_123.new", "abcd_123.new", ".abcd_1234.new"):
+            stage.host.put(folder / name, "half")
+    stage.ask("claimed", side)
+    for folder in folders:
+        assert not (folder / ".abcd_123.new").exists()
+        assert (folder / "abcd_123.new").exists() and (folder / ".abcd_1234.new").exists()
 
 
 @pytest.mark.parametrize(("verdict", "outcome"), [("syn_dropped", "reverted"), ("no_cookie", "skipped")])

@@ -1,16 +1,16 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Up: a step, its proof, its confirmation."""
+"""A step and its proof, also where it was confirmed before. Killed calls are in test_killed.py."""
 
 from __future__ import annotations
 
-import json
-import os
+from pathlib import Path
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters, _proc, _switch
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
@@ -48,6 +48,38 @@ def test_lease_comes_first(stage, side, monkeypatch):
     assert order == [("kernel", True, True), ("unit", True, True)]
 
 
+def test_order(stage, side, monkeypatch):
+    """Timer, lease, kernel, drop-in, restart; and confirming: record, line, drop-in, lease. Nothing restarts then."""
+    order = []
+
+    def tell(module, name, said):
+        real = getattr(module, name)
+
+        def call(*arguments, **keywords):
+            told = said(*arguments)
+            if told and told not in order[-1:]:
+                order.append(told)
+            return real(*arguments, **keywords)
+
+        monkeypatch.setattr(module, name, call)
+
+    tell(_systemd, "run_transient", lambda *_words: "timer")
+    tell(_record, "store_lease", lambda _lease: "lease")
+    tell(_switch, "write", lambda value: value.after != value.before and "kernel")
+    tell(_drop_in, "write", lambda _unit, folder, *_rest: "/run" if folder == _drop_in.STEPPED else "/etc")
+    tell(_systemd, "systemctl", lambda verb, *_rest: verb if verb in ("restart", "daemon-reload") else "")
+    stage.ask("stepped", side)
+    kernel = ["kernel"] if side == "server" else []
+    assert order == ["timer", "lease", *kernel, "/run", "daemon-reload", "restart"]
+    order.clear()
+    tell(_record, "store", lambda _record_: "record")
+    tell(_switch, "persist", lambda boot: boot.files and "line")
+    stage.ask("confirmed", side)
+    line = ["line"] if side == "server" else []
+    assert order[: 3 + len(line)] == ["record", *line, "/etc", "lease"]
+    assert "restart" not in order
+
+
 def test_no_lease_no_step(stage, side, monkeypatch):
     """Where the timer cannot be had, nothing else happens."""
 
@@ -77,62 +109,6 @@ def test_check_mode(stage, side, before):
     assert (planned.diff, bool(boot)) == (real.diff, before != "confirmed" and side == "server")
 
 
-def test_confirm(stage, side):
-    """The same drop-in in /etc, the line, no restart; the lease has nothing left to undo."""
-    stage.ask("stepped", side)
-    pids = dict(stage.host.running)
-    result = stage.ask("confirmed", side)
-    assert (result.outcome, result.reasons) == ("confirmed", [])
-    assert (stage.places(side), stage.flagged(side), stage.host.running) == (["confirmed"], True, pids)
-    assert (stage.boot(), stage.lease()["units"]) == ("3" if side == "server" else None, {})
-    assert list(_record.load().units) == [UNITS[side]]
-    again = stage.ask("confirmed", side)
-    assert (again.outcome, again.changed) == ("confirmed", False)
-    proven = stage.ask("stepped", side)
-    assert (proven.outcome, proven.changed, stage.host.running) == ("confirmed", False, pids)
-
-
-def test_confirm_is_committed_by_the_lease(stage, side, monkeypatch):
-    """Record, line and drop-in are there before the lease lets go: whatever is killed before that is undone."""
-    seen = []
-    store = _record.store_lease
-
-    def look(lease):
-        seen.append((list(_record.load().units), stage.boot(), stage.places(side)))
-        store(lease)
-
-    stage.ask("stepped", side)
-    monkeypatch.setattr(_record, "store_lease", look)
-    stage.ask("confirmed", side)
-    assert seen[0] == ([UNITS[side]], "3" if side == "server" else None, ["stepped", "confirmed"])
-
-
-def test_confirm_without_a_step(stage, side):
-    """An error that says what there is."""
-    result = stage.ask("confirmed", side)
-    assert result.outcome == "refused"
-    assert "there is no step to confirm; nothing is kept of one" in result.reasons[0]
-
-
-def test_confirm_after_the_lease_ended(stage, side):
-    """Even where its timer has not come to it yet."""
-    stage.ask("stepped", side)
-    stage.end_lease()
-    assert stage.ask("confirmed", side).outcome == "refused"
-    assert stage.places(side) == ["stepped"]
-
-
-def test_confirm_of_a_service_that_lost_its_flag(stage, side):
-    """Somebody took the drop-in away and restarted: that is not what was judged."""
-    stage.ask("stepped", side)
-    os.unlink(_drop_in.path(UNITS[side], _drop_in.STEPPED))
-    stage.host._systemctl("daemon-reload")
-    stage.host._systemctl("restart", UNITS[side])
-    result = stage.ask("confirmed", side)
-    assert result.outcome == "failed"
-    assert f"{UNITS[side]} runs without --fast-open" in result.reasons[0]
-
-
 def test_renewal(stage, side):
     """ExecStart changed below a confirmed drop-in: a step again, so that a reboot or the lease undoes it."""
     stage.ask("present", side)
@@ -148,14 +124,39 @@ def test_renewal(stage, side):
     assert stage.ask("confirmed", side).outcome == "confirmed"
 
 
-def test_bit_and_line_changed_by_hand(server):
-    """Renewed, and confirmed again."""
+def test_drop_in_edited_by_hand(stage, side):
+    """It has our mark, so it is ours: named, and put right."""
+    stage.ask("present", side)
+    path = Path(_drop_in.path(UNITS[side], _drop_in.CONFIRMED))
+    path.write_text(path.read_text().replace(" --fast-open", " -v --fast-open"))
+    stage.host._systemctl("daemon-reload")
+    result = stage.ask("stepped", side)
+    assert (result.outcome, [one["why"] for one in result.differs]) == ("stepped", ["was edited by hand"])
+    assert stage.ask("confirmed", side).outcome == "confirmed"
+    assert "-v" not in path.read_text()
+
+
+def test_process_older_than_its_drop_in(stage, side):
+    """Killed before the restart: restarted, although no file differs."""
+    stage.ask("stepped", side)
+    stage.host.processes[stage.host.running[UNITS[side]]].argv.remove("--fast-open")
+    result = stage.ask("stepped", side)
+    assert [one["why"] for one in result.differs] == ["is newer than its process"]
+    assert (result.outcome, stage.flagged(side)) == ("stepped", True)
+
+
+@pytest.mark.parametrize(("value", "line"), [("1", False), ("1", True), ("3", False)])
+def test_bit_or_line_changed_by_hand(server, value, line):
+    """Renewed, and confirmed again; nothing restarts for it."""
     server.ask("present", "server")
-    _proc.write_sysctl(_proc.FASTOPEN, "1", str(server.host.root / "proc"))
-    (server.host.root / "etc/sysctl.d/99-tfo.conf").unlink()
+    pids = dict(server.host.running)
+    _proc.write_sysctl(_proc.FASTOPEN, value, str(server.host.root / "proc"))
+    if not line:
+        (server.host.root / "etc/sysctl.d/99-tfo.conf").unlink()
     result = server.ask("present", "server")
     assert (result.outcome, result.changed) == ("confirmed", True)
-    assert (server.host.sysctl(), server.boot()) == ("3", "3")
+    assert [one["what"] for one in result.differs] == ["kernel"] * (value == "1") + ["file"] * (not line)
+    assert (server.host.sysctl(), server.boot(), server.host.running) == ("3", "3", pids)
 
 
 def test_listener_mode(server):
@@ -167,6 +168,31 @@ def test_listener_mode(server):
     assert server.host.running[UNITS["server"]] != pid
     assert server.ask("confirmed", "server", mode="listener").outcome == "confirmed"
     assert server.boot() == "1027"
+    pid = server.host.running[UNITS["server"]]
+    down = server.ask("plain", "server", run="")
+    assert (down.outcome, server.observe()) == ("plain", server.plain)
+    assert {"what": "service", "name": UNITS["server"], "why": "listens with bit 0x400"} in down.differs
+    assert server.host.running[UNITS["server"]] != pid
+
+
+@pytest.mark.parametrize("state", ["stepped", "confirmed"])
+def test_listener_mode_again(server, state):
+    """Proven again; its connections are not cut."""
+    server.ask("stepped", "server", mode="listener")
+    server.ask(state, "server", mode="listener")
+    pids = dict(server.host.running)
+    result = server.ask("stepped", "server", mode="listener")
+    assert (result.outcome, result.differs, server.host.running) == (state, [], pids)
+
+
+def test_listener_older_than_its_bit(server, monkeypatch):
+    """Somebody set 0x400 after it had begun to listen: one restart more, and it accepts."""
+    verdicts = ["data_refused", "fast_open"]
+    _proc.write_sysctl(_proc.FASTOPEN, "1027", str(server.host.root / "proc"))
+    monkeypatch.setattr(_path, "probe", lambda host, port, attempts: {"port": port, "verdict": verdicts.pop(0)})
+    result = server.ask("stepped", "server", mode="listener")
+    assert (result.outcome, result.reasons, verdicts) == ("stepped", [], [])
+    assert [line for line in server.host.done if line.startswith("restart")] == [f"restart {UNITS['server']}"]
 
 
 def test_boot_that_gives_it_already(server):
@@ -189,36 +215,17 @@ def test_another_file_would_win_at_boot(server):
     assert server.observe() == now
 
 
-@pytest.mark.parametrize("verdict", ["no_cookie", "data_refused", "unreachable", "paused"])
-def test_client_whose_path_carries_nothing(client, verdict):
-    """Skipped with the reason, as it was."""
-    client.host.verdicts[8388] = verdict
-    result = client.ask("stepped", "client")
-    assert (result.outcome, result.changed) == ("skipped", False)
-    assert result.reasons[0].startswith(f"{verdict}: ss1 port 8388")
-    assert client.observe() == client.plain
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_kernel_that_cannot_be_set(server, monkeypatch, state):
+    """A container's read-only /proc/sys: said what to do, and nothing runs otherwise than before."""
 
+    def refuse(*_arguments):
+        raise PermissionError(30, "Read-only file system")
 
-def test_planned_servers_are_not_held_against_a_client(client):
-    """What they do not do yet is not the path's fault; a lost SYN is."""
-    client.host.verdicts[8388] = "no_cookie"
-    assert client.ask("stepped", "client", check=True, planned_servers=["ss1"]).outcome == "planned"
-    client.host.verdicts[8388] = "syn_dropped"
-    assert client.ask("stepped", "client", check=True, planned_servers=["ss1"]).outcome == "skipped"
-
-
-@pytest.mark.parametrize("verdict", ["fast_open", "no_cookie"])
-def test_client_whose_kernel_may_not_send(client, verdict):
-    """Its paths can be tried only once 0x1 is there; where they carry nothing it goes back."""
-    _proc.write_sysctl(_proc.FASTOPEN, "0", str(client.host.root / "proc"))
-    client.host.verdicts[8388] = verdict
-    result = client.ask("stepped", "client")
-    if verdict == "fast_open":
-        assert (result.outcome, client.host.sysctl()) == ("stepped", "1")
-        assert client.ask("plain", "client").outcome == "plain"
-    else:
-        assert (result.outcome, result.changed) == ("skipped", False)
-    assert (client.host.sysctl(), client.places("client"), client.flagged("client")) == ("0", [], False)
+    monkeypatch.setattr(_proc, "write_sysctl", refuse)
+    with pytest.raises(_switch.KernelError, match="/proc/sys/net must be writable"):
+        server.ask(state, "server")
+    assert server.observe() == server.plain
 
 
 def test_server_that_never_accepts(server):
@@ -244,101 +251,3 @@ def test_client_whose_syn_data_is_not_acknowledged(client, monkeypatch):
         "failed",
         ["the tunnel answers, but no SYN data of its client was acknowledged"],
     )
-
-
-def units(fragment):
-    """A change of the unit's files."""
-    return lambda stage, side: stage.host.put(stage.host.unit_dir / f"{UNITS[side]}.d/{fragment[0]}", fragment[1])
-
-
-SKIPPED = {
-    "a shell": (units(("a.conf", "[Service]\nExecStart=\nExecStart=/bin/sh -c x\n")), "runs 'sh'"),
-    "the flag by itself": (
-        units(("a.conf", "[Service]\nExecStart=\nExecStart=/usr/bin/ss-local --fast-open\n")),
-        "has the flag by ",
-    ),
-    "another drop-in wins": (
-        units(("zzz.conf", "[Service]\nExecStart=\nExecStart=/usr/bin/ss-local -v\n")),
-        "zzz.conf sets ExecStart and comes after zz-fastopen.conf",
-    ),
-    "somebody else's file of our name": (units(("zz-fastopen.conf", "[Service]\nNice=5\n")), "is not ours"),
-    "a network namespace": (
-        lambda stage, side: stage.host.told.update({UNITS[side]: {"PrivateNetwork": "yes"}}),
-        "a network namespace of its own",
-    ),
-}
-
-
-@pytest.mark.parametrize(("change", "message"), SKIPPED.values(), ids=SKIPPED)
-def test_unit_that_cannot_have_a_drop_in(stage, side, change, message):
-    """Skipped by name."""
-    change(stage, side)
-    stage.host._systemctl("daemon-reload")
-    result = stage.ask("stepped", side)
-    assert (result.outcome, result.changed) == ("skipped", False)
-    assert message in result.reasons[0]
-    assert stage.host.sysctl() == "1"
-
-
-def test_service_that_does_not_run(stage, side):
-    """Deploy comes first."""
-    stage.host._systemctl("stop", UNITS[side])
-    result = stage.ask("stepped", side)
-    assert result.outcome == "refused"
-    assert "deploy first" in result.reasons[0]
-
-
-def test_service_behind_a_plugin(stage, side):
-    """TFO would cover the loopback hop only."""
-    service = {**stage.request(side).services[0], "plugin": "v2ray-plugin"}
-    assert stage.ask("stepped", side, services=[service]).outcome == "skipped"
-
-
-@pytest.mark.parametrize(("by", "outcome"), [("lease", "stepped"), ("guard", "skipped"), ("rollout", "skipped")])
-def test_what_was_undone(stage, side, by, outcome):
-    """A lease's undo is tried again, others only when told to; a confirmation forgets it."""
-    entry = {"side": side, "by": by, "when": "2026-01-01T00:00:00Z", "why": "SYNs lost"}
-    _record.store(_record.Record(undone={UNITS[side]: entry}))
-    result = stage.ask("stepped", side)
-    assert result.outcome == outcome
-    if outcome == "skipped":
-        said = (
-            f"{UNITS[side]}: taken off by {by} at 2026-01-01T00:00:00Z (SYNs lost); -e rollout_retry=true tries again"
-        )
-        assert result.reasons == [said]
-    assert stage.ask("stepped", side, retry=True).outcome == "stepped"
-    assert stage.ask("confirmed", side).outcome == "confirmed"
-    assert _record.load().undone == {}
-
-
-def test_role_that_keeps_a_bit_off(stage, side):
-    """Its request and the step exclude each other."""
-    _record.store(_record.Record(refused=1))
-    assert "role tcp_fastopen keeps a bit off" in stage.ask("stepped", side).reasons[0]
-
-
-def test_record_that_cannot_be_written(stage, side, monkeypatch):
-    """A step that could not be remembered does not happen; a confirmation fails and leaves it to the lease."""
-
-    def full(_record_):
-        raise OSError(28, "No space left on device")
-
-    stage.ask("stepped", side)
-    monkeypatch.setattr(_record, "store", full)
-    with pytest.raises(OSError, match="No space"):
-        stage.ask("confirmed", side)
-    assert (stage.places(side), list(stage.lease()["units"])) == (["stepped"], [UNITS[side]])
-
-
-def test_password_in_the_command(stage, side):
-    """The drop-in has the mode of the strictest file that it repeats, and no result shows the command."""
-    own = stage.host.unit_dir / f"{UNITS[side]}.d/own.conf"
-    program = "ss-server" if side == "server" else "ss-local"
-    config = f"{stage.host.config_dir}/{program}-main.json"
-    stage.host.put(own, f"[Service]\nExecStart=\nExecStart=/usr/bin/{program} -k s3cret-marker -c {config}\n", 0o600)
-    stage.host._systemctl("daemon-reload")
-    for state in ("stepped", "confirmed"):
-        assert stage.ask(state, side).outcome == state
-    file = _files.read(_drop_in.path(UNITS[side], _drop_in.CONFIRMED))
-    assert (file.mode, b"s3cret-marker" in file.content) == (0o600, True)
-    assert "s3cret-marker" not in json.dumps(stage.lease())

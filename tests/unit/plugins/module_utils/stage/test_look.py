@@ -1,0 +1,236 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One side of a host in one look: what is deployed, what really runs, and what a step would do."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment, _process
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _look, _record
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER
+
+UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
+STAGES = {"server": "accept", "client": "send"}
+
+
+@pytest.fixture(autouse=True)
+def fixture_kernel(fake_host, monkeypatch):
+    """The kernel's value is read, no packet is sent over loopback."""
+
+    def observe():
+        value = int(fake_host.sysctl())
+        return {"sysctl": {"value": value, "send": bool(value & 1), "accept": bool(value & 2)}}
+
+    monkeypatch.setattr(_probe, "observe", observe)
+
+
+def look(stage, side, probe_paths=True, services=None, **change):
+    """Look, and see that nothing changed by it and that no password is shown."""
+    request = stage.request(side, **change)
+    before, done = stage.observe(), list(stage.host.done)
+    wanted = _deployment.Wanted(side, request.services if services is None else services)
+    found = _look.look(request, wanted, "shadowsocks-libev", probe_paths)
+    assert (stage.observe(), stage.host.done) == (before, done)
+    assert MARKER not in str(found)
+    return found
+
+
+def test_plain(stage, side):
+    """Deployed, and a step would work."""
+    found = look(stage, side)
+    assert (found["side"], found["deployed"], found["differs"], found["reasons"]) == (side, "yes", [], [])
+    assert (found["step"]["outcome"], found["done"]) == ("planned", False)
+    assert [one["what"] for one in found["step"]["differs"]] == (
+        ["kernel", "file", "file"] if side == "server" else ["file"]
+    )
+    stage_ = found["stage"]
+    assert [stage_[key] for key in ("intended", "state", "problems", "undone")] == ["off", "plain", [], {}]
+    assert [(path["port"], path["verdict"]) for path in found["paths"]] == [(8388, "fast_open")]
+    (service,) = found["services"]
+    assert (service["unit"], service["state"], service["enabled"], service["restarts"]) == (
+        UNITS[side],
+        "active",
+        True,
+        0,
+    )
+    assert service["fast_open"] is False
+
+
+@pytest.mark.parametrize("state", ["stepped", "confirmed"])
+def test_under_tfo(stage, side, state):
+    """What was confirmed is intended; only that is done."""
+    stage.ask("stepped", side)
+    stage.ask(state, side)
+    found = look(stage, side)
+    intended = STAGES[side] if state == "confirmed" else "off"
+    assert [found["stage"][key] for key in ("intended", "actual", "state")] == [intended, STAGES[side], state]
+    assert (found["done"], found["services"][0]["fast_open"]) == (state == "confirmed", True)
+    assert found["stage"]["claim"]["run"] == "run1"
+
+
+def test_undone(stage, side):
+    """By whom and why; a step is skipped unless it is to try again."""
+    stage.ask("stepped", side)
+    stage.ask("plain", side, memory="add", why="slower")
+    found = look(stage, side)
+    assert (found["stage"]["state"], found["stage"]["undone"][UNITS[side]]["why"]) == ("undone", "slower")
+    assert (found["step"]["outcome"], "rollout_retry" in found["reasons"][0]) == ("skipped", True)
+    assert look(stage, side, retry=True)["step"]["outcome"] == "planned"
+
+
+def test_drop_in_that_nobody_keeps(stage, side):
+    """Unknown comes before all other states."""
+    stage.ask("present", side)
+    (stage.host.state_dir / "record.json").unlink()
+    found = look(stage, side)
+    assert (found["stage"]["state"], found["stage"]["intended"], found["done"]) == ("unknown", "off", False)
+
+
+def test_problem_of_a_confirmed_side(stage, side):
+    """Named with its unit, and so nothing is done."""
+    stage.ask("present", side)
+    os.unlink(_drop_in.path(UNITS[side], _drop_in.CONFIRMED))
+    stage.host._systemctl("daemon-reload")
+    found = look(stage, side)
+    assert (found["done"], found["step"]["outcome"]) == (False, "planned")
+    assert found["stage"]["problems"][0].startswith(f"{UNITS[side]}: ")
+
+
+def test_other_side_is_not_told(both):
+    """Each look has its own units, problems and memory."""
+    both.ask("stepped", "server")
+    both.ask("plain", "server", memory="add")
+    both.ask("present", "client", run="run1")
+    found = look(both, "server")
+    assert (found["stage"]["state"], found["stage"]["intended"]) == ("undone", "off")
+    found = look(both, "client")
+    assert (found["stage"]["state"], found["stage"]["undone"]) == ("confirmed", {})
+
+
+@pytest.mark.parametrize(
+    ("run", "take_over", "outcome"),
+    [("run1", "", "planned"), ("run2", "", "refused"), ("", "", "refused"), ("run2", "run1", "planned")],
+)
+def test_claimed_host(stage, side, run, take_over, outcome):
+    """The claim of another run is a reason against a step."""
+    stage.ask("claimed", side)
+    found = look(stage, side, run=run, take_over=take_over)
+    assert found["step"]["outcome"] == outcome
+    assert (outcome == "planned") is (found["reasons"] == [])
+
+
+def test_kill_switch(server):
+    """A reason against a step, and shown by itself."""
+    server.ask("killed", "server", run="", who="ops@desk")
+    found = look(server, "server")
+    assert (found["step"]["outcome"], found["stage"]["kill_switch"]["by"]) == ("refused", "ops@desk")
+
+
+@pytest.mark.parametrize("state", ["plain", "present"])
+def test_server_that_does_not_accept(server, state):
+    """A reason once it is confirmed; before that it is only what there is."""
+    if state == "present":
+        server.ask("present", "server")
+    server.host.verdicts[8388] = "data_refused"
+    found = look(server, "server")
+    assert [path["verdict"] for path in found["paths"]] == ["data_refused"]
+    assert (found["stage"]["actual"], found["done"]) == ("off", False)
+    said = ["data_refused: ss-server on port 8388 does not accept SYN data"]
+    assert found["reasons"] == (said if state == "present" else [])
+
+
+@pytest.mark.parametrize(("planned", "outcome"), [([], "skipped"), (["ss1"], "planned")])
+def test_client_whose_path_carries_nothing_yet(client, planned, outcome):
+    """Shown either way; what a planned server does not do yet is no reason."""
+    client.host.verdicts[8388] = "no_cookie"
+    found = look(client, "client", planned_servers=planned)
+    assert (found["step"]["outcome"], [path["verdict"] for path in found["paths"]]) == (outcome, ["no_cookie"])
+
+
+@pytest.mark.parametrize("probe_paths", [True, False])
+def test_probes(stage, side, probe_paths):
+    """Only where they are asked for."""
+    found = look(stage, side, probe_paths=probe_paths)
+    assert (bool(stage.host.probed), bool(found["paths"])) == (probe_paths, probe_paths)
+
+
+def test_paths_of_a_client_whose_kernel_may_not_send(client):
+    """The step cannot try them yet, the look says what they are like now."""
+    _proc.write_sysctl(_proc.FASTOPEN, "0", str(client.host.root / "proc"))
+    found = look(client, "client")
+    assert [path["verdict"] for path in found["paths"]] == ["client_off"]
+    assert found["step"]["outcome"] == "planned"
+
+
+def test_something_else_is_deployed(stage, side):
+    """Deploy first: no step is tried."""
+    services = [{**stage.request(side).services[0], "timeout_seconds": 5}]
+    found = look(stage, side, services=services)
+    assert (found["deployed"], found["step"]) == ("differs", {"outcome": "planned", "differs": []})
+    assert found["differs"]
+
+
+def test_nothing_is_deployed(server):
+    """The client's side of a host that has a server only."""
+    found = look(server, "client")
+    assert (found["deployed"], found["step"]["outcome"], found["done"]) == ("no", "planned", False)
+    assert found["services"][0]["fast_open"] is False
+
+
+@pytest.mark.parametrize(
+    ("version", "help_", "why"),
+    [
+        (None, "--fast-open", "is not installed"),
+        ("3.3.5", "no such option", "has no --fast-open"),
+        ("3.3.5", "--fast-open", ""),
+    ],
+)
+def test_package(server, version, help_, why):
+    """What is wrong with it comes first."""
+    server.host.version, server.host.help = version, help_
+    differs = look(server, "server")["differs"]
+    assert [one["what"] for one in differs] == (["package"] if why else [])
+    assert not why or why in differs[0]["why"]
+
+
+def process(*argv):
+    """A running process."""
+    return _process.Process(list(argv), 0.0)
+
+
+FLAGGED, PLAIN = process("ss-server", "--fast-open"), process("ss-server")
+ON, OFF = {"send": True}, {"send": False}
+GOOD, BAD = [{"verdict": "fast_open"}], [{"verdict": "fast_open"}, {"verdict": "data_refused"}]
+
+
+@pytest.mark.parametrize(
+    ("side", "processes", "sysctl", "paths", "wanted"),
+    [
+        ("server", {"ss-server@a.service": FLAGGED}, ON, GOOD, "accept"),
+        ("server", {"ss-server@a.service": FLAGGED}, ON, BAD, "off"),
+        ("server", {"ss-server@a.service": PLAIN}, ON, GOOD, "accept"),
+        ("server", {"ss-server@a.service": PLAIN}, ON, [], "off"),
+        ("server", {"ss-server@a.service": FLAGGED}, OFF, GOOD, "broken"),
+        ("server", {"ss-server@a.service": FLAGGED}, None, [], "broken"),
+        ("server", {"ss-server@a.service": None}, OFF, [], "off"),
+        ("client", {"ss-local@a.service": FLAGGED}, ON, [], "send"),
+        ("client", {"ss-local@a.service": PLAIN}, ON, GOOD, "off"),
+        ("client", {"ss-local@a.service": FLAGGED, "ss-local@b.service": PLAIN}, OFF, GOOD, "broken"),
+        ("client", {"shadowsocks-libev.service": FLAGGED}, ON, [], "off"),
+    ],
+)
+def test_actual(side, processes, sysctl, paths, wanted):
+    """By the processes, the kernel and a SYN; 0x1 must be there wherever the flag is."""
+    seen = _deployment.Seen(frozenset(), {}, {}, processes, None)
+    assert _look.actual(side, seen, sysctl, paths) == wanted
+
+
+def test_damaged_record(server):
+    """Whoever looks is told."""
+    server.host.put(server.host.state_dir / "record.json", "{")
+    with pytest.raises(_record.RecordError, match="record.json is damaged"):
+        look(server, "server")
