@@ -73,6 +73,16 @@ def test_renewal_moves_the_end() -> None:
 
 
 @on_both
+def test_lease_ends_on_time_whoever_reloads_systemd(name: str) -> None:
+    """OnActiveSec alone would be counted anew each time, and never elapse."""
+    with life(name) as host:
+        host.get("server", "claimed", "stepped", lease_seconds=4.0)
+        host.shell("for n in $(seq 7); do sleep 1; systemctl daemon-reload; done")
+        host.is_("plain", "server")
+        assert host.ended()
+
+
+@on_both
 def test_clock_of_the_wall_does_not_matter(name: str) -> None:
     """The timer has a monotonic trigger and no other, and the deadline is one of CLOCK_MONOTONIC."""
     with life(name) as host:

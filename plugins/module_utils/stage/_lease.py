@@ -80,7 +80,7 @@ def renew(request: Request, lease: t.Optional[_record.Lease]) -> _record.Lease:
     lease.who = request.who or lease.who
     lease.timer = f"{TIMER}-{time.monotonic_ns()}"
     lease.deadline = time.monotonic() + request.lease_seconds  # counted before the timer, which must not find it live
-    _start_timer(lease.timer, request.lease_seconds, request.run)
+    _start_timer(lease, request.lease_seconds)
     _record.store_lease(lease)
     if old:
         _stop_timer(old)
@@ -130,10 +130,14 @@ def expire(lease: _record.Lease) -> Outcome:
     return result
 
 
-def _start_timer(name: str, seconds: float, run: str) -> None:
+def _start_timer(lease: _record.Lease, seconds: float) -> None:
+    """Two triggers: systemd counts OnActiveSec anew at every daemon-reload, and what counts from its own start not. The
+    other one is for a reload at the very end, at which a time that has just passed is dropped."""
+    started = _systemd.systemctl("show", "--property=UserspaceTimestampMonotonic", "--value").strip()  # microseconds
     command = [
-        f"--unit={name}",
-        f"--description=Undo TCP Fast Open if run {run} does not come back",
+        f"--unit={lease.timer}",
+        f"--description=Undo TCP Fast Open if run {lease.run} does not come back",
+        *([f"--on-startup={lease.deadline - int(started) / 1e6:.3f}"] if started.isdigit() else []),
         f"--on-active={seconds:.3f}",
         "--timer-property=AccuracySec=1s",
         "--collect",
@@ -143,7 +147,7 @@ def _start_timer(name: str, seconds: float, run: str) -> None:
         sys.executable,
         _program.PATH,
         "expire",
-        run,
+        lease.run,
     ]
     _systemd.run_transient(*command)
 
