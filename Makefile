@@ -62,6 +62,10 @@ bench: ## what rollout and re-run cost, as multiples of a play with one ping (RO
 simulate: ## how often the judge is right, as a table
 	@$(TOOLS) python tests/simulate
 
+.PHONY: docs
+docs: ## write docs/variables.md from the schema
+	@$(TOOLS) python tests/tools/variables.py
+
 .PHONY: format
 format: ## lay the Python files out
 	@$(TOOLS) black --quiet plugins tests

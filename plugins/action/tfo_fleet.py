@@ -4,72 +4,61 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _door, _inventory, _variables
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 
-PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it, not the path to the other side"
-
-
-def _probe_url_errors(url: str) -> list[str]:
-    if not url:
-        return ["rollout_probe_url is not set: give an http URL that must answer through every client"]
-    try:
-        _tunnel.split(url)
-    except _tunnel.TunnelError as error:
-        return [str(error)]
-    return []
+ROLE_SIDES = {"ss_server": ("server",), "ss_client": ("client",)}
+REGISTERED = "__rollout_door"
+"""Where the playbooks register what this action returned for each host."""
 
 
 class ActionModule(ActionBase):
-    """Check the variables of hosts on the controller; no host is contacted."""
+    """Check the variables of a host on the controller; no host is contacted."""
 
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
+    _supports_async = False
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
-        """Fail with every mistake, one line each."""
+        """Check this host, or with ``hosts`` gather what was found on all of them, and refuse it."""
         task_vars = task_vars or {}
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(
             {
+                "used_by": {"type": "str", "required": True, "choices": list(_variables.USED)},
+                "refuse": {"type": "bool", "default": True},
                 "hosts": {"type": "list", "elements": "str"},
-                "server_instances": {"type": "raw"},
-                "client_instances": {"type": "raw"},
-                "probe_url": {"type": "str"},
-            },
-            mutually_exclusive=[["hosts", "server_instances"], ["hosts", "client_instances"]],
+            }
         )
-        lookup = _inventory.reader(task_vars["hostvars"])
-        names = arguments["hosts"] or [task_vars["inventory_hostname"]]
-        given = {
-            key: _inventory.plain(arguments[key]) or []
-            for key in ("server_instances", "client_instances")
-            if arguments[key] is not None
-        }
-        hosts, errors = [], []
-        for name in names:
-            try:
-                host = lookup(name)
-            except _fleet.FleetError as error:
-                errors += error.errors
-                continue
-            if host is None:
-                errors.append(f"{name} is no inventory host")
-                continue
-            hosts.append(dataclasses.replace(host, **given))
-        errors += _fleet.validate(hosts, lookup)
-        if arguments["probe_url"] is not None and any(host.client_instances for host in hosts):
-            errors += _probe_url_errors(arguments["probe_url"])
+        if arguments["hosts"] is not None:
+            reports = {host: self._registered(task_vars, host) for host in arguments["hosts"]}
+            self._refuse(_door.gathered(arguments["used_by"], reports))
+            return {"changed": False}
+        report = self._check(arguments["used_by"], task_vars)
+        for warning in report.warnings:
+            self._display.warning(warning)
+        if arguments["refuse"]:
+            self._refuse(report.errors)
+        return {"changed": False, "variables": report.variables, "errors": report.errors}
+
+    def _check(self, used_by: str, task_vars: dict[str, t.Any]) -> _door.Report:
+        own = _inventory.Variables(task_vars["inventory_hostname"], task_vars, self._templar.template)
+        lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
+        groups = task_vars.get("group_names", [])
+        sides = [side for side in ("server", "client") if f"shadowsocks_{side}s" in groups]
+        return _door.check(used_by, own, lookup, ROLE_SIDES.get(used_by, sides))
+
+    @staticmethod
+    def _registered(task_vars: dict[str, t.Any], host: str) -> _door.Report:
+        found = _inventory.plain(task_vars["hostvars"][host][REGISTERED])
+        return _door.Report(found["variables"], found["errors"])
+
+    @staticmethod
+    def _refuse(errors: list[str]) -> None:
         if errors:
             raise AnsibleActionFail("The inventory needs mending; no host was changed:\n" + "\n".join(errors))
-        for host in hosts:
-            for instance in (*host.server_instances, *host.client_instances):
-                if instance.get("plugin"):
-                    self._display.warning(f"{host.name}: {instance['name']}: {PLUGIN}")
-        return {"changed": False, "hosts": names}

@@ -9,7 +9,8 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _inventory
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _values
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _plan
 
 
@@ -35,16 +36,26 @@ class ActionModule(ActionBase):
         lines = _plan.lines(looks)
         for line in lines:
             Display().display(f"  {line}")
-        clients = {
-            name: _inventory.plain(hostvars[name].get("ss_client_instances") or [])
-            for name in task_vars["groups"].get("shadowsocks_clients", [])
-        }
-        witnesses = _plan.witnesses(clients, [host for host in arguments["hosts"] if host in clients])
+        lookup = _inventory.reader(hostvars, evaluation(self._loader))
+        clients = sorted(task_vars["groups"].get("shadowsocks_clients", []), key=lambda name: name not in looks)
+        servers = [host for host, sides in looks.items() if any(look["side"] == "server" for look in sides)]
+        witnesses = _plan.witnesses(clients, lambda name: self._instances(name, lookup), servers)
         return {
             "changed": False,
             "hosts": arguments["hosts"],
             "plan": lines,
             "ask": _plan.questions(looks, task_vars["ansible_play_hosts_all"]),
             "senders": _plan.senders(looks),
-            "witnesses": {server: witnesses.get(server, []) for server in arguments["hosts"]},
+            "witnesses": {host: witnesses.get(host, []) for host in arguments["hosts"]},
         }
+
+    def _instances(self, name: str, lookup: _inventory.Lookup) -> t.Sequence[t.Any]:
+        """The client's instances; none where they cannot be used: a host outside of the limit has not been checked."""
+        own = lookup(name) or _inventory.Variables(name, {})
+        try:
+            raw = own.get("ss_client_instances", [])
+            _fleet.side("client", own, raw, lookup)
+            return _values.entries(raw)
+        except (_fleet.FleetError, _inventory.Unreadable) as error:
+            self._display.warning(f"{name} is not asked how plain traffic fares: {error}")
+            return []

@@ -9,3 +9,10 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._side
 
 class ActionModule(SideAction):
     """The module of this name, with its instances looked up on the controller."""
+
+    LOCAL = ("instances", "state")
+    WITH_ABSENT = True
+
+    def gone(self) -> bool:
+        """With ``state: absent`` every listed instance goes."""
+        return self._task.args.get("state", "present") == "absent"

@@ -31,6 +31,10 @@ options:
         description: The systemd instance.
         type: str
         required: true
+      instance:
+        description: The instance of the inventory that it is of.
+        type: str
+        required: true
       server:
         description: Addresses to bind (servers), or the server's address (clients).
         type: list
@@ -45,10 +49,6 @@ options:
         type: str
       method:
         description: The cipher.
-        type: str
-        required: true
-      password:
-        description: The password.
         type: str
         required: true
       mode:
@@ -71,9 +71,6 @@ options:
       plugin:
         description: A SIP003 plugin.
         type: str
-      plugin_opts:
-        description: Its options.
-        type: str
       nameserver:
         description: The name server that ss-server asks.
         type: str
@@ -84,6 +81,11 @@ options:
         description: Whether several services share the port.
         type: bool
         default: false
+  secrets:
+    description:
+      - Passwords and plugin options of the services, encoded as one text, so that no result is searched for them. Filled in on
+        the controller from O(instances); do not set it.
+    type: str
 attributes:
   check_mode:
     description: Works in check mode, and tells what the real run would.

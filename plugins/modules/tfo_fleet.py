@@ -6,41 +6,49 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tfo_fleet
-short_description: Check the Shadowsocks variables of hosts before any of them is touched
+short_description: Check every variable of a host before it is touched
 version_added: 0.1.0
 description:
-  - Checks C(ss_server_instances) and C(ss_client_instances) of hosts on the controller, unknown keys, methods, passwords,
-    ports, two services on one port, and clients whose server or instance does not exist.
-  - No host is contacted. Every mistake is named, not only the first.
+  - Serves the roles and playbooks of this collection. Checks all variables that a role or playbook reads, type, range, form
+    and relations, in whatever form they come (YAML, INI, extra variables, a survey's text, a vault), and gives them typed.
+  - Also names unknown keys of instances, and variables whose names are a slip away from one of this collection.
+  - No host is contacted. Every mistake is named, not only the first, and never with a secret. C(docs/variables.md) lists what
+    is allowed.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 options:
+  used_by:
+    description: The role or playbook whose variables are checked.
+    type: str
+    required: true
+    choices: [tcp_fastopen, shadowsocks, ss_server, ss_client, deploy, rollout, rollback, audit]
+  refuse:
+    description: Whether the task fails with what is wrong on its host. Otherwise it returns that as RV(errors).
+    type: bool
+    default: true
   hosts:
-    description: The inventory hosts to check by their inventory variables.
+    description:
+      - The hosts that were checked before, each registered as C(__rollout_door). The task then fails with what is wrong on any
+        of them, and with decisions of the run about which they disagree.
     type: list
     elements: str
-  server_instances:
-    description: Instances to check instead of the host's own C(ss_server_instances), for use in a role.
-    type: raw
-  client_instances:
-    description: Instances to check instead of the host's own C(ss_client_instances), for use in a role.
-    type: raw
-  probe_url:
-    description: The C(rollout_probe_url), which must be an http URL if any of the hosts has client instances.
-    type: str
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 """
 
 EXAMPLES = r"""
-- name: Check the whole fleet
+- name: Check what role ss_server is told on this host
   fastopen.shadowsocks.tfo_fleet:
-    hosts: "{{ groups['shadowsocks_servers'] + groups['shadowsocks_clients'] }}"
-  run_once: true
+    used_by: ss_server
+  any_errors_fatal: true
 """
 
 RETURN = r"""
-hosts:
-  description: The hosts that were checked.
-  returned: success
+variables:
+  description: The values that are no secrets and no instances, typed and with their defaults, by name.
+  returned: without O(hosts)
+  type: dict
+errors:
+  description: What is wrong, a line each with host, variable, value and remedy.
+  returned: without O(hosts)
   type: list
   elements: str
 """

@@ -16,16 +16,13 @@ author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 extends_documentation_fragment:
   - fastopen.shadowsocks._side
   - fastopen.shadowsocks._services
+  - fastopen.shadowsocks._deployment
 options:
   probe_paths:
     description:
       - For clients, try each path to a server with and without TFO. For servers, send a SYN with data to each own port.
     type: bool
     default: true
-  limit_nofile:
-    description: The units' C(LimitNOFILE).
-    type: int
-    default: 65536
   package:
     description: The package that holds the programs.
     type: str
@@ -86,7 +83,7 @@ fastopen:
 package:
   description:
     - C(name), C(version) (null where it is not installed), C(binary), C(knows_fast_open) and
-      C(packaged_unit), the load state of the package's own server.
+      C(packaged_unit), the load state of the package's own server, and C(touched), why that is somebody's service by now.
   returned: success
   type: dict
 services:
@@ -112,6 +109,16 @@ differs:
     - what: file
       name: /etc/systemd/system/ss-server@.service
       why: has other content
+foreign:
+  description: What a deployment would run into and somebody else wrote, a line each. A rollout refuses such a host.
+  returned: success
+  type: list
+  elements: str
+left:
+  description: Units that were deployed, that nobody lists any more, and that stay.
+  returned: success
+  type: list
+  elements: str
 step:
   description:
     - What M(fastopen.shadowsocks.tfo_stage) would return with C(state=stepped) in check mode, its C(outcome) and C(differs).
@@ -143,7 +150,7 @@ done:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _look, _request
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
@@ -152,7 +159,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_request.SPEC,
-            "limit_nofile": {"type": "int", "default": 65536},
+            **{name: _deploy.SPEC[name] for name in ("limit_nofile", "absent", "prune", "packaged")},
             "package": {"type": "str", "default": "shadowsocks-libev"},
             "probe_paths": {"type": "bool", "default": True},
             "planned_servers": {"type": "list", "elements": "str", "default": []},
@@ -164,10 +171,9 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    wanted = _deployment.Wanted(params["side"], params["services"] or [], params["limit_nofile"])
     try:
-        found = _look.look(_request.build(params), wanted, params["package"], params["probe_paths"])
-    except EXPECTED as error:
+        found = _look.look(_request.build(params), _deploy.build(params), params["package"], params["probe_paths"])
+    except (*_deploy.EXPECTED, *EXPECTED) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **found)
 

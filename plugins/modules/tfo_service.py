@@ -11,23 +11,28 @@ version_added: 0.1.0
 description:
   - Serves the roles C(ss_server) and C(ss_client), which also install the package; apply those.
   - Writes configs, access lists and systemd units, starts the services now and at boot, and restarts what runs older than
-    the files that it reads. Instances that are no longer listed are stopped and removed.
+    the files that it reads. Where a service does not come up, files are put back and what ran before runs again.
+  - Touches only what it wrote itself, by the mark in its units and by its record C(/var/lib/fastopen.shadowsocks/deployed.json). Whatever
+    else is in the way is named, units, configs, a used server of the package, processes on a wanted port, and nothing changes.
+  - An instance that is no longer listed stays, unless it is listed with C(state=absent), or O(prune) is set.
   - TCP Fast Open is the business of M(fastopen.shadowsocks.tfo_stage). Its drop-ins follow what changes below them, and go
     with their instance.
   - A run that was killed at any point can be started again. What really runs is compared, not only files.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 extends_documentation_fragment:
   - fastopen.shadowsocks._services
+  - fastopen.shadowsocks._deployment
 options:
   side:
     description: Which side of the host is meant. A host may have both.
     type: str
     required: true
     choices: [server, client]
-  limit_nofile:
-    description: The units' C(LimitNOFILE).
-    type: int
-    default: 65536
+  state:
+    description: With V(absent) all listed instances are stopped and removed.
+    type: str
+    choices: [present, absent]
+    default: present
 attributes:
   diff_mode:
     description: Shows files line by line, without their secrets, and what happens to services.
@@ -47,10 +52,17 @@ EXAMPLES = r"""
     instances:
       - {name: main, port: 8388, method: aes-256-gcm, password: "{{ vault_ss_password }}"}
 
-- name: Stop and remove every client
+- name: Stop and remove one client
+  fastopen.shadowsocks.tfo_service:
+    side: client
+    instances:
+      - {name: old, state: absent}
+
+- name: Stop and remove every client that was deployed
   fastopen.shadowsocks.tfo_service:
     side: client
     instances: []
+    prune: true
 """
 
 RETURN = r"""
@@ -63,21 +75,49 @@ differs:
     - what: file
       name: /etc/systemd/system/ss-server@.service
       why: has other content
+refused:
+  description:
+    - What is in the way and somebody else wrote, a line each. In check mode it is returned; a real run fails with it before
+      anything changes.
+  returned: success
+  type: list
+  elements: str
+steps:
+  description: What is done to things that are there already, overwritten, restarted, stopped, masked, removed, a line each.
+  returned: success
+  type: list
+  elements: str
+missing:
+  description: Programs of the listed instances that are not installed.
+  returned: success
+  type: list
+  elements: str
+left:
+  description: Units that were deployed, that nobody lists any more, and that stay.
+  returned: success
+  type: list
+  elements: str
 """
 
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _deploy
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _deployed
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=_deploy.SPEC, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={
+            **_deploy.SPEC,
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
     try:
         result = _deployed.deploy(_deploy.build(module.params), module.check_mode)
-    except (_apply.ApplyError, *EXPECTED) as error:
+    except (*_deploy.EXPECTED, *EXPECTED) as error:
         module.fail_json(msg=str(error))
     module.exit_json(**dataclasses.asdict(result))
 

@@ -87,7 +87,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plain:
-  description: The requests without TFO.
+  description: The requests without TFO; none, with the reason in its C(errors), where no client is installed.
   returned: success
   type: dict
   contains: &arm
@@ -164,7 +164,7 @@ rounds:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _proof, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _pair, _temporary
@@ -185,25 +185,33 @@ def main() -> None:
             "run": {"type": "str", "default": ""},
             "lease_seconds": {"type": "float", "default": 600.0},
             "earlier": {"type": "dict"},
+            **_secrets.SPEC,
         },
         supports_check_mode=True,
     )
     params = module.params
-    services = [service for service in params["services"] or [] if service["mode"] != "udp_only"]
+    try:
+        wanted = _secrets.join(params["services"], params["secrets"])
+    except _secrets.SecretsError as error:
+        module.fail_json(msg=str(error))
+    services = [service for service in wanted if service["mode"] != "udp_only"]
     if not services:
         module.fail_json(msg="no client instance carries TCP, so there is nothing to measure")
     try:
         if params["run"] and not module.check_mode:
             with _record.lock():
                 _lease.keep(params["run"], params["lease_seconds"])
-        arms, warmed = _pair.measure(
-            services,
-            params["url"],
-            params["requests"],
-            params["arms"],
-            params["timeout_seconds"],
-            params["pause_seconds"],
-        )
+        try:
+            arms, warmed = _pair.measure(
+                services,
+                params["url"],
+                params["requests"],
+                params["arms"],
+                params["timeout_seconds"],
+                params["pause_seconds"],
+            )
+        except _temporary.Missing as error:  # no fault: a host that runs nothing yet has nothing to tell
+            arms, warmed = {arm: _pair.Answers(errors=[str(error)]) for arm in params["arms"]}, False
         running, reasons = _proof.tunnels(services if params["running"] else [], params["url"])
         units = _systemd.show([_service.unit(service) for service in services])
     except (_temporary.ClientError, *EXPECTED) as error:

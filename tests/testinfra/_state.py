@@ -41,7 +41,8 @@ for path in [*(f"{ipv4}/{name}" for name in names), "/proc/sys/net/core/somaxcon
         pass
 files = {}
 for top in ("/etc/sysctl.d", "/etc/sysctl.conf", "/etc/shadowsocks", "/etc/shadowsocks-libev", "/etc/systemd/system",
-            "/var/lib/fastopen", "/run/fastopen", "/run/systemd/system", "/usr/local/lib", "/etc/group", "/etc/gshadow", "/etc/passwd"):
+            "/var/lib/fastopen", "/var/lib/fastopen.shadowsocks", "/run/fastopen", "/run/systemd/system", "/usr/local/lib",
+            "/etc/group", "/etc/gshadow", "/etc/passwd"):
     if os.path.lexists(top):
         files[top] = entry(top)
     for folder, folders, names in os.walk(top):

@@ -90,10 +90,13 @@ def test_secrets_are_kept(client: str) -> None:
     assert "embedded-fleet-" not in journal(client)
 
 
-def test_client_that_is_no_longer_listed_goes() -> None:
+def test_client_that_is_no_longer_listed_goes_if_it_is_said() -> None:
     before = {client: pids(client) for client in CLIENTS}
     try:
-        assert play(CONVERGE, without=["web"]).status == 0
+        run = play(CONVERGE, without=["web"])
+        assert "ss-tunnel@web.service stay(s), deployed and not listed any more" in run.words
+        assert {client: pids(client) for client in CLIENTS} == before
+        assert play(CONVERGE, without=["web"], ss_client_prune=True).status == 0
         for client in CLIENTS:
             gone = "ss-tunnel@web.service"
             assert pids(client) == {name: pid for name, pid in before[client].items() if name != gone}

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from _hosts import ROOT, SERVERS, Play, host, play
 from _seen import arguments, journal, pids, sysctl, unit
 
+MAIN = {"name": "main", "port": 8388, "method": "chacha20-ietf-poly1305", "password": "molecule-main"}
 CONVERGE = ROOT / "molecule" / "role_ss_server" / "converge.yml"
 
 
@@ -50,17 +52,49 @@ def test_new_password_restarts_its_own_instance(as_converged: None) -> None:
         assert "molecule-next" not in journal(server)
 
 
-def test_instance_that_is_no_longer_listed_goes(as_converged: None) -> None:
+def test_instance_that_is_no_longer_listed_stays_and_is_named() -> None:
+    """A list that is empty or misspelt must not take a fleet down."""
     before = {server: pids(server) for server in SERVERS}
-    assert changed(play(CONVERGE, without=["both", "guarded"])) == {1}
+    for without in (["both", "guarded"], ["main", "many", "both", "guarded"]):
+        run = play(CONVERGE, without=without)
+        assert changed(run) == {0}
+        assert "ss-server@both.service" in run.words and "ss_server_prune: true" in run.words
+        assert {server: pids(server) for server in SERVERS} == before
+
+
+GONE = {"ss-server@both.service", "ss-server@guarded.service"}
+ABSENT = [{"name": name, "state": "absent"} for name in ("both", "guarded")]
+
+
+@pytest.mark.parametrize("how", [{"ss_server_prune": "yes"}, {"more": ABSENT}], ids=["pruned", "absent"])
+def test_instance_that_is_to_go_goes(as_converged: None, how: dict[str, Any]) -> None:
+    before = {server: pids(server) for server in SERVERS}
+    shown = play(CONVERGE, "--check", "-vv", without=["both", "guarded"], **how)
+    for name in GONE:
+        assert f"{name} is no longer wanted: it is stopped and removed" in shown.words
+    assert changed(play(CONVERGE, without=["both", "guarded"], **how)) == {1}
     for server in SERVERS:
-        gone = {"ss-server@both.service", "ss-server@guarded.service"}
-        assert pids(server) == {name: pid for name, pid in before[server].items() if name not in gone}
+        assert pids(server) == {name: pid for name, pid in before[server].items() if name not in GONE}
         assert not {":8390", ":8391"} & set(host(server).check_output("ss -Hltun").split())
         left = host(server).check_output(
             "find /etc/shadowsocks /etc/systemd/system /run/systemd/system -name '*both*' -o -name '*guarded*'"
         )
         assert left == ""
+
+
+def test_config_that_does_not_come_up_is_put_back() -> None:
+    """The old service runs again, with its old config, and the operator is told."""
+    files = "find /etc/shadowsocks /etc/systemd/system -type f -exec sha256sum {} +"
+    before = {server: host(server).check_output(files) for server in SERVERS}
+    run = play(CONVERGE, more=[{**MAIN, "plugin": "no-such-plugin"}], without=["main"])
+    assert run.status != 0
+    assert "ss-server@main.service does not come up" in run.words
+    assert "files are put back, and what ran before runs again" in run.words
+    for server in SERVERS:
+        assert host(server).check_output(files) == before[server]
+        assert "--fast-open" in " ".join(arguments("ss1", "ss-server@main.service"))
+        assert ":8388" in host(server).check_output("ss -Hltn")
+    assert changed(play(CONVERGE)) == {0}
 
 
 def test_null_keeps_what_the_host_has() -> None:

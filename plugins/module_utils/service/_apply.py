@@ -5,28 +5,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 import subprocess
-import time
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _back,
     _deployment,
-    _exec_start,
     _files,
-    _process,
+    _owned,
+    _packaged,
+    _restart,
     _service,
     _systemd,
 )
 
-START_SECONDS = 5.0
-STEADY_SECONDS = 0.2
-"""A service that dies of its config does so at once; this long after listening it counts as running."""
-
 
 class ApplyError(Exception):
-    """A service does not come up; the message holds the end of its journal."""
+    """It was not to be done; the message says why, with the end of a service's journal, and how the host is left."""
 
 
 def apply(
@@ -35,27 +32,45 @@ def apply(
     seen: _deployment.Seen,
     before_restart: t.Optional[t.Callable[[], None]] = None,
 ) -> None:
-    """Do the plan's steps in order. Each is safe to repeat, so a run killed between two of them can be run again.
+    """Do the plan's steps in order; where that fails, put files and services back as they were. Raises ApplyError.
 
-    ``before_restart`` is called once the files are there, before systemd reads them and anything restarts, also where
-    nothing differs; systemd is told of what it writes only if unit files of ours changed as well.
+    Each step is safe to repeat, so a run killed between two of them can be run again. ``before_restart`` is called once
+    the files are there, before systemd reads them and anything restarts, also where nothing differs; systemd is told of
+    what it writes only if unit files of ours changed as well.
     """
+    try:
+        _carry_out(plan, wanted, seen, before_restart)
+    except (ApplyError, _systemd.SystemdError, OSError) as error:
+        left = _back.put_back(plan, seen, before_restart)
+        state = "; ".join(left) or "files are put back, and what ran before runs again"
+        raise ApplyError(f"{error}; {state}") from error
+
+
+def _carry_out(
+    plan: _deployment.Plan,
+    wanted: _deployment.Wanted,
+    seen: _deployment.Seen,
+    before_restart: t.Optional[t.Callable[[], None]],
+) -> None:
     if any(file.group for file in plan.files.values()) and seen.gid is None:
         _command(["groupadd", "--system", _service.GROUP])
     gid = _deployment.group_id() or 0
     if plan.mask:
-        _systemd.systemctl("mask", "--now", _service.PACKAGED_UNIT)
+        _systemd.systemctl("mask", "--now", _packaged.UNIT)
+    _make_config_folder(plan, seen, gid)
+    # What is about to be written is ours from here on, also for a run that finds only half of it.
+    if {**seen.owned, **plan.owned} != seen.owned:
+        _owned.store({**seen.owned, **plan.owned})
     for path in plan.write:
         file = plan.files[path]
-        _make_folder(path, gid)
+        _make_folder(os.path.dirname(path))
         _files.write(path, file.text.encode(), file.mode, 0, gid if file.group else 0)
     for path in plan.attributes:
         file = plan.files[path]
         _files.set_attributes(path, file.mode, 0, gid if file.group else 0)
-    unwanted = [seen.units[name] for name in plan.stop]
-    stop([unit.name for unit in unwanted if unit.enabled or unit.active_state not in ("inactive", "failed")])
-    # An instance is known by its config, which therefore goes last: a run killed before that finds the rest again.
-    for path in sorted(plan.remove, key=lambda path: path.endswith(".json")):
+    unwanted = [seen.units[name] for name in plan.stop if name in seen.units]
+    _restart.stop([unit.name for unit in unwanted if unit.enabled or unit.active_state not in ("inactive", "failed")])
+    for path in plan.remove:
         _files.remove(path)
         remove_folder(path)
     if before_restart is not None:
@@ -64,82 +79,15 @@ def apply(
         _systemd.systemctl("daemon-reload")
     if plan.enable:
         _systemd.systemctl("enable", *plan.enable)
-    restart(wanted.services, plan.restart)
-
-
-def restart(services: t.Sequence[t.Mapping[str, t.Any]], units: t.Sequence[str]) -> None:
-    """Restart the units and wait until each listens and stays up. Raises ApplyError."""
-    if not units:
-        return
-    _systemd.systemctl("reset-failed", *units)
-    _systemd.systemctl("restart", *units)
-    listeners = {_service.unit(service): service for service in services}
-    deadline = time.monotonic() + START_SECONDS
-    for unit in units:
-        while not up(listeners[unit]):
-            if time.monotonic() > deadline:
-                raise ApplyError(f"{unit} does not come up: {last_words(unit)}")
-            time.sleep(0.02)
-    time.sleep(STEADY_SECONDS)
-    for name, unit in _systemd.show(units).items():
-        if not unit.active:
-            raise ApplyError(f"{name} died after its start: {last_words(name)}")
-
-
-def stop(units: t.Sequence[str]) -> None:
-    """Stop the units and keep them from starting at boot."""
-    if units:
-        _systemd.systemctl("disable", "--now", *units)
-        # A unit that stopped without a failure is not loaded any more, and reset-failed would refuse it.
-        failed = [name for name, unit in _systemd.show(units).items() if unit.active_state == "failed"]
-        if failed:
-            _systemd.systemctl("reset-failed", *failed)
-
-
-def up(service: t.Mapping[str, t.Any]) -> bool:
-    """Whether the service listens; for UDP only there is no listener to see, so its unit's state decides later."""
-    if service["mode"] == "udp_only":
-        return True
-    return _process.listening(service["server_port" if service["program"] == "ss-server" else "local_port"])
-
-
-def last_words(unit: str) -> str:
-    """The last lines that the service wrote, without what could be a secret."""
-    done = subprocess.run(
-        ["journalctl", "--unit", unit, "--lines=5", "--output=cat", "--no-pager"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return " / ".join(line.strip() for line in done.stdout.splitlines() if line.strip()) or "its journal is empty"
-
-
-def diff(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, str]]:
-    """The plan as Ansible's diff: files line by line, secrets masked on both sides; services by what happens."""
-    shown = []
-    for path in [*plan.write, *plan.remove]:
-        state, file = seen.files.get(path), plan.files.get(path)
-        before = "" if state is None else state.content.decode(errors="replace")
-        after = "" if file is None else file.text
-        if path.endswith(".json"):
-            changed = before and after and masked(before) == masked(after)
-            before, after = masked(before), masked(after) + ("(a masked value changes)\n" if changed else "")
-        if path.endswith(_exec_start.DROP_IN):  # the command that it repeats may be somebody's own, with a password
-            before = re.sub(r"(?m)^(ExecStart=).+", r"\1********", before)
-        shown.append({"before_header": path, "after_header": path, "before": before, "after": after})
-    lines = [
-        f"{d['name']}: {d['why']}\n" for d in plan.differs if d["what"] == "service" or d["name"] in plan.attributes
-    ]
-    if lines:
-        shown.append({"before_header": "services", "after_header": "services", "before": "", "after": "".join(lines)})
-    return shown
-
-
-def masked(text: str) -> str:
-    """A config with its secrets as stars, somebody else's config too: blanks anywhere, numbers, cut short."""
-    text = re.sub(r'("port_password"\s*:\s*)\{(?:"(?:[^"\\]|\\.)*"?|[^"}])*\}?', r'\1"********"', text)
-    value = r'(?:"(?:[^"\\]|\\.)*"?|[^\s",}]+)'
-    return re.sub(rf'("(?:password|plugin_opts|key)"\s*:\s*){value}', r'\1"********"', text)
+    ports = {unit: None if one["mode"] == "udp_only" else _service.port(one) for unit, one in wanted.units.items()}
+    problems = _restart.restart({unit: ports[unit] for unit in plan.restart})
+    if problems:
+        raise ApplyError("; ".join(problems))
+    if plan.owned != _owned.load():
+        _owned.store(plan.owned)
+    if not plan.owned:
+        with contextlib.suppress(OSError):  # kept where something else is in it
+            os.rmdir(_service.CONFIG_DIR)
 
 
 def remove_folder(path: str) -> None:
@@ -149,14 +97,23 @@ def remove_folder(path: str) -> None:
         os.rmdir(folder)
 
 
-def _make_folder(path: str, gid: int) -> None:
-    folder = os.path.dirname(path)
+def _make_folder(folder: str) -> None:
     if not os.path.isdir(folder):
         os.makedirs(folder)
-        if folder == _service.CONFIG_DIR:
-            _files.set_attributes(folder, 0o750, 0, gid)
-        else:
-            os.chmod(folder, 0o755)
+        os.chmod(folder, 0o755)
+
+
+def _make_config_folder(plan: _deployment.Plan, seen: _deployment.Seen, gid: int) -> None:
+    """The folder that the services' group may read. One that was there first is left as it is, unless it is ours."""
+    if not any(file.group for file in plan.files.values()):
+        return
+    if seen.folder is None:
+        os.makedirs(_service.CONFIG_DIR, mode=0o700, exist_ok=True)
+    readable = seen.folder is not None and (
+        seen.folder[0] & 0o001 or (seen.folder[2] == gid and seen.folder[0] & 0o010)
+    )
+    if not readable:
+        _files.set_attributes(_service.CONFIG_DIR, 0o750, 0, gid)
 
 
 def _command(command: list[str]) -> None:

@@ -10,40 +10,77 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _apply,
+    _binary,
     _deployment,
+    _diff,
+    _foreign,
+    _owned,
+    _secrets,
     _service,
     _systemd,
 )
 
-EXPECTED = (_apply.ApplyError, _systemd.SystemdError, OSError)
+
+class Refused(Exception):
+    """Something of somebody else is in the way; the message has a line for each. Nothing was changed."""
+
+
+EXPECTED = (Refused, _apply.ApplyError, _owned.OwnedError, _systemd.SystemdError, OSError)
 """The failures that the module reports as its own message."""
 
 SPEC: dict[str, t.Any] = {
     "side": {"type": "str", "required": True, "choices": list(_service.SIDES)},
     "instances": {"type": "list", "elements": "dict", "no_log": False},
     "services": {"type": "list", "elements": "dict", "options": _service.SERVICE_SPEC},
+    "absent": {"type": "list", "elements": "str", "default": []},
+    "prune": {"type": "bool", "default": False},
     "limit_nofile": {"type": "int", "default": 65536},
+    "packaged": {"type": "bool", "default": True},
+    **_secrets.SPEC,
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What was not as wanted, {what, name, why} each, and the same as Ansible's diff."""
+    """What was not as wanted, {what, name, why} each, and the same as Ansible's diff.
+
+    ``refused`` are the lines of what is in the way, ``steps`` what happens to things that are there already, ``missing``
+    the programs that are not installed, ``left`` the deployed units that nobody lists any more.
+    """
 
     changed: bool
     differs: list[dict[str, str]]
     diff: list[dict[str, str]]
+    refused: list[str]
+    steps: list[str]
+    missing: list[str]
+    left: list[str]
 
 
 def build(params: t.Mapping[str, t.Any]) -> _deployment.Wanted:
     """What is wanted, out of a module's parameters."""
-    return _deployment.Wanted(params["side"], params["services"] or [], params["limit_nofile"])
+    return _deployment.Wanted(
+        side=params["side"],
+        services=_secrets.join(params["services"], params["secrets"]),
+        limit_nofile=params["limit_nofile"],
+        absent=params["absent"],
+        prune=params["prune"],
+        packaged=params["packaged"],
+    )
 
 
 def deploy(wanted: _deployment.Wanted, check: bool, before_restart: t.Optional[t.Callable[[], None]] = None) -> Outcome:
-    """Remove every difference, or with ``check`` only name them; ``before_restart`` as in _apply.apply."""
+    """Remove every difference, or with ``check`` only name them; ``before_restart`` as in _apply.apply.
+
+    Raises Refused, before anything is changed, and ApplyError.
+    """
     seen = _deployment.observe(wanted)
     plan = _deployment.compare(wanted, seen)
+    refused = _foreign.refusals(wanted, seen)
     if not check:
+        if refused:
+            raise Refused("Nothing was changed on this host. In the way of the deployment:\n" + "\n".join(refused))
         _apply.apply(plan, wanted, seen, before_restart)
-    return Outcome(bool(plan.differs), plan.differs, _apply.diff(plan, seen))
+    steps = [f"{step['name']} {step['why']}" for step in plan.differs if not step["why"].startswith("is missing")]
+    missing = sorted({one["program"] for one in wanted.services if _binary.find(one["program"]) is None})
+    return Outcome(bool(plan.differs), plan.differs, _diff.diff(plan, seen), refused, steps, missing, plan.left)

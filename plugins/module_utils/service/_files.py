@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import os
 import stat
-import tempfile
 import typing as t
 
 
@@ -36,9 +35,13 @@ def read(path: str) -> t.Optional[State]:
 
 
 def write(path: str, content: bytes, mode: int, uid: int = 0, gid: int = 0) -> None:
-    """Put the file there whole or not at all: a temporary file in the same folder, synced, then renamed."""
-    folder = os.path.dirname(path)
-    handle, temporary = tempfile.mkstemp(prefix=".", suffix=".new", dir=folder)
+    """Put the file there whole or not at all: a temporary file in the same folder, synced, then renamed.
+
+    Its name is always the same, so that what a killed run has left of it is overwritten, or found by `temporary`.
+    """
+    folder, half = os.path.dirname(path), temporary(path)
+    remove(half)
+    handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
@@ -46,11 +49,17 @@ def write(path: str, content: bytes, mode: int, uid: int = 0, gid: int = 0) -> N
             os.fchown(stream.fileno(), uid, gid)
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
-        os.rename(temporary, path)
+        os.rename(half, path)
     except BaseException:
-        os.unlink(temporary)
+        remove(half)
         raise
     sync_folder(folder)
+
+
+def temporary(path: str) -> str:
+    """Where a file is written before it gets its name."""
+    folder, name = os.path.split(path)
+    return f"{folder}/.{name}.fastopen-new"
 
 
 def set_attributes(path: str, mode: int, uid: int, gid: int) -> None:
@@ -61,11 +70,10 @@ def set_attributes(path: str, mode: int, uid: int, gid: int) -> None:
 
 def link(path: str, target: str) -> None:
     """Make path a symbolic link to target, in one step."""
-    temporary = f"{path}.new"
-    if os.path.lexists(temporary):
-        os.unlink(temporary)
-    os.symlink(target, temporary)
-    os.rename(temporary, path)
+    half = temporary(path)
+    remove(half)
+    os.symlink(target, half)
+    os.rename(half, path)
 
 
 def remove(path: str) -> None:

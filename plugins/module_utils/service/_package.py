@@ -9,19 +9,17 @@ import shutil
 import subprocess
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary
+
 
 def read(package: str, binary: str) -> dict[str, t.Any]:
-    """``name``, ``version`` (None: not installed), ``binary`` (path or None), ``knows_fast_open`` (None: no binary).
-
-    ``knows_fast_open`` is looked for in the binary's own help; ss-tunnel knows the option without naming it there,
-    so ask ss-server or ss-local.
-    """
-    path = shutil.which(binary)
+    """``name``, ``version`` (None: not installed), ``binary`` (path or None), ``knows_fast_open`` (None: no binary)."""
+    path = _binary.find(binary)
     return {
         "name": package,
         "version": _version(package),
         "binary": path,
-        "knows_fast_open": None if path is None else "--fast-open" in _output([path, "-h"]),
+        "knows_fast_open": None if path is None else _binary.knows_fast_open(path),
     }
 
 

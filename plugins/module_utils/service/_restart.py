@@ -1,14 +1,26 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Restart services and see that they are really there again."""
+"""Restart services and see that they are really there again, or stop them for good."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _process, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _files,
+    _process,
+    _secrets,
+    _service,
+    _systemd,
+)
+
+START_SECONDS = 5.0
+STEADY_SECONDS = 0.2
+"""A service that dies of its config does so at once; this long after listening it counts as running."""
 
 
 def restart(units: t.Mapping[str, t.Optional[int]]) -> list[str]:
@@ -17,16 +29,48 @@ def restart(units: t.Mapping[str, t.Optional[int]]) -> list[str]:
         return []
     reasons = []
     try:
-        _systemd.systemctl("reset-failed", *sorted(units))  # the limit of starts counts ours as well
+        _systemd.systemctl("reset-failed", *sorted(units))  # where there is a limit of starts, it counts ours as well
         _systemd.systemctl("restart", *sorted(units))
     except _systemd.SystemdError as error:
         reasons.append(str(error))
-    deadline = time.monotonic() + _apply.START_SECONDS
+    deadline = time.monotonic() + START_SECONDS
     waiting = {unit: port for unit, port in units.items() if port is not None}
     while waiting and time.monotonic() < deadline:
         waiting = {unit: port for unit, port in waiting.items() if not _process.listening(port)}
         time.sleep(0.02)
-    time.sleep(_apply.STEADY_SECONDS)
+    time.sleep(STEADY_SECONDS)
     down = [name for name, unit in _systemd.show(sorted(units)).items() if not unit.active]
     missing = sorted({*down, *waiting})
-    return [*reasons, *(f"{unit} does not come up: {_apply.last_words(unit)}" for unit in missing)]
+    return [*reasons, *(f"{unit} does not come up: {last_words(unit)}" for unit in missing)]
+
+
+def stop(units: t.Sequence[str]) -> None:
+    """Stop the units and keep them from starting at boot."""
+    if units:
+        _systemd.systemctl("disable", "--now", *units)
+        # A unit that stopped without a failure is not loaded any more, and reset-failed would refuse it.
+        failed = [name for name, unit in _systemd.show(units).items() if unit.active_state == "failed"]
+        if failed:
+            _systemd.systemctl("reset-failed", *failed)
+
+
+def last_words(unit: str) -> str:
+    """The last lines that the service wrote, with the secrets of its config as stars."""
+    done = subprocess.run(
+        ["journalctl", "--unit", unit, "--lines=5", "--output=cat", "--no-pager"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    words = " / ".join(line.strip() for line in done.stdout.splitlines() if line.strip())
+    return _secrets.hidden(words, _config_of(unit)) or "its journal is empty"
+
+
+def _config_of(unit: str) -> dict[str, t.Any]:
+    """The config of a deployed unit; {} where it is not one, or cannot be read."""
+    try:
+        state = _files.read(_service.config_path(*_service.parts(unit)))
+        config = json.loads(state.content) if state else {}
+    except (OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}

@@ -4,7 +4,7 @@
 """The files that one Shadowsocks service consists of, as text. Pure: nothing here reads or writes.
 
 A service is a mapping with ``program`` (ss-server, ss-local, ss-redir, ss-tunnel), ``name``, ``server`` (list),
-``server_port``, ``method``, ``password`` and optional keys; SERVICE_SPEC is the whole list.
+``server_port``, ``method``, ``password`` and optional keys; SERVICE_SPEC lists all but the secrets, which come apart.
 """
 
 from __future__ import annotations
@@ -12,32 +12,26 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start
-
 CONFIG_DIR = "/etc/shadowsocks"
 UNIT_DIR = "/etc/systemd/system"
 RUN_UNIT_DIR = "/run/systemd/system"
 GROUP = "shadowsocks"
-PACKAGED_UNIT = "shadowsocks-libev.service"
-"""Started by the Debian package itself on 127.0.0.1:8388 with a random password (facts: packaging)."""
-
 SIDES = {"server": ("ss-server",), "client": ("ss-local", "ss-redir", "ss-tunnel")}
 
 SERVICE_SPEC: dict[str, t.Any] = {
     "program": {"type": "str", "required": True, "choices": [p for side in SIDES.values() for p in side]},
     "name": {"type": "str", "required": True},
+    "instance": {"type": "str", "required": True},
     "server": {"type": "list", "elements": "str", "required": True},
     "server_port": {"type": "int", "required": True},
     "server_host": {"type": "str"},
     "method": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
     "mode": {"type": "str", "default": "tcp_only"},
     "timeout_seconds": {"type": "int", "default": 300},
     "local_address": {"type": "str"},
     "local_port": {"type": "int"},
     "tunnel_address": {"type": "str"},
     "plugin": {"type": "str"},
-    "plugin_opts": {"type": "str", "no_log": True},
     "nameserver": {"type": "str"},
     "acl": {"type": "str"},
     "reuse_port": {"type": "bool", "default": False},
@@ -65,6 +59,17 @@ def unit(service: t.Mapping[str, t.Any]) -> str:
     return f"{service['program']}@{service['name']}.service"
 
 
+def parts(unit: str) -> tuple[str, str]:
+    """Program and name of a unit."""
+    program, _at, name = unit[: -len(".service")].partition("@")
+    return program, name
+
+
+def port(service: t.Mapping[str, t.Any]) -> int:
+    """Where it listens."""
+    return service["server_port" if service["program"] == "ss-server" else "local_port"]
+
+
 def unit_path(program: str) -> str:
     """The template unit that all services of a program share."""
     return f"{UNIT_DIR}/{program}@.service"
@@ -83,11 +88,6 @@ def acl_path(program: str, name: str) -> str:
 def drop_in_path(program: str, name: str) -> str:
     """The drop-in that refuses to start a service whose access list cannot be read."""
     return f"{UNIT_DIR}/{program}@{name}.service.d/acl.conf"
-
-
-def fast_open_paths(program: str, name: str) -> list[str]:
-    """Where the stage keeps its drop-in: nobody else's business while the instance is there, and it goes with it."""
-    return [f"{folder}/{program}@{name}.service.d/{_exec_start.DROP_IN}" for folder in (UNIT_DIR, RUN_UNIT_DIR)]
 
 
 def config_text(service: t.Mapping[str, t.Any]) -> str:
@@ -113,8 +113,16 @@ def config_text(service: t.Mapping[str, t.Any]) -> str:
     return json.dumps(config, indent=4) + "\n"
 
 
-def files(services: t.Sequence[t.Mapping[str, t.Any]], limit_nofile: int) -> dict[str, File]:
-    """Every file of these services, path to File. No service of a program, no unit of it."""
+def files(
+    services: t.Sequence[t.Mapping[str, t.Any]],
+    limit_nofile: int,
+    paths: t.Mapping[str, str],
+    capable: t.Container[str] = (),
+) -> dict[str, File]:
+    """Every file of these services, path to File. No service of a program, no unit of it.
+
+    ``paths`` are the files that the programs are; ``capable`` programs get capabilities whether or not these need them.
+    """
     wanted: dict[str, File] = {}
     for service in services:
         program, name = service["program"], service["name"]
@@ -126,22 +134,25 @@ def files(services: t.Sequence[t.Mapping[str, t.Any]], limit_nofile: int) -> dic
             # service's own user, so a list that it may not read stops it too.
             wanted[drop_in_path(program, name)] = File(f"[Service]\nExecStartPre=/usr/bin/test -r {path}\n", 0o644)
     for program in sorted({service["program"] for service in services}):
-        capable = any(needs_capabilities(service) for service in services if service["program"] == program)
-        wanted[unit_path(program)] = File(unit_text(program, limit_nofile, capable), 0o644)
+        needed = any(needs_capabilities(service) for service in services if service["program"] == program)
+        wanted[unit_path(program)] = File(
+            unit_text(program, limit_nofile, paths[program], needed or program in capable), 0o644
+        )
     return wanted
 
 
 def needs_capabilities(service: t.Mapping[str, t.Any]) -> bool:
     """Whether it listens on a port below 1024, or takes UDP transparently (IP_TRANSPARENT, ip(7))."""
-    port = service["server_port"] if service["program"] == "ss-server" else service["local_port"]
-    return port < 1024 or (service["program"] == "ss-redir" and service.get("mode") in ("tcp_and_udp", "udp_only"))
+    udp = service.get("mode") in ("tcp_and_udp", "udp_only")
+    return port(service) < 1024 or (service["program"] == "ss-redir" and udp)
 
 
-def unit_text(program: str, limit_nofile: int, capable: bool = False) -> str:
+def unit_text(program: str, limit_nofile: int, path: str, capable: bool = False) -> str:
     """The template unit of a program; systemd-analyze security rates it 1.3, ss-redir's 1.5, and 0.1 more if `capable`.
 
     Debian's binaries carry file capabilities, and the kernel refuses to start them where these are not in the bounding
-    set (capabilities(7)); without ambient ones the process has none all the same (NoNewPrivileges).
+    set (capabilities(7)); without ambient ones the process has none all the same (NoNewPrivileges). It never gives up: at
+    boot a name may not resolve yet, and systemd's limit of five starts would end it for good (systemd.unit(5)).
     """
     capabilities = "CAP_NET_BIND_SERVICE CAP_NET_ADMIN" if program == "ss-redir" else "CAP_NET_BIND_SERVICE"
     ambient = capabilities if capable else ""
@@ -152,10 +163,11 @@ Description={_TITLES[program]} %i
 Documentation=man:{program}(1)
 Wants=network-online.target
 After=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=simple
-ExecStart=/usr/bin/{program} -c {CONFIG_DIR}/%p-%i.json
+ExecStart={path} -c {CONFIG_DIR}/%p-%i.json
 Restart=on-failure
 RestartSec=1
 LimitNOFILE={limit_nofile}

@@ -9,7 +9,9 @@ import dataclasses
 import subprocess
 import typing as t
 
-_PROPERTIES = "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,NRestarts,Result"
+_PROPERTIES = (
+    "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,NRestarts,Result,FragmentPath,DropInPaths"
+)
 
 
 class SystemdError(Exception):
@@ -29,6 +31,8 @@ class Unit:
     needs_reload: bool = False
     restarts: int = 0
     result: str = ""
+    fragment: str = ""
+    drop_ins: str = ""
 
     @property
     def active(self) -> bool:
@@ -88,5 +92,7 @@ def parse_show(text: str) -> dict[str, Unit]:
                 needs_reload=fields.get("NeedDaemonReload") == "yes",
                 restarts=int(fields.get("NRestarts") or 0),
                 result=fields.get("Result", ""),
+                fragment=fields.get("FragmentPath", ""),
+                drop_ins=fields.get("DropInPaths", ""),
             )
     return found

@@ -11,6 +11,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deploy,
     _deployment,
     _exec_start,
+    _owned,
     _service,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
@@ -20,9 +21,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._reques
 def deploy(wanted: _deployment.Wanted, check: bool) -> _deploy.Outcome:
     """Deploy the services of a side. Raises what _deploy.deploy and the record raise."""
     with contextlib.nullcontext() if check else _record.lock():
-        kept = {_service.unit(service) for service in wanted.services}
-        names = _deployment.managed_names(wanted.side)
-        gone = {f"{program}@{name}.service" for program, name in names} - kept
+        gone = set(_deployment.leaving(wanted, _owned.load()))
         result = _deploy.deploy(wanted, check, lambda: _renew(wanted.side))
         if not check:
             _follow(wanted)

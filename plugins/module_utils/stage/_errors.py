@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service._secrets import SecretsError
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service._systemd import SystemdError
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._record import RecordError
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._tunnel import TunnelError
 
-EXPECTED = (KernelError, RecordError, SystemdError, TunnelError, OSError)
+EXPECTED = (KernelError, RecordError, SecretsError, SystemdError, TunnelError, OSError)

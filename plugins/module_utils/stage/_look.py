@@ -12,6 +12,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _deployment,
     _exec_start,
+    _foreign,
+    _owned,
     _package,
     _service,
 )
@@ -25,9 +27,10 @@ def look(request: Request, wanted: _deployment.Wanted, package: str, probe_paths
     differs = _deployment.compare(wanted, seen).differs
     fastopen = _probe.observe()
     packaged = _package.read(package, "ss-server" if wanted.side == "server" else "ss-local")
-    packaged["packaged_unit"] = seen.units[_service.PACKAGED_UNIT].load_state
+    packaged.update(packaged_unit=seen.packaged.unit.load_state, touched=seen.packaged.touched)
     differs = [*_package_differs(packaged), *differs]
-    deployed = "no" if not seen.names else "differs" if differs else "yes"
+    foreign = _foreign.refusals(wanted, seen)
+    deployed = "no" if not _owned.side(seen.owned, wanted.side) else "differs" if differs or foreign else "yes"
     step = Outcome("planned")
     if deployed == "yes":
         step = _stage.run("stepped", dataclasses.replace(request, judge_paths=probe_paths), check=True)
@@ -42,10 +45,12 @@ def look(request: Request, wanted: _deployment.Wanted, package: str, probe_paths
         "side": wanted.side,
         "fastopen": fastopen,
         "package": packaged,
+        "left": [unit for unit in _owned.side(seen.owned, wanted.side) if unit not in wanted.units],
         "services": [_service_state(service, seen) for service in wanted.services],
         "paths": paths,
         "deployed": deployed,
         "differs": differs,
+        "foreign": foreign,
         "step": {"outcome": step.outcome, "differs": step.differs},
         "reasons": reasons,
         "stage": stage,

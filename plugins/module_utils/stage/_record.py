@@ -159,7 +159,7 @@ def ensure_room() -> None:
     """Raise OSError where the record could not be kept, before anything is changed on the host."""
     try:
         os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-        with tempfile.NamedTemporaryFile(prefix=".", suffix=".new", dir=FOLDER) as stream:
+        with tempfile.NamedTemporaryFile(prefix=".", suffix=".fastopen-new", dir=FOLDER) as stream:
             stream.write(b" " * ROOM_BYTES)
             stream.flush()
     except OSError as error:

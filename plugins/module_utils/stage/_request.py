@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 
@@ -81,6 +81,7 @@ SPEC: dict[str, t.Any] = {
     "services": {"type": "list", "elements": "dict", "options": _service.SERVICE_SPEC},
     "fast_open_mode": {"type": "str", "choices": ["flag", "listener"], "default": "flag"},
     "sysctl_file": {"type": "path", "default": _switch.FILE},
+    **_secrets.SPEC,
 }
 
 
@@ -93,7 +94,7 @@ def build(params: t.Mapping[str, t.Any]) -> Request:
         _tunnel.split(params["probe_url"])
     return Request(
         side=params["side"],
-        services=params["services"] or [],
+        services=_secrets.join(params["services"], params["secrets"]),
         mode=params["fast_open_mode"] if params["side"] == "server" else "flag",
         **{key: params[key] for key in ("sysctl_file", "probe_url") if key in params},
         **{key: params[key] for key in _OPTIONS if params.get(key) is not None},

@@ -13,7 +13,7 @@ import re
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _program, _record
 
-_HALF = re.compile(r"\.[a-z0-9_]{8}\.new")
+_HALF = re.compile(r"\..+\.fastopen-new")
 """What _files.write makes beside the file before it renames it (tempfile.mkstemp)."""
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import pwd
 import shutil
@@ -15,17 +16,23 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _process, _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary, _process, _secrets, _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 
 START_SECONDS = 5.0
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 """include/uapi/linux/prctl.h"""
+MFD_CLOEXEC, MFD_EXEC = 0x1, 0x10
+"""include/uapi/linux/memfd.h"""
 LOOPBACK = "127.0.0.1"
 
 
 class ClientError(Exception):
     """The client does not start; the message holds its own last words."""
+
+
+class Missing(ClientError):
+    """The client's program is not installed."""
 
 
 class TemporaryClient:
@@ -57,7 +64,7 @@ class TemporaryClient:
         result = _tunnel.fetch((LOOPBACK, self.port), url, timeout, socks=self.socks)
         if not result.ok and self._ended():
             self.exits += 1
-            words = self.close()
+            words = _secrets.hidden(self.close(), self._service)
             return result._replace(error=f"{self._service['program']} exited: {words}")
         return result
 
@@ -99,7 +106,8 @@ class TemporaryClient:
         deadline = time.monotonic() + START_SECONDS
         while not _process.listening(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise ClientError(f"a temporary {self._service['program']} does not start: {self.close()}")
+                words = _secrets.hidden(self.close(), self._service)
+                raise ClientError(f"a temporary {self._service['program']} does not start: {words}")
             time.sleep(0.01)
 
 
@@ -115,13 +123,26 @@ def _without_capabilities(name: str) -> int:
     The kernel forgets the death signal when it starts a file that has effective capabilities, as Debian's ss-local has,
     even if none is granted (security/commoncap.c: secureexec; fs/exec.c: begin_new_exec). The copy has none.
     """
-    path = shutil.which(name)
+    path = _binary.find(name)
     if path is None:
-        raise ClientError(f"{name} is not installed")
-    copy = os.memfd_create(name)
+        raise Missing(f"{name} is not installed")
+    copy = _executable_memory(name)
     with open(path, "rb") as source, open(copy, "wb", closefd=False) as target:
         shutil.copyfileobj(source, target)
     return copy
+
+
+def _executable_memory(name: str) -> int:
+    """A nameless file in memory that may be started, also where vm.memfd_noexec is 1 (sysctl/vm.rst).
+
+    Kernels before 6.3 know neither that sysctl nor the flag, and refuse the flag with EINVAL.
+    """
+    try:
+        return os.memfd_create(name, MFD_CLOEXEC | MFD_EXEC)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            return os.memfd_create(name, MFD_CLOEXEC)
+        raise ClientError(f"{name} cannot be copied into memory (vm.memfd_noexec is 2?): {error}") from None
 
 
 def _restrict(parent: int, config: int) -> t.Callable[[], None]:

@@ -8,10 +8,19 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _values
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import (
-    CLIENT_SPEC,
-    SERVER_SPEC,
+    CLIENT_KEYS,
+    SERVER_KEYS,
+    Key,
     check,
+    label,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import (
+    Lookup,
+    Unreadable,
+    Variables,
 )
 
 WILDCARDS = ("0.0.0.0", "::", "::0")
@@ -29,152 +38,40 @@ class FleetError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Host:
-    """The variables of one inventory host that matter here, templated."""
+class Side:
+    """What one side of a host is to run: ``services``, one a worker; ``absent`` are the instances that are to go."""
 
-    name: str
-    address: str
-    server_instances: t.Sequence[t.Any] = ()
-    client_instances: t.Sequence[t.Any] = ()
-    insecure_server: bool = False
-    insecure_client: bool = False
+    services: list[dict[str, t.Any]]
+    absent: list[str]
 
 
-Lookup = t.Callable[[str], t.Optional[Host]]
-"""Gives an inventory host by name, or None where there is no such host."""
+def side(which: str, own: Variables, raw: t.Any, lookup: Lookup, gone: bool = False) -> Side:
+    """The server or client side of a host, from the value of its list of instances; ``gone``: all of them are to go.
 
-
-def server_services(host: Host) -> list[dict[str, t.Any]]:
-    """The ss-server services of a host, one a worker. Raises FleetError."""
-    instances = _checked(host, "ss_server_instances", SERVER_SPEC, host.server_instances, host.insecure_server)
-    _refuse(_same(host, "ss_server_instances", "name", [i["name"] for i in instances]))
-    services = []
-    for instance in instances:
-        count = instance["workers"]
-        names = [instance["name"]] if count == 1 else [f"{instance['name']}-{n}" for n in range(1, count + 1)]
-        services += [_server_service(instance, name, count > 1) for name in names]
-    _refuse(_same(host, "ss_server_instances", "name", [s["name"] for s in services]))
-    return services
-
-
-def client_services(host: Host, lookup: Lookup) -> list[dict[str, t.Any]]:
-    """The client services of a host, their servers looked up. Raises FleetError."""
-    instances = _checked(host, "ss_client_instances", CLIENT_SPEC, host.client_instances, host.insecure_client)
-    errors: list[str] = _same(host, "ss_client_instances", "name", [i["name"] for i in instances])
-    services = []
-    for instance in instances:
+    Raises FleetError.
+    """
+    variable = f"ss_{which}_instances"
+    keys = SERVER_KEYS if which == "server" else CLIENT_KEYS
+    instances = _checked(own.host, variable, keys, raw, _insecure(own, which), gone)
+    errors = _twice(own.host, variable, [instance["name"] for instance in instances])
+    services: list[dict[str, t.Any]] = []
+    for instance in (one for one in instances if one["state"] == "present"):
         try:
-            services.append(_client_service(host, instance, lookup))
+            services += _servers(instance) if which == "server" else [_client(own.host, instance, lookup)]
         except FleetError as error:
             errors += error.errors
-    _refuse(errors)
-    return services
+    errors += _twice(own.host, variable, [service["name"] for service in services])
+    _refuse(list(dict.fromkeys(errors)))
+    return Side(services, [instance["name"] for instance in instances if instance["state"] == "absent"])
 
 
-def validate(hosts: t.Iterable[Host], lookup: Lookup) -> list[str]:
-    """Every mistake of all hosts, one line each; an empty list when the fleet can be rolled out."""
-    errors: list[str] = []
-    for host in hosts:
-        services = []
-        for resolve in (server_services, lambda one: client_services(one, lookup)):
-            try:
-                services += resolve(host)
-            except FleetError as error:
-                errors += error.errors
-        errors += _same_port(host, services)
-    return list(dict.fromkeys(errors))
-
-
-def _refuse(errors: list[str]) -> None:
-    if errors:
-        raise FleetError(errors)
-
-
-def _checked(
-    host: Host, variable: str, spec: dict[str, t.Any], raw: t.Sequence[t.Any], insecure: bool
-) -> list[dict[str, t.Any]]:
-    if isinstance(raw, (str, bytes)) or not isinstance(raw, t.Sequence):
-        raise FleetError([f"{host.name}: {variable} is not a list"])
-    instances, errors = [], []
-    for index, entry in enumerate(raw):
-        instance, found = check(spec, entry, insecure=insecure)
-        label = instance.get("name", index) if isinstance(instance, dict) else index
-        errors += [f"{host.name}: {variable}[{label}]: {error}" for error in found]
-        instances.append(instance)
-    _refuse(errors)
-    return instances
-
-
-def _same(host: Host, variable: str, what: str, values: list[str]) -> list[str]:
-    twice = sorted({value for value in values if values.count(value) > 1})
-    return [f"{host.name}: {variable}: two instances have the {what} {value!r}" for value in twice]
-
-
-def _server_service(instance: dict[str, t.Any], name: str, reuse_port: bool) -> dict[str, t.Any]:
-    address = instance["address"]
-    return {
-        "program": "ss-server",
-        "name": name,
-        "server": ANY_ADDRESS if address in (None, *WILDCARDS) else [address],
-        "server_port": instance["port"],
-        "reuse_port": reuse_port,
-        **_common(instance, ("method", "password", "acl", "nameserver")),
-    }
-
-
-def _client_service(host: Host, instance: dict[str, t.Any], lookup: Lookup) -> dict[str, t.Any]:
-    service = {
-        "program": instance["program"],
-        "name": instance["name"],
-        "local_address": instance["local_address"],
-        "local_port": instance["local_port"],
-        **_common(instance, ("tunnel_address",)),
-    }
-    if instance["server_instance"] is None:
-        service.update(server=[instance["server"]], **{k: instance[k] for k in ("server_port", "method", "password")})
-        return service
-    where = f"{host.name}: ss_client_instances[{instance['name']}]"
-    server = lookup(instance["server"])
-    if server is None:
-        raise FleetError([f"{where}: server {instance['server']!r} is no inventory host"])
-    listed = server.server_instances if isinstance(server.server_instances, t.Sequence) else []
-    named = [raw for raw in listed if isinstance(raw, dict)]
-    found = [raw for raw in named if raw.get("name") == instance["server_instance"]]
-    if not found:
-        known = ", ".join(str(raw.get("name")) for raw in named) or "none"
-        raise FleetError(
-            [f"{where}: server {server.name} has no instance {instance['server_instance']!r} (it has: {known})"]
-        )
-    target, errors = check(SERVER_SPEC, found[0], insecure=server.insecure_server)
-    _refuse([f"{server.name}: ss_server_instances[{instance['server_instance']}]: {error}" for error in errors])
-    service.update(
-        server=[_reached_at(server, target)],
-        server_host=server.name,
-        server_port=target["port"],
-        method=target["method"],
-        password=target["password"],
-    )
-    return service
-
-
-def _reached_at(server: Host, instance: dict[str, t.Any]) -> str:
-    if instance["public_address"] is not None:
-        return instance["public_address"]
-    return server.address if instance["address"] in (None, *WILDCARDS) else instance["address"]
-
-
-def _common(instance: dict[str, t.Any], keys: tuple[str, ...]) -> dict[str, t.Any]:
-    shared = ("mode", "timeout_seconds", "plugin", "plugin_opts", *keys)
-    return {key: instance[key] for key in shared if instance[key] is not None}
-
-
-def _same_port(host: Host, services: list[dict[str, t.Any]]) -> list[str]:
+def same_port(host: str, services: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
     """Two services that would listen on one address, port and protocol (workers of one instance may)."""
     seen: dict[tuple[str, int], list[tuple[set[str], str, str]]] = {}
     errors = []
     for service in services:
-        label = f"{service['program']} {service['name']}"
-        group = service["name"].rsplit("-", 1)[0] if service.get("reuse_port") else label
+        name = f"{service['program']} {service['name']}"
+        group = service["instance"] if service.get("reuse_port") else name
         if service["program"] == "ss-server":
             addresses, port = set(service["server"]), service["server_port"]
         else:
@@ -183,6 +80,125 @@ def _same_port(host: Host, services: list[dict[str, t.Any]]) -> list[str]:
             for others, other_group, other in seen.setdefault((protocol, port), []):
                 overlap = addresses & others or addresses & set(WILDCARDS) or others & set(WILDCARDS)
                 if overlap and not (service.get("reuse_port") and other_group == group):
-                    errors.append(f"{host.name}: {other} and {label} both want port {port}/{protocol}")
-            seen[(protocol, port)].append((addresses, group, label))
+                    errors.append(f"{host}: {other} and {name} both want port {port}/{protocol}: give one another port")
+            seen[(protocol, port)].append((addresses, group, name))
     return errors
+
+
+def _refuse(errors: list[str]) -> None:
+    if errors:
+        raise FleetError(errors)
+
+
+def _insecure(own: Variables, which: str) -> bool:
+    """Whether stream ciphers are allowed; a value that is no boolean is told of elsewhere."""
+    try:
+        return _values.Boolean().read(own.get(f"ss_{which}_allow_insecure_methods", False))
+    except (_values.Wrong, Unreadable):
+        return False
+
+
+def _checked(
+    host: str, variable: str, keys: dict[str, Key], raw: t.Any, insecure: bool, gone: bool
+) -> list[dict[str, t.Any]]:
+    try:
+        entries = _values.Listing().read(raw)
+    except _values.Wrong as error:
+        raise FleetError([f"{host}: {variable}: {error}"]) from None
+    instances, errors = [], []
+    for index, entry in enumerate(entries):
+        if gone and isinstance(entry, dict):
+            entry = {**entry, "state": "absent"}
+        instance, mistakes = check(keys, entry, insecure=insecure)
+        errors += _lines(host, variable, label(entry, index), mistakes)
+        instances.append(instance)
+    _refuse(errors)
+    return instances
+
+
+def _lines(host: str, variable: str, name: str, mistakes: list[tuple[str, str]]) -> list[str]:
+    return [f"{host}: {variable}[{name}]{'.' * bool(key)}{key}: {message}" for key, message in mistakes]
+
+
+def _twice(host: str, variable: str, names: list[str]) -> list[str]:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return [f"{host}: {variable}: two instances have the name {name!r}: give one another name" for name in twice]
+
+
+def _servers(instance: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    count = instance["workers"]
+    names = [instance["name"]] if count == 1 else [f"{instance['name']}-{n}" for n in range(1, count + 1)]
+    address = instance["address"]
+    return [
+        {
+            "program": "ss-server",
+            "name": name,
+            "instance": instance["name"],
+            "server": ANY_ADDRESS if address in (None, *WILDCARDS) else [address],
+            "server_port": instance["port"],
+            "reuse_port": count > 1,
+            **_common(instance, ("method", "password", "acl", "nameserver")),
+        }
+        for name in names
+    ]
+
+
+def _client(host: str, instance: dict[str, t.Any], lookup: Lookup) -> dict[str, t.Any]:
+    service = {
+        "program": instance["program"],
+        "name": instance["name"],
+        "instance": instance["name"],
+        "local_address": instance["local_address"],
+        "local_port": instance["local_port"],
+        **_common(instance, ("tunnel_address",)),
+    }
+    if instance["server_instance"] is None:
+        outside = {key: instance[key] for key in ("server_port", "method", "password")}
+        return {**service, "server": [Address().read(instance["server"])], **outside}
+    where = f"{host}: ss_client_instances[{instance['name']}]"
+    server = lookup(instance["server"])
+    if server is None:
+        raise FleetError([f"{where}.server: {instance['server']!r} is no inventory host"])
+    target = _target(where, server, instance["server_instance"])
+    return {
+        **service,
+        "server": [_reached_at(where, server, target)],
+        "server_host": server.host,
+        "server_port": target["port"],
+        "method": target["method"],
+        "password": target["password"],
+    }
+
+
+def _target(where: str, server: Variables, name: str) -> dict[str, t.Any]:
+    """The server's instance, checked as on the server itself. Raises FleetError."""
+    try:
+        raw, known = server.find("ss_server_instances", "name", name)
+    except Unreadable as error:
+        raise FleetError([f"{where}: ss_server_instances of server {server.host} {error}"]) from None
+    if raw is None:
+        has = ", ".join(known) or "none"
+        raise FleetError([f"{where}.server_instance: server {server.host} has no instance {name!r} (it has: {has})"])
+    target, mistakes = check(SERVER_KEYS, raw, insecure=_insecure(server, "server"))
+    _refuse(_lines(server.host, "ss_server_instances", name, mistakes))
+    if target["state"] == "absent":
+        raise FleetError([f"{where}.server_instance: instance {name!r} of server {server.host} is absent"])
+    return target
+
+
+def _reached_at(where: str, server: Variables, instance: dict[str, t.Any]) -> str:
+    if instance["public_address"] is not None:
+        return instance["public_address"]
+    if instance["address"] not in (None, *WILDCARDS):
+        return instance["address"]
+    try:
+        return Address().read(server.get("ansible_host", server.host))
+    except (_values.Wrong, Unreadable) as error:
+        raise FleetError(
+            [f"{where}: ansible_host of server {server.host}: {error}; give its instance a public_address"]
+        ) from None
+
+
+def _common(instance: dict[str, t.Any], keys: tuple[str, ...]) -> dict[str, t.Any]:
+    shared = ("mode", "timeout_seconds", "plugin", "plugin_opts", *keys)
+    return {key: instance[key] for key in shared if instance[key] is not None}

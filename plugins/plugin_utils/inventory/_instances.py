@@ -5,11 +5,21 @@
 
 from __future__ import annotations
 
-import re
+import dataclasses
 import typing as t
+from collections.abc import Mapping
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible.module_utils.errors import UnsupportedError
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _near
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._acl import AccessList
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address, HostPort
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
+    Choice,
+    Integer,
+    Kind,
+    Text,
+    Wrong,
+    shown,
+)
 
 AEAD_METHODS = (
     "aes-128-gcm",
@@ -43,126 +53,132 @@ STREAM_METHODS = (
 )
 """Stream ciphers of shadowsocks-libev (src/stream.c): no integrity, so only with ss_*_allow_insecure_methods."""
 
-MODES = ("tcp_only", "tcp_and_udp", "udp_only")
 PROGRAMS = ("ss-local", "ss-redir", "ss-tunnel")
 
-SERVER_SPEC: dict[str, t.Any] = {
-    "name": {"type": "str", "required": True},
-    "port": {"type": "int", "required": True},
-    "method": {"type": "str", "required": True},
-    "password": {"type": "str", "required": True, "no_log": True},
-    "address": {"type": "str"},
-    "public_address": {"type": "str"},
-    "mode": {"type": "str", "choices": list(MODES), "default": "tcp_only"},
-    "workers": {"type": "int", "default": 1},
-    "timeout_seconds": {"type": "int", "default": 300},
-    "acl": {"type": "str"},
-    "plugin": {"type": "str"},
-    "plugin_opts": {"type": "str", "no_log": True},
-    "nameserver": {"type": "str"},
+
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """A key of an instance. One that is not ``required`` has its ``default`` where it is left out."""
+
+    kind: Kind
+    required: bool = False
+    default: t.Any = None
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value must never be shown."""
+        return getattr(self.kind, "secret", False)
+
+
+_NAME = Text(
+    r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "1 to 64 letters, digits, '_', '.', '-': it becomes a systemd instance"
+)
+_PORT = Integer(1, 65535)
+_SHARED = {
+    "mode": Key(Choice(("tcp_only", "tcp_and_udp", "udp_only")), default="tcp_only"),
+    "timeout_seconds": Key(Integer(1, 86_400), default=300),
+    "plugin": Key(Text(words="the name or path of a SIP003 plugin")),
+    "plugin_opts": Key(Text(words="the options of the plugin", secret=True)),
+    "state": Key(Choice(("present", "absent")), default="present"),
 }
 
-CLIENT_SPEC: dict[str, t.Any] = {
-    "name": {"type": "str", "required": True},
-    "server": {"type": "str", "required": True},
-    "local_port": {"type": "int", "required": True},
-    "server_instance": {"type": "str"},
-    "server_port": {"type": "int"},
-    "method": {"type": "str"},
-    "password": {"type": "str", "no_log": True},
-    "program": {"type": "str", "choices": list(PROGRAMS), "default": "ss-local"},
-    "local_address": {"type": "str", "default": "127.0.0.1"},
-    "mode": {"type": "str", "choices": list(MODES), "default": "tcp_only"},
-    "timeout_seconds": {"type": "int", "default": 300},
-    "tunnel_address": {"type": "str"},
-    "plugin": {"type": "str"},
-    "plugin_opts": {"type": "str", "no_log": True},
+SERVER_KEYS: dict[str, Key] = {
+    "name": Key(_NAME, required=True),
+    "port": Key(_PORT, required=True),
+    "method": Key(Text(words="a cipher"), required=True),
+    "password": Key(Text(words="the password", secret=True), required=True),
+    "address": Key(Address()),
+    "public_address": Key(Address()),
+    "workers": Key(Integer(1, 64), default=1),
+    "acl": Key(AccessList()),
+    "nameserver": Key(Text(words="the address of a name server")),
+    **_SHARED,
 }
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_TUNNEL = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^:\s]+):(\d+)")
+CLIENT_KEYS: dict[str, Key] = {
+    "name": Key(_NAME, required=True),
+    "server": Key(Text(words="an inventory host, or the address of an outside server"), required=True),
+    "local_port": Key(_PORT, required=True),
+    "server_instance": Key(_NAME),
+    "server_port": Key(_PORT),
+    "method": Key(Text(words="a cipher")),
+    "password": Key(Text(words="the password", secret=True)),
+    "program": Key(Choice(PROGRAMS), default="ss-local"),
+    "local_address": Key(Address(), default="127.0.0.1"),
+    "tunnel_address": Key(HostPort()),
+    **_SHARED,
+}
 
 
-def check(spec: dict[str, t.Any], raw: t.Any, *, insecure: bool = False) -> tuple[dict[str, t.Any], list[str]]:
-    """One instance with its defaults filled in, and what is wrong with it (never showing a secret).
+def label(raw: t.Any, index: int) -> str:
+    """How messages call an entry: by its name where it has one, else by its number, from 0."""
+    name = raw.get("name") if isinstance(raw, Mapping) else None
+    return str(name) if isinstance(name, str) and name else str(index)
 
-    ``spec`` is SERVER_SPEC or CLIENT_SPEC. Unknown keys are errors: shadowsocks-libev would ignore them silently.
-    A key without a value counts as left out.
+
+def check(
+    keys: t.Mapping[str, Key], raw: t.Any, *, insecure: bool = False
+) -> tuple[dict[str, t.Any], list[tuple[str, str]]]:
+    """One instance with its defaults filled in, and what is wrong with it as (key, message), never showing a secret.
+
+    ``keys`` is SERVER_KEYS or CLIENT_KEYS. Unknown keys are mistakes: shadowsocks-libev would ignore them silently. A key
+    without a value counts as left out. An instance that is to go (``state: absent``) needs nothing but its name.
     """
-    if not isinstance(raw, dict):
-        return {}, ["is not a mapping with a name"]
-    given = {key: value for key, value in raw.items() if value is not None}
-    result = ArgumentSpecValidator(spec).validate(given)
-    errors = [f"unknown key {e.msg}" if isinstance(e, UnsupportedError) else str(e.msg) for e in result.errors]
-    errors += [
-        f"{key} must be text, not a {'list' if isinstance(given[key], list) else 'mapping'}"
-        for key, option in spec.items()
-        if option["type"] == "str" and isinstance(given.get(key), (list, dict))
-    ]
-    errors += [
-        f"{key} must be a number, not {given[key]!r}"
-        for key, option in spec.items()
-        if option["type"] == "int" and isinstance(given.get(key), bool)
-    ]
-    if errors:
-        return given, errors
-    instance = dict(result.validated_parameters)
-    errors = _check_values(instance, insecure)
-    errors += _check_server(instance) if spec is SERVER_SPEC else _check_client(instance)
-    return instance, errors
+    if not isinstance(raw, Mapping):
+        return {}, [("", "is not a mapping with a name")]
+    mistakes = [(str(key), f"is unknown{_near.hint(str(key), keys)}") for key in raw if key not in keys]
+    instance: dict[str, t.Any] = {}
+    for name, key in keys.items():
+        instance[name] = key.default
+        if raw.get(name) is None:
+            continue
+        try:
+            instance[name] = key.kind.read(raw[name])
+        except Wrong as error:
+            mistakes.append((name, str(error)))
+    leaves = instance["state"] == "absent"
+    needed = [name for name, key in keys.items() if key.required and raw.get(name) is None]
+    mistakes += [(name, "is missing") for name in needed if name == "name" or not leaves]
+    if mistakes or leaves:
+        return instance, mistakes
+    relations = _method(instance, insecure) + (_client(instance) if keys is CLIENT_KEYS else [])
+    if instance["plugin_opts"] is not None and instance["plugin"] is None:
+        relations.append(("plugin_opts", "is given without plugin"))
+    return instance, relations
 
 
-def _check_values(instance: dict[str, t.Any], insecure: bool) -> list[str]:
-    errors = []
-    if not _NAME.fullmatch(instance["name"]):
-        errors.append(
-            f"name {instance['name']!r} must be letters, digits, '_', '.', '-': it becomes a systemd instance"
-        )
-    for key in ("port", "server_port", "local_port"):
-        if instance.get(key) is not None and not 1 <= instance[key] <= 65535:
-            errors.append(f"{key} {instance[key]} is not between 1 and 65535")
-    method = instance.get("method")
-    if method is not None and method not in AEAD_METHODS:
-        if method not in STREAM_METHODS:
-            errors.append(f"unknown method {method!r}, use one of {', '.join(AEAD_METHODS)}")
-        elif not insecure:
-            errors.append(f"method {method!r} has no integrity protection, use one of {', '.join(AEAD_METHODS)}")
-    errors += [
-        f"{key} is empty: give it a value, or leave it out"
-        for key, value in instance.items()
-        if isinstance(value, str) and not value.strip() and key != "name"
-    ]
-    if instance["timeout_seconds"] < 1:
-        errors.append(f"timeout_seconds {instance['timeout_seconds']} is not positive")
-    if instance.get("plugin_opts") is not None and instance.get("plugin") is None:
-        errors.append("plugin_opts is given without plugin")
-    return errors
+def _method(instance: t.Mapping[str, t.Any], insecure: bool) -> list[tuple[str, str]]:
+    method = instance["method"]
+    if method is None or method in AEAD_METHODS or (insecure and method in STREAM_METHODS):
+        return []
+    use = f"use one of {', '.join(AEAD_METHODS)}"
+    if method in STREAM_METHODS:
+        return [("method", f"{shown(method)} has no integrity protection: {use}")]
+    return [("method", f"{shown(method)} is unknown: {use}")]
 
 
-def _check_server(instance: dict[str, t.Any]) -> list[str]:
-    errors = []
-    if not 1 <= instance["workers"] <= 64:
-        errors.append(f"workers {instance['workers']} is not between 1 and 64")
-    return errors
-
-
-def _check_client(instance: dict[str, t.Any]) -> list[str]:
-    errors = []
-    outside = [key for key in ("server_port", "method", "password") if instance.get(key) is not None]
-    if instance.get("server_instance") is not None and outside:
-        errors.append(f"{', '.join(outside)} come(s) from server_instance {instance['server_instance']!r}: leave out")
-    if instance.get("server_instance") is None and len(outside) < 3:
+def _client(instance: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+    mistakes = []
+    outside = [key for key in ("server_port", "method", "password") if instance[key] is not None]
+    if instance["server_instance"] is not None:
+        chosen = shown(instance["server_instance"])
+        mistakes += [(key, f"comes from server_instance {chosen}: leave it out") for key in outside]
+    else:
         missing = [key for key in ("server_port", "method", "password") if key not in outside]
-        errors.append(
-            f"name the server_instance of an inventory host, or give {', '.join(missing)} of an outside server"
-        )
-    tunnel = instance.get("tunnel_address")
-    if instance["program"] == "ss-tunnel" and tunnel is None:
-        errors.append("ss-tunnel needs tunnel_address (host:port)")
-    if instance["program"] != "ss-tunnel" and tunnel is not None:
-        errors.append(f"tunnel_address is for ss-tunnel, not for {instance['program']}")
-    if tunnel is not None:
-        parts = _TUNNEL.fullmatch(tunnel)
-        if not parts or not 1 <= int(parts[2]) <= 65535:
-            errors.append(f"tunnel_address {tunnel!r} is not host:port")
-    return errors
+        if missing:
+            mistakes.append(
+                (
+                    "server",
+                    f"{shown(instance['server'])}: name the server_instance of an inventory host, or give"
+                    f" {', '.join(missing)} of an outside server",
+                )
+            )
+        try:
+            Address().read(instance["server"])
+        except Wrong as error:
+            mistakes.append(("server", str(error)))
+    if instance["program"] == "ss-tunnel" and instance["tunnel_address"] is None:
+        mistakes.append(("tunnel_address", "is missing: ss-tunnel needs it (HOST:PORT)"))
+    if instance["program"] != "ss-tunnel" and instance["tunnel_address"] is not None:
+        mistakes.append(("tunnel_address", f"is for ss-tunnel, not for {instance['program']}"))
+    return mistakes

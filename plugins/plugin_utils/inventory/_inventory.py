@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible's hostvars as the plain Host of _fleet."""
+"""The variables of hosts, templated one by one when they are read: what nobody asks for cannot fail."""
 
 from __future__ import annotations
 
@@ -9,34 +9,62 @@ import typing as t
 from collections.abc import Mapping, Sequence
 
 from ansible.errors import AnsibleError
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._fleet import FleetError, Host, Lookup
+
+Template = t.Callable[[t.Any], t.Any]
+"""Evaluates the templates in a value; raises AnsibleError."""
 
 
-def read_host(hostvars: t.Any, name: str) -> t.Optional[Host]:
-    """The host as the inventory has it, or None. Raises FleetError where a variable of it cannot be templated."""
-    if name not in hostvars:
-        return None
-    variables = hostvars[name]
-    return Host(
-        name=name,
-        address=str(_value(name, variables, "ansible_host", name)),
-        server_instances=_value(name, variables, "ss_server_instances", []),
-        client_instances=_value(name, variables, "ss_client_instances", []),
-        insecure_server=bool(_value(name, variables, "ss_server_allow_insecure_methods", False)),
-        insecure_client=bool(_value(name, variables, "ss_client_allow_insecure_methods", False)),
-    )
+class Unreadable(Exception):
+    """A variable cannot be evaluated: something in it is undefined, or its vault cannot be opened. No secret is in it."""
 
 
-def reader(hostvars: t.Any) -> Lookup:
-    """A Lookup over the inventory that reads each host once."""
-    known: dict[str, t.Optional[Host]] = {}
+class Variables:
+    """The variables of one host. ``raw`` are as they were written, templates unevaluated."""
 
-    def lookup(name: str) -> t.Optional[Host]:
-        if name not in known:
-            known[name] = read_host(hostvars, name)
-        return known[name]
+    def __init__(self, host: str, raw: t.Mapping[str, t.Any], template: Template = lambda value: value) -> None:
+        self.host = host
+        self._raw = raw
+        self._template = template
 
-    return lookup
+    def __contains__(self, name: str) -> bool:
+        return name in self._raw
+
+    def __iter__(self) -> t.Iterator[str]:
+        return iter(str(name) for name in self._raw)
+
+    def get(self, name: str, default: t.Any = None) -> t.Any:
+        """The value without any template or lazy container in it. Raises Unreadable."""
+        return self._evaluate(self._raw[name]) if name in self._raw else default
+
+    def find(self, name: str, key: str, value: str) -> tuple[t.Optional[t.Any], list[str]]:
+        """The entry of a list whose ``key`` has this value, and the values that there are.
+
+        Only the entry that is found is evaluated as a whole. Raises Unreadable for that one, or for the list itself.
+        """
+        raw = self._raw.get(name, [])
+        if not isinstance(raw, Sequence) or isinstance(raw, (str, bytes)):
+            raw = self._evaluate(raw)
+        known = []
+        for entry in raw if isinstance(raw, Sequence) and not isinstance(raw, (str, bytes)) else []:
+            try:
+                mapping = entry if isinstance(entry, Mapping) else self._evaluate(entry)
+                has = self._evaluate(mapping[key])
+            except (Unreadable, KeyError, TypeError):
+                continue
+            known.append(str(has))
+            if has == value:
+                return self._evaluate(entry), known
+        return None, known
+
+    def _evaluate(self, value: t.Any) -> t.Any:
+        try:
+            return plain(self._template(value))
+        except AnsibleError as error:
+            raise Unreadable(f"cannot be read: {error.message}") from error
+
+
+Lookup = t.Callable[[str], t.Optional[Variables]]
+"""Gives an inventory host's variables by its name, or None where there is no such host."""
 
 
 def plain(value: t.Any) -> t.Any:
@@ -48,9 +76,16 @@ def plain(value: t.Any) -> t.Any:
     return value
 
 
-def _value(host: str, variables: t.Any, key: str, default: t.Any) -> t.Any:
-    try:
-        found = plain(variables[key]) if key in variables else default
-    except AnsibleError as error:
-        raise FleetError([f"{host}: {key}: {error.message}"]) from error
-    return default if found is None else found
+def reader(hostvars: t.Any, template: t.Callable[[t.Mapping[str, t.Any]], Template]) -> Lookup:
+    """A Lookup over Ansible's hostvars. ``template`` makes the evaluation with the variables of one host."""
+    known: dict[str, t.Optional[Variables]] = {}
+
+    def lookup(name: str) -> t.Optional[Variables]:
+        if name not in known:
+            known[name] = None
+            if name in hostvars:
+                raw = hostvars.raw_get(name)
+                known[name] = Variables(name, raw, template(raw))
+        return known[name]
+
+    return lookup

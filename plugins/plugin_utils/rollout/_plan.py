@@ -93,15 +93,20 @@ WITNESSES = 2
 
 
 def witnesses(
-    instances: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]], looked: t.Container[str]
+    clients: t.Iterable[str],
+    instances: t.Callable[[str], t.Sequence[t.Mapping[str, t.Any]]],
+    servers: t.Collection[str],
 ) -> dict[str, list[str]]:
-    """For each server the clients that shall witness its plain traffic, those that were looked at first.
+    """For each of these servers the clients that shall witness its plain traffic, the first ones of ``clients``.
 
-    ``instances`` are the client instances of every client in the inventory, inside or outside of the limit.
+    ``instances`` gives the client instances of a client, inside or outside of the limit; it is asked only while a server
+    wants for a witness, so that nobody else's variables are evaluated.
     """
-    found: dict[str, list[str]] = {}
-    for client in sorted(instances, key=lambda name: name not in looked):
-        for server in {str(instance.get("server")) for instance in instances[client]}:
-            if len(found.setdefault(server, [])) < WITNESSES:
+    found: dict[str, list[str]] = {server: [] for server in servers}
+    for client in clients:
+        if all(len(chosen) >= WITNESSES for chosen in found.values()):
+            break
+        for server in {str(instance.get("server")) for instance in instances(client)} & set(found):
+            if len(found[server]) < WITNESSES:
                 found[server].append(client)
     return found

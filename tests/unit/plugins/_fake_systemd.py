@@ -11,7 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _process, _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _packaged, _process
 
 PACKAGED = "[Service]\nType=simple\nExecStart=/usr/bin/ss-server -c $CONFFILE $DAEMON_ARGS\n"
 
@@ -40,7 +40,7 @@ class FakeSystemd:
         self.owners: dict[int, tuple[int, int]] = {}
         for folder in (self.unit_dir, self.run_unit_dir, self.lib_unit_dir):
             folder.mkdir(parents=True)
-        self.put(self.lib_unit_dir / _service.PACKAGED_UNIT, PACKAGED)
+        self.put(self.lib_unit_dir / _packaged.UNIT, PACKAGED)
 
     def put(self, path: Path | str, text: str, mode: int = 0o644) -> None:
         """A file that somebody else wrote, root's."""
@@ -72,6 +72,8 @@ class FakeSystemd:
                 self._wants(unit).unlink(missing_ok=True)
             elif verb == "mask":
                 (self.unit_dir / unit).symlink_to("/dev/null")
+            elif verb == "unmask":
+                (self.unit_dir / unit).unlink(missing_ok=True)
             if verb == "stop" or (verb in ("disable", "mask") and "--now" in options):
                 self._stop(unit)
                 self.transient.discard(unit)
@@ -82,7 +84,18 @@ class FakeSystemd:
                 self.failed.discard(unit)
         if verb == "daemon-reload":
             self.loaded.clear()
-        assert verb in ("enable", "disable", "mask", "restart", "start", "stop", "reset-failed", "daemon-reload"), verb
+        known_verbs = (
+            "enable",
+            "disable",
+            "mask",
+            "unmask",
+            "restart",
+            "start",
+            "stop",
+            "reset-failed",
+            "daemon-reload",
+        )
+        assert verb in known_verbs, verb
         return 0, ""
 
     def _matching(self, word: str) -> list[str]:

@@ -16,6 +16,7 @@ CLIENT_INSTANCE: dict[str, Any] = {"name": "main", "server": "ss1", "server_inst
 SERVER_SERVICE: dict[str, Any] = {
     "program": "ss-server",
     "name": "main",
+    "instance": "main",
     "server": ["::", "0.0.0.0"],
     "server_port": 8388,
     "method": "aes-256-gcm",

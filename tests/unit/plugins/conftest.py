@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import grp
+import hashlib
 import inspect
 import json
 import os
@@ -28,7 +29,17 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
     _transaction,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt, _path
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _files, _process, _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _binary,
+    _files,
+    _listeners,
+    _owned,
+    _packaged,
+    _process,
+    _restart,
+    _secrets,
+    _service,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _program, _record, _tidy
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._fake_systemd import FakeSystemd
@@ -63,6 +74,14 @@ class FakeHost(FakeSystemd):
         self.probed: list[tuple[str, int]] = []
         self.answers = True
         self.active_fast_opens = 0
+        self.holders: list[_listeners.Holder] = []
+        self.packaged_config = root / "etc/shadowsocks-libev/config.json"
+        self.packaged_defaults = root / "etc/default/shadowsocks-libev"
+        template = '{"server_port":8388, "password":"barfoo!"}'
+        self.put(root / "usr/share/shadowsocks-libev/config.json", template)
+        self.put(self.packaged_config, template.replace("barfoo!", "aB3dE6gH9jK2"))
+        self.put(self.packaged_defaults, "START=yes\n")
+        self.conffiles = f" {self.packaged_defaults} {hashlib.md5(b'START=yes' + bytes([10])).hexdigest()}\n"
         for folder in (root / "etc/sysctl.d", root / "proc"):
             folder.mkdir(exist_ok=True)
         for name, value in SYSCTLS.items():
@@ -87,7 +106,8 @@ class FakeHost(FakeSystemd):
         elif command[0] == "systemd-run":
             code, out = self._systemd_run(*command[1:])
         elif command[0] == "dpkg-query":
-            code, out = (0, f"installed {self.version}") if self.version else (1, "")
+            asked = self.conffiles if "Conffiles" in command[2] else f"installed {self.version}"
+            code, out = (0, asked) if self.version else (1, "")
         elif command[0] == "journalctl":
             code, out = 0, "ERROR: the last words\n\n"
         elif command[0] == "groupadd":
@@ -95,8 +115,7 @@ class FakeHost(FakeSystemd):
         elif command[0] == "groupdel":
             self.group, code, out = None, 0, ""
         else:
-            assert command[1:] == ["-h"] and command[0].startswith("/usr/bin/ss-"), command
-            code, out = 0, self.help
+            raise AssertionError(command)
         if command[0] in ("groupadd", "groupdel"):
             self.done.append(" ".join(command))
         return subprocess.CompletedProcess(command, code, out, "" if code == 0 else out)
@@ -171,6 +190,7 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_service, "UNIT_DIR", str(host.unit_dir))
     monkeypatch.setattr(_service, "RUN_UNIT_DIR", str(host.run_unit_dir))
     monkeypatch.setattr(_service, "CONFIG_DIR", str(host.config_dir))
+    monkeypatch.setattr(_owned, "FOLDER", str(tmp_path / "var/lib/fastopen.shadowsocks"))
     monkeypatch.setattr(_drop_in, "CONFIRMED", str(host.unit_dir))
     monkeypatch.setattr(_drop_in, "STEPPED", str(host.run_unit_dir))
     monkeypatch.setattr(_program, "PATH", str(host.program))
@@ -181,7 +201,19 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(os, "chown", lambda path, uid, gid: host.owners.update({os.stat(path).st_ino: (uid, gid)}))
     monkeypatch.setattr(grp, "getgrnam", getgrnam)
     monkeypatch.setattr(subprocess, "run", host.run)
-    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}" if host.version else None)
+    monkeypatch.setattr(shutil, "which", lambda name, path="": f"/usr/bin/{name}" if host.version else None)
+    monkeypatch.setattr(_binary, "knows_fast_open", lambda path: "--fast-open" in host.help)
+    monkeypatch.setattr(
+        _listeners, "holders", lambda ports, likely=(): [one for one in host.holders if one.port in ports]
+    )
+    for name, path in (
+        ("ADMIN_FILE", host.unit_dir / _packaged.UNIT),
+        ("CONFIG", host.packaged_config),
+        ("TEMPLATE", tmp_path / "usr/share/shadowsocks-libev/config.json"),
+        ("DEFAULTS", host.packaged_defaults),
+        ("VENDOR", host.lib_unit_dir),
+    ):
+        monkeypatch.setattr(_packaged, name, str(path))
     monkeypatch.setattr(_process, "read", host.process)
     monkeypatch.setattr(_process, "listening", host.listening)
     monkeypatch.setattr(_attempt, "plain", host.connect)
@@ -199,19 +231,24 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     )
     tidy = _tidy.tidy
     monkeypatch.setattr(_tidy, "tidy", lambda file=_switch.FILE: tidy(f"{tmp_path}{file}"))
-    monkeypatch.setattr(_apply, "START_SECONDS", 0.05)
-    monkeypatch.setattr(_apply, "STEADY_SECONDS", 0.0)
-    host._systemctl("enable", _service.PACKAGED_UNIT)
-    host._systemctl("start", _service.PACKAGED_UNIT)
+    monkeypatch.setattr(_restart, "START_SECONDS", 0.05)
+    monkeypatch.setattr(_restart, "STEADY_SECONDS", 0.0)
+    host._systemctl("enable", _packaged.UNIT)
+    host._systemctl("start", _packaged.UNIT)
     host.done.clear()
     return host
 
 
 @pytest.fixture
 def run_module(capsys: pytest.CaptureFixture[str]):
-    """Call a module's main() with arguments and give the JSON that it prints."""
+    """Call a module's main() with arguments and give the JSON that it prints.
 
-    def run(main, *, check: bool = False, **arguments: object) -> dict[str, object]:
+    ``services`` are parted from their secrets, as the controller does.
+    """
+
+    def run(main, *, check: bool = False, **arguments: Any) -> dict[str, object]:
+        if "services" in arguments:
+            arguments["services"], arguments["secrets"] = _secrets.part(arguments["services"])
         with patch_module_args({**arguments, "_ansible_check_mode": check}), pytest.raises(SystemExit):
             main()
         return json.loads(capsys.readouterr().out)

@@ -9,7 +9,17 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 from ansible.utils.display import Display
+
+
+class Hostvars(dict):
+    """Ansible's hostvars: a mapping, and each host's variables as they were written."""
+
+    def raw_get(self, host: str) -> dict[str, Any]:
+        """The variables with their templates."""
+        return self[host]
 
 
 class Run:
@@ -28,8 +38,11 @@ class Run:
         **arguments: Any,
     ) -> Any:
         task = mock.Mock(args=arguments, async_val=0, check_mode=check_mode, diff=False, delegate_to=delegate_to)
-        others = [mock.Mock() for _argument in range(5)]
-        return plugin.ActionModule(task, *others).run(task_vars=variables)
+        connection, play_context, shared_loader_obj = (mock.Mock() for _argument in range(3))
+        loader = DataLoader()
+        templar = Templar(loader=loader, variables=variables)
+        action = plugin.ActionModule(task, connection, play_context, loader, templar, shared_loader_obj)
+        return action.run(task_vars=variables)
 
 
 @pytest.fixture

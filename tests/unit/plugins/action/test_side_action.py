@@ -9,16 +9,20 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_host, tfo_service, tfo_stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_INSTANCE,
     MARKER,
     SERVER_INSTANCE,
 )
 
-HOSTVARS = {
-    "ss1": {"ansible_host": "192.0.2.1", "ss_server_instances": [SERVER_INSTANCE]},
-    "c1": {"ss_client_instances": [{"name": "not asked for"}]},
-}
+HOSTVARS = Hostvars(
+    {
+        "ss1": {"ansible_host": "192.0.2.1", "ss_server_instances": [SERVER_INSTANCE]},
+        "c1": {"ss_client_instances": [{"name": "not asked for"}]},
+    }
+)
 
 
 @pytest.fixture
@@ -47,9 +51,11 @@ def test_client(run, sent, plugin):
         "changed": True
     }
     (arguments,) = sent
-    assert set(arguments) - {"who"} == {"side", "fast_open_mode", "services"}
+    assert set(arguments) - {"who", "absent"} == {"side", "fast_open_mode", "services", "secrets"}
+    assert ("absent" in arguments) == (plugin is not tfo_stage)
+    assert MARKER not in str(arguments)
     assert ("@" in arguments.get("who", "")) == (plugin is tfo_stage)
-    (service,) = arguments["services"]
+    (service,) = _secrets.join(arguments["services"], arguments["secrets"])
     assert (service["server"], service["server_port"], service["server_host"]) == (["192.0.2.1"], 8388, "ss1")
     assert (service["password"], service["local_port"]) == (MARKER, 1080)
 
@@ -74,18 +80,18 @@ def test_delegated(run, sent, monkeypatch):
 def test_no_instance(run, sent, given):
     """The way down names none."""
     run(tfo_stage, variables("c1"), side="client", state="plain", **given)
-    assert [{**arguments, "who": ""} for arguments in sent] == [
-        {"side": "client", "state": "plain", "services": [], "who": ""}
-    ]
+    (arguments,) = sent
+    assert (arguments["side"], arguments["state"], arguments["services"]) == ("client", "plain", [])
+    assert _secrets.join(arguments["services"], arguments["secrets"]) == []
 
 
 @pytest.mark.parametrize(
     ("side", "instances", "message"),
     [
-        ("server", [{**SERVER_INSTANCE, "port": 0}], "port 0 is not between"),
+        ("server", [{**SERVER_INSTANCE, "port": 0}], "port: 0 is not a whole number from 1 to 65535"),
         ("client", [{**CLIENT_INSTANCE, "server": "ss9"}], "'ss9' is no inventory host"),
-        ("client", [{**CLIENT_INSTANCE, "password": MARKER}], "leave out"),
-        ("server", "main", "ss_server_instances is not a list"),
+        ("client", [{**CLIENT_INSTANCE, "password": MARKER}], "leave it out"),
+        ("server", "main", "ss_server_instances: is not a list"),
     ],
 )
 def test_mistake(run, sent, side, instances, message):
@@ -95,3 +101,14 @@ def test_mistake(run, sent, side, instances, message):
     assert message in str(caught.value)
     assert MARKER not in str(caught.value)
     assert sent == []
+
+
+def test_absent(run, sent):
+    """An instance says so itself, or the task says it of all; a list without it removes nothing."""
+    old = {"name": "old", "state": "absent"}
+    run(tfo_service, variables("ss1"), side="server", instances=[SERVER_INSTANCE, old])
+    run(tfo_service, variables("ss1"), side="server", instances=[SERVER_INSTANCE], state="absent")
+    run(tfo_service, variables("ss1"), side="server", instances=[])
+    assert [one["absent"] for one in sent] == [["old"], ["main"], []]
+    assert [len(one["services"]) for one in sent] == [1, 0, 0]
+    assert not any("state" in one for one in sent)

@@ -1,95 +1,91 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The check of a whole inventory."""
+"""The door as a task: of one host, and of all that went through it."""
 
 from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleActionFail
+from ansible.template import trust_as_template
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_fleet
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_INSTANCE,
     MARKER,
     SERVER_INSTANCE,
 )
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 
 URL = "http://origin.example/"
+GROUPS = {"ss1": ["shadowsocks_servers"], "c1": ["shadowsocks_clients"]}
 
 
-def variables(own="ss1", **hosts):
-    """A fleet with one server and one client, changed as given."""
-    hostvars = {
-        "ss1": {"ss_server_instances": [SERVER_INSTANCE]},
-        "c1": {"ss_client_instances": [CLIENT_INSTANCE]},
-        **hosts,
+def variables(name, **own):
+    """A task of a play with variables of its own, on a host of a fleet with one server and one client."""
+    hostvars = Hostvars(ss1={"ss_server_instances": [SERVER_INSTANCE]}, c1={"ss_client_instances": [CLIENT_INSTANCE]})
+    return {
+        **hostvars[name],
+        "hostvars": hostvars,
+        "inventory_hostname": name,
+        "group_names": GROUPS[name],
+        "rollout_probe_url": URL,
+        **own,
     }
-    return {"hostvars": hostvars, "inventory_hostname": own}
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_good_fleet(run, check_mode):
-    """The hosts that were checked."""
-    result = run(tfo_fleet, variables(), check_mode=check_mode, hosts=["ss1", "c1"], probe_url=URL)
-    assert result == {"changed": False, "hosts": ["ss1", "c1"]}
-
-
-def test_own_host(run):
-    """Without names it is the task's own, as in a role."""
-    assert run(tfo_fleet, variables("c1"))["hosts"] == ["c1"]
+@pytest.mark.parametrize("name", GROUPS)
+def test_good_host(run, name, check_mode):
+    """The values, typed, and no error."""
+    result = run(tfo_fleet, variables(name, rollout_bake_seconds="5"), check_mode=check_mode, used_by="rollout")
+    assert (result["changed"], result["errors"]) == (False, [])
+    assert result["variables"]["rollout_bake_seconds"] == 5.0
+    assert MARKER not in str(result)
 
 
 @pytest.mark.parametrize(
-    ("own", "arguments", "message"),
+    ("name", "used_by", "own", "message"),
     [
-        ("ss1", {"server_instances": [{**SERVER_INSTANCE, "port": 0}]}, "ss_server_instances[main]: port 0"),
-        ("c1", {"client_instances": [{**CLIENT_INSTANCE, "server": "ss9"}]}, "'ss9' is no inventory host"),
-        ("ss1", {"server_instances": "main"}, "ss_server_instances is not a list"),
+        (
+            "ss1",
+            "ss_server",
+            {"ss_server_instances": [{**SERVER_INSTANCE, "port": 0}]},
+            "ss1: ss_server_instances[main].port: 0 is not a whole number",
+        ),
+        ("c1", "ss_client", {"ss_client_instances": [{**CLIENT_INSTANCE, "server": "ss9"}]}, "'ss9' is no inventory"),
+        ("c1", "rollout", {"rollout_probe_url": ""}, "c1: rollout_probe_url: is not set"),
+        ("c1", "deploy", {"ss_client_state": trust_as_template("{{ gone }}")}, "c1: ss_client_state: cannot be read"),
     ],
 )
-def test_instances_of_a_role(run, own, arguments, message):
-    """They take the place of the inventory's."""
+def test_refused(run, name, used_by, own, message):
+    """Variables of the play and of the role count as they stand for the task."""
     with pytest.raises(AnsibleActionFail) as caught:
-        run(tfo_fleet, variables(own), **arguments)
+        run(tfo_fleet, variables(name, **own), used_by=used_by)
+    assert str(caught.value).startswith("The inventory needs mending; no host was changed:\n")
     assert message in str(caught.value)
+    assert message in str(run(tfo_fleet, variables(name, **own), used_by=used_by, refuse=False)["errors"])
 
 
-def test_empty_instances_of_a_role(run):
-    """An empty list is a list: the inventory's mistakes do not count."""
-    broken = variables("ss1", ss1={"ss_server_instances": "x"})
-    assert run(tfo_fleet, broken, server_instances=[])["changed"] is False
+def test_role_of_the_other_side(run):
+    """What a role does not read is not its business."""
+    assert run(tfo_fleet, variables("c1", ss_client_instances="x"), used_by="ss_server")["errors"] == []
 
 
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("", "rollout_probe_url is not set"),
-        ("https://origin.example/", "must be http://"),
-        ("http://origin.example:x/", "rollout_probe_url"),
-    ],
-)
-def test_probe_url(run, url, message):
-    """Without a URL no client can be proven; servers alone need none."""
-    with pytest.raises(AnsibleActionFail, match=message):
-        run(tfo_fleet, variables(), hosts=["ss1", "c1"], probe_url=url)
-    assert run(tfo_fleet, variables(), hosts=["ss1"], probe_url=url)["hosts"] == ["ss1"]
-
-
-def test_every_mistake_on_a_line_of_its_own(run):
-    """All hosts, all mistakes, no secret."""
-    bad = variables(
-        ss1={"ss_server_instances": [{**SERVER_INSTANCE, "port": 0, "workers": 0}]},
-        c1={"ss_client_instances": [{**CLIENT_INSTANCE, "passwd": MARKER}]},
-    )
+def test_all_hosts(run):
+    """What each was told of, once."""
+    fleet = variables("ss1")
+    door = {"variables": {}, "errors": ["rollout_revert: x"]}
+    fleet["hostvars"]["ss1"]["__rollout_door"] = door
+    fleet["hostvars"]["c1"]["__rollout_door"] = {**door, "errors": ["c1: y", "rollout_revert: x"]}
     with pytest.raises(AnsibleActionFail) as caught:
-        run(tfo_fleet, bad, hosts=["ss1", "c1", "gone"], probe_url="")
-    first, *lines = str(caught.value).splitlines()
-    assert first == "The inventory needs mending; no host was changed:"
-    assert [line.split(":")[0].split()[0] for line in lines] == ["gone", "ss1", "ss1", "c1", "rollout_probe_url"]
-    assert MARKER not in str(caught.value)
+        run(tfo_fleet, fleet, used_by="rollout", hosts=["ss1", "c1"])
+    assert str(caught.value).splitlines()[1:] == ["rollout_revert: x", "c1: y"]
+    for name in GROUPS:
+        fleet["hostvars"][name]["__rollout_door"] = {"variables": {}, "errors": []}
+    assert run(tfo_fleet, fleet, used_by="rollout", hosts=["ss1", "c1"]) == {"changed": False}
 
 
-def test_hosts_and_instances_exclude_each_other(run):
-    """Whose would they be?"""
-    with pytest.raises(AnsibleActionFail, match="mutually exclusive"):
-        run(tfo_fleet, variables(), hosts=["ss1"], server_instances=[])
+def test_unknown_user(run):
+    """A role or playbook of this collection, by name."""
+    with pytest.raises(AnsibleActionFail, match="value of used_by must be one of"):
+        run(tfo_fleet, variables("ss1"), used_by="role")

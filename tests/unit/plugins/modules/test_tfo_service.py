@@ -28,9 +28,9 @@ def test_deployed_and_removed(fake_host, run_module, side):
     ]
     assert UNITS[side] in fake_host.running
     assert (fake_host.sysctl(), fake_host.probed) == ("1", [])
-    answers += [run_module(tfo_service.main, side=side) for _run in range(2)]
+    answers += [run_module(tfo_service.main, side=side, prune=True) for _run in range(2)]
     assert UNITS[side] not in fake_host.running
-    assert list(fake_host.config_dir.iterdir()) == []
+    assert not fake_host.config_dir.exists()
     assert [answer["changed"] for answer in answers] == [True, False, True, False]
     assert [bool(answer["differs"]) for answer in answers] == [True, False, True, False]
     documented = set(yaml.safe_load(tfo_service.RETURN))
@@ -39,15 +39,17 @@ def test_deployed_and_removed(fake_host, run_module, side):
         assert MARKER not in str(answer)
 
 
-@pytest.mark.parametrize("services", [[{**SERVER_SERVICE, "timeout_seconds": 60}], []])
-def test_check_mode(fake_host, run_module, services):
+@pytest.mark.parametrize("change", [{"services": [{**SERVER_SERVICE, "timeout_seconds": 60}]}, {"absent": ["main"]}])
+def test_check_mode(fake_host, run_module, change):
     """It changes nothing, and says and shows what the real run then says and shows."""
     run_module(tfo_service.main, side="server", services=[SERVER_SERVICE])
     before, fake_host.done = fake_host.tree(), []
-    planned = run_module(tfo_service.main, check=True, side="server", services=services)
+    planned = run_module(tfo_service.main, check=True, side="server", **change)
     assert (fake_host.tree(), fake_host.done) == (before, [])
-    done = run_module(tfo_service.main, side="server", services=services)
-    assert [planned[key] for key in ("changed", "differs", "diff")] == [True, done["differs"], done["diff"]]
+    done = run_module(tfo_service.main, side="server", **change)
+    assert planned["changed"] is True
+    assert [planned[key] for key in ("differs", "diff", "steps")] == [done[key] for key in ("differs", "diff", "steps")]
+    assert any("restarted" in step or "stopped" in step for step in planned["steps"])
     assert fake_host.tree() != before
 
 
@@ -72,7 +74,7 @@ def test_service_that_does_not_come_up(fake_host, run_module):
     answer = run_module(tfo_service.main, side="server", services=[SERVER_SERVICE])
     assert (answer["failed"], answer["msg"]) == (
         True,
-        f"{UNITS['server']} does not come up: ERROR: the last words",
+        f"{UNITS['server']} does not come up: ERROR: the last words; files are put back, and what ran before runs again",
     )
     assert MARKER not in str(answer)
 
@@ -83,6 +85,7 @@ def test_service_that_does_not_come_up(fake_host, run_module):
         ({"side": "both"}, "value of side must be one of: server, client"),
         ({"side": "server", "services": [{"name": "main"}]}, "missing required arguments"),
         ({"side": "server", "fast_open": True}, "Unsupported parameters"),
+        ({"side": "server", "secrets": "W3t9XQ=="}, "services and secrets are filled in on the controller"),
     ],
 )
 def test_bad_arguments(fake_host, run_module, arguments, message):

@@ -13,14 +13,17 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _apply,
     _deployment,
+    _diff,
     _exec_start,
     _files,
+    _owned,
+    _restart,
     _service,
-    _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
 WANTED = _deployment.Wanted("server", [SERVER_SERVICE])
+GONE = dataclasses.replace(WANTED, services=[], prune=True)
 UNIT = "ss-server@main.service"
 PACKAGED = "shadowsocks-libev.service"
 
@@ -96,9 +99,7 @@ def test_present_group_is_used(fake_host):
         pytest.param(
             asks(acl="[white_list]"), ["daemon-reload", f"reset-failed {UNIT}", f"restart {UNIT}"], id="access list"
         ),
-        pytest.param(
-            dataclasses.replace(WANTED, services=[]), [f"disable --now {UNIT}", "daemon-reload"], id="removed instance"
-        ),
+        pytest.param(GONE, [f"disable --now {UNIT}", "daemon-reload"], id="removed instance"),
     ],
 )
 def test_changes(fake_host, wanted, done):
@@ -151,7 +152,7 @@ def test_removed_instance_leaves_nothing_of_fast_open(fake_host, folder):
     """A new instance of its name starts plain."""
     bring(WANTED)
     drop_in = under_fast_open(fake_host, getattr(fake_host, folder))
-    bring(dataclasses.replace(WANTED, services=[]))
+    bring(GONE)
     assert fake_host.done == [f"disable --now {UNIT}", "daemon-reload"]
     assert not drop_in.parent.exists()
     bring(WANTED)
@@ -159,25 +160,24 @@ def test_removed_instance_leaves_nothing_of_fast_open(fake_host, folder):
 
 
 def test_removal_killed_on_its_way(fake_host, monkeypatch):
-    """The config goes last, so the next run finds what is left of an instance."""
+    """The record goes last, so the next run finds what is left of an instance."""
     bring(WANTED)
     drop_in = under_fast_open(fake_host, fake_host.run_unit_dir)
-    gone = dataclasses.replace(WANTED, services=[])
 
     def killed(path):
         raise KeyboardInterrupt(path)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(_files, "remove", killed)
-        bring(gone)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match="ss-server-main.json"):
-        remove = _files.remove
-        patch.setattr(_files, "remove", lambda path: killed(path) if path.endswith(".json") else remove(path))
-        bring(gone)
+    for kept in ("ss-server-main.json", "zz-fastopen.conf"):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt, match=kept):
+            remove = _files.remove
+            patch.setattr(
+                _files, "remove", lambda path, kept=kept, remove=remove: killed(path) if kept in path else remove(path)
+            )
+            bring(GONE)
+    bring(GONE)
     assert not drop_in.exists()
-    bring(gone)
-    assert _deployment.observe(gone).names == frozenset()
-    assert not list(fake_host.config_dir.iterdir())
+    assert _owned.load() == {}
+    assert not fake_host.config_dir.exists()
 
 
 def test_before_restart(fake_host):
@@ -207,7 +207,7 @@ def test_crashed_instance_is_removed(fake_host):
     fake_host._systemctl("restart", UNIT)
     fake_host.done.clear()
     fake_host._stop = lambda unit: fake_host.running.pop(unit, None)  # a failed unit stays failed when it is stopped
-    bring(dataclasses.replace(WANTED, services=[]))
+    bring(GONE)
     assert fake_host.done == [f"disable --now {UNIT}", f"reset-failed {UNIT}", "daemon-reload"]
     assert not fake_host.failed
 
@@ -218,7 +218,7 @@ def test_crashed_instance_is_removed(fake_host):
 def test_unwanted_unit_that_does_not_start_at_boot(fake_host, state, stopped):
     """It is stopped if there is something to stop, also between two automatic restarts."""
     bring(WANTED)
-    wanted = dataclasses.replace(WANTED, services=[])
+    wanted = GONE
     seen = _deployment.observe(wanted)
     unit = dataclasses.replace(seen.units[UNIT], active_state=state, sub_state="auto-restart", file_state="disabled")
     seen = dataclasses.replace(seen, units={**seen.units, UNIT: unit})
@@ -227,20 +227,75 @@ def test_unwanted_unit_that_does_not_start_at_boot(fake_host, state, stopped):
     assert (f"disable --now {UNIT}" in fake_host.done) is stopped
 
 
+PUT_BACK = "files are put back, and what ran before runs again"
+
+
 def test_service_that_does_not_come_up(fake_host):
-    """The error brings the journal, and no secret."""
+    """The error brings the journal; the host is as it was, the package's own server too."""
+    before = fake_host.tree()
     fake_host.broken.add(UNIT)
     with pytest.raises(_apply.ApplyError) as caught:
         bring(WANTED)
-    assert str(caught.value) == f"{UNIT} does not come up: ERROR: the last words"
+    assert str(caught.value) == f"{UNIT} does not come up: ERROR: the last words; {PUT_BACK}"
+    assert fake_host.tree() == before
+    assert set(fake_host.running) == {PACKAGED}
+    assert _owned.load() == {}
 
 
-def test_service_that_dies_after_listening(fake_host, monkeypatch):
-    """It listened, yet it is not there a moment later."""
-    fake_host.broken.add(UNIT)
-    monkeypatch.setattr(_apply, "up", lambda service: True)
-    with pytest.raises(_apply.ApplyError, match="died after its start"):
-        bring(WANTED)
+@pytest.mark.parametrize("change", [{"password": "new"}, {"server_port": 443, "acl": "[white_list]"}])
+def test_change_that_does_not_come_up(fake_host, monkeypatch, change):
+    """The old config comes back, and the old service runs again."""
+    bring(WANTED)
+    before = fake_host.tree()
+    start = fake_host._start
+    config = f"{fake_host.config_dir}/ss-server-main.json"
+
+    def breaks(unit):
+        fake_host.broken = {UNIT} if _files.read(config).content != before[config] else set()
+        start(unit)
+
+    monkeypatch.setattr(fake_host, "_start", breaks)
+    with pytest.raises(_apply.ApplyError, match=PUT_BACK):
+        bring(asks(**change))
+    assert fake_host.tree() == before
+    assert UNIT in fake_host.running
+    assert bring(WANTED)[0].differs == []
+
+
+def test_change_at_a_full_disk(fake_host, monkeypatch):
+    """Also where it is not the service that fails, and what cannot be put back is told."""
+    bring(WANTED)
+    before = fake_host.tree()
+    write = _files.write
+    calls = []
+
+    def full(path, *arguments):
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        write(path, *arguments)
+
+    monkeypatch.setattr(_files, "write", full)
+    with pytest.raises(_apply.ApplyError, match=f"No space left.*{PUT_BACK}"):
+        bring(asks(password="new", server_port=443))
+    assert fake_host.tree() == before
+    monkeypatch.setattr(_files, "write", lambda path, *_arguments: write(None))
+    monkeypatch.setattr(_files, "restore", lambda path, state: os.listdir("/nonexistent"))
+    with pytest.raises(_apply.ApplyError, match="not put back: .*No such file"):
+        monkeypatch.setattr(_files, "write", lambda *_arguments: os.listdir("/nonexistent"))
+        bring(asks(password="new"))
+
+
+def test_removal_that_fails(fake_host, monkeypatch):
+    """An instance that was stopped for nothing runs again."""
+    other = {**SERVER_SERVICE, "name": "other", "instance": "other", "server_port": 8389}
+    bring(WANTED)
+    before = fake_host.tree()
+    fake_host.broken.add("ss-server@other.service")
+    with pytest.raises(_apply.ApplyError, match=PUT_BACK):
+        bring(dataclasses.replace(WANTED, services=[other], prune=True))
+    assert fake_host.tree() == before
+    assert set(fake_host.running) == {UNIT}
 
 
 def test_udp_has_no_listener_to_wait_for(fake_host):
@@ -249,7 +304,7 @@ def test_udp_has_no_listener_to_wait_for(fake_host):
     bring(asks(mode="udp_only"))
     assert UNIT in fake_host.running
     fake_host.broken.add(UNIT)
-    with pytest.raises(_apply.ApplyError, match="died after its start"):
+    with pytest.raises(_apply.ApplyError, match="does not come up"):
         bring(asks(mode="udp_only", password="new"))
 
 
@@ -262,7 +317,7 @@ def test_client_listens_on_its_local_port(fake_host):
 def test_failing_command(fake_host, monkeypatch):
     """systemctl's answer reaches the user."""
     monkeypatch.setattr(fake_host, "_load_state", lambda unit: "not-found")
-    with pytest.raises(_systemd.SystemdError, match="not found"):
+    with pytest.raises(_apply.ApplyError, match="not found"):
         bring(WANTED)
 
 
@@ -281,9 +336,10 @@ FILES = {
 def test_diff_shows_no_secret(fake_host, before):
     """Whoever wrote the config that is replaced, and when it is removed too."""
     fake_host.put(f"{fake_host.config_dir}/ss-server-main.json", before, 0o640)
-    for wanted in (WANTED, dataclasses.replace(WANTED, services=[])):
+    _owned.store({UNIT: "main"})
+    for wanted in (WANTED, GONE):
         seen = _deployment.observe(wanted)
-        shown = _apply.diff(_deployment.compare(wanted, seen), seen)
+        shown = _diff.diff(_deployment.compare(wanted, seen), seen)
         assert MARKER not in str(shown)
         assert "4711471147" not in str(shown)
         assert any(one["before_header"].endswith("ss-server-main.json") for one in shown)
@@ -294,10 +350,10 @@ def test_diff_tells_a_new_password(fake_host):
     bring(WANTED)
     wanted = asks(password="other")
     seen = _deployment.observe(wanted)
-    config, services = _apply.diff(_deployment.compare(wanted, seen), seen)
+    config, services = _diff.diff(_deployment.compare(wanted, seen), seen)
     assert config["before"] + "(a masked value changes)\n" == config["after"]
     assert '"password": "********"' in config["after"]
-    assert services["after"] == f"{UNIT}: reads a file that changes\n"
+    assert services["after"] == f"{UNIT}: reads a file that changes: it is restarted\n"
 
 
 def test_diff_of_a_drop_in_shows_no_command(fake_host):
@@ -308,9 +364,9 @@ def test_diff_of_a_drop_in_shows_no_command(fake_host):
     fake_host._systemctl("daemon-reload")
     drop_in = under_fast_open(fake_host, fake_host.unit_dir)
     assert MARKER in drop_in.read_text()
-    gone = dataclasses.replace(WANTED, services=[])
+    gone = GONE
     seen = _deployment.observe(gone)
-    shown = _apply.diff(_deployment.compare(gone, seen), seen)
+    shown = _diff.diff(_deployment.compare(gone, seen), seen)
     assert str(drop_in) in [one["before_header"] for one in shown]
     assert MARKER not in str(shown)
 
@@ -321,11 +377,11 @@ def test_diff_of_other_changes(fake_host):
     os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o600)
     wanted = dataclasses.replace(WANTED, limit_nofile=99)
     seen = _deployment.observe(wanted)
-    unit, services = _apply.diff(_deployment.compare(wanted, seen), seen)
+    unit, services = _diff.diff(_deployment.compare(wanted, seen), seen)
     assert "LimitNOFILE=65536" in unit["before"]
     assert "LimitNOFILE=99" in unit["after"]
     assert "is 0600" in services["after"]
     wanted = dataclasses.replace(WANTED)
     os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o640)
     seen = _deployment.observe(wanted)
-    assert _apply.diff(_deployment.compare(wanted, seen), seen) == []
+    assert _diff.diff(_deployment.compare(wanted, seen), seen) == []

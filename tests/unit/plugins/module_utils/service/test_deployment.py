@@ -12,6 +12,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deployment,
     _exec_start,
     _files,
+    _packaged,
     _process,
     _service,
     _systemd,
@@ -27,33 +28,33 @@ UNIT_FILE = "/etc/systemd/system/ss-server@.service"
 UNIT = "ss-server@main.service"
 PACKAGED = "shadowsocks-libev.service"
 WANTED = _deployment.Wanted("server", [SERVER_SERVICE])
+PROGRAMS = {"ss-server": "/usr/bin/ss-server"}
 
 
 def settled(wanted: _deployment.Wanted = WANTED) -> _deployment.Seen:
     """A host that is as wanted."""
     files = {
         path: _files.State(file.text.encode(), file.mode, 0, GID if file.group else 0, mtime=WRITTEN)
-        for path, file in _service.files(wanted.services, wanted.limit_nofile).items()
+        for path, file in _service.files(wanted.services, wanted.limit_nofile, PROGRAMS).items()
     }
-    units = {PACKAGED: _systemd.Unit(PACKAGED, load_state="masked")}
-    processes: dict = {PACKAGED: None}
-    names = set()
+    units = {}
+    processes: dict = {}
+    owned = {}
     for pid, service in enumerate(wanted.services, 100):
         unit = _service.unit(service)
-        names.add((service["program"], service["name"]))
+        owned[unit] = service["instance"]
         units[unit] = _systemd.Unit(unit, "loaded", "active", "running", "enabled", pid)
         processes[unit] = _process.Process([f"/usr/bin/{service['program']}", "-c", "x.json"], STARTED)
-    return _deployment.Seen(frozenset(names), files, units, processes, GID)
+    packaged = _packaged.Packaged(_systemd.Unit(PACKAGED, load_state="masked"))
+    return _deployment.Seen(owned, files, units, processes, GID, packaged, (0o750, 0, GID), PROGRAMS)
 
 
 def virgin() -> _deployment.Seen:
     """A host with the package as apt leaves it, and nothing of ours."""
-    paths = _service.files([SERVER_SERVICE], 1)
-    units = {
-        PACKAGED: _systemd.Unit(PACKAGED, "loaded", "active", "running", "enabled", 7),
-        UNIT: _systemd.Unit(UNIT),
-    }
-    return _deployment.Seen(frozenset(), dict.fromkeys(paths), units, dict.fromkeys(units), None)
+    paths = _service.files([SERVER_SERVICE], 1, PROGRAMS)
+    packaged = _packaged.Packaged(_systemd.Unit(PACKAGED, "loaded", "active", "running", "enabled", 7))
+    units = {UNIT: _systemd.Unit(UNIT)}
+    return _deployment.Seen({}, dict.fromkeys(paths), units, dict.fromkeys(units), None, packaged, programs=PROGRAMS)
 
 
 def with_file(seen: _deployment.Seen, path: str, **change) -> _deployment.Seen:
@@ -64,6 +65,12 @@ def with_file(seen: _deployment.Seen, path: str, **change) -> _deployment.Seen:
 def with_unit(seen: _deployment.Seen, name: str = UNIT, **change) -> _deployment.Seen:
     """The host with one unit in another state."""
     return dataclasses.replace(seen, units={**seen.units, name: dataclasses.replace(seen.units[name], **change)})
+
+
+def with_packaged(seen: _deployment.Seen, touched: str = "", **change) -> _deployment.Seen:
+    """The host with the package's server in another state."""
+    unit = dataclasses.replace(seen.packaged.unit, **change)
+    return dataclasses.replace(seen, packaged=_packaged.Packaged(unit, touched))
 
 
 def with_process(seen: _deployment.Seen, **change) -> _deployment.Seen:
@@ -89,12 +96,13 @@ BELOW = _exec_start.resolve(
     [_exec_start.Source(UNIT_FILE, "[Service]\nExecStart=/usr/bin/ss-server -c /etc/shadowsocks/%p-%i.json\n", 0o644)]
 )
 FAST_OPEN = _files.State(_exec_start.drop_in(BELOW, "server").encode(), 0o644, 0, 0, mtime=STARTED + 1)
-DROP_INS = _service.fast_open_paths("ss-server", "main")
+DROP_INS = _deployment.fast_open_paths(UNIT)
 FOREIGN = _files.State(b"[Service]\nExecStart=/usr/bin/ss-server -c /etc/mine.json\n", 0o644, 0, 0, mtime=WRITTEN)
 WITH_ACL = settled(asks(acl="[white_list]"))
-TWO = dataclasses.replace(WANTED, services=[SERVER_SERVICE, {**SERVER_SERVICE, "name": "extra", "server_port": 8389}])
+EXTRA = {**SERVER_SERVICE, "name": "extra", "instance": "extra", "server_port": 8389}
+TWO = dataclasses.replace(WANTED, services=[SERVER_SERVICE, EXTRA])
 STEPPED = "/run/systemd/system/ss-server@extra.service.d/zz-fastopen.conf"
-GONE = dataclasses.replace(WANTED, services=[])
+GONE = dataclasses.replace(WANTED, services=[], prune=True)
 
 TABLE = [
     pytest.param(WANTED, settled(), {}, id="as wanted"),
@@ -159,11 +167,18 @@ TABLE = [
     pytest.param(WANTED, with_unit(settled(), needs_reload=True), {"reload": True}, id="not yet reloaded"),
     pytest.param(
         WANTED,
-        with_unit(settled(), PACKAGED, load_state="loaded", active_state="active"),
+        with_packaged(settled(), load_state="loaded", active_state="active"),
         {"mask": True},
         id="the package's server came back",
     ),
-    pytest.param(WANTED, with_unit(settled(), PACKAGED, load_state="not-found"), {}, id="no packaged server"),
+    pytest.param(WANTED, with_packaged(settled(), load_state="not-found"), {}, id="no packaged server"),
+    pytest.param(WANTED, with_packaged(settled(), "edited", load_state="loaded"), {}, id="somebody's packaged server"),
+    pytest.param(
+        dataclasses.replace(WANTED, packaged=False),
+        with_packaged(settled(), load_state="loaded", active_state="active"),
+        {},
+        id="the package is left alone",
+    ),
     pytest.param(
         GONE,
         settled(),
@@ -176,8 +191,19 @@ TABLE = [
         {"remove": [CONFIG, UNIT_FILE, *DROP_INS], "stop": [UNIT], "reload": True},
         id="removed instance under TFO",
     ),
+    pytest.param(dataclasses.replace(WANTED, services=[]), settled(), {}, id="an empty list removes nothing"),
+    pytest.param(WANTED, settled(TWO), {}, id="an instance that left the list stays"),
     pytest.param(
-        WANTED,
+        dataclasses.replace(WANTED, services=[], absent=["other"]), settled(), {}, id="absent is by name only"
+    ),
+    pytest.param(
+        dataclasses.replace(WANTED, absent=["extra"]),
+        settled(TWO),
+        {"remove": ["/etc/shadowsocks/ss-server-extra.json"], "stop": ["ss-server@extra.service"]},
+        id="absent instance",
+    ),
+    pytest.param(
+        dataclasses.replace(WANTED, prune=True),
         dataclasses.replace(settled(TWO), files={**settled(TWO).files, STEPPED: FAST_OPEN}),
         {
             "remove": ["/etc/shadowsocks/ss-server-extra.json", STEPPED],
@@ -266,4 +292,4 @@ def test_differences_name_their_steps(wanted, seen, expected):
 )
 def test_reasons(seen, reason):
     """What a person reads."""
-    assert reason in [one["why"] for one in _deployment.compare(WANTED, seen).differs]
+    assert any(reason in one["why"] for one in _deployment.compare(WANTED, seen).differs)

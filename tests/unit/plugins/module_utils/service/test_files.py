@@ -118,7 +118,7 @@ def test_same(change, equal):
 def test_link_replaces_a_stale_temporary(tmp_path):
     """A run that was killed in between does not block the next."""
     path = tmp_path / "unit"
-    (tmp_path / "unit.new").write_text("left over")
+    (tmp_path / ".unit.fastopen-new").write_text("left over")
     path.write_text("file")
     _files.link(str(path), "/dev/null")
     assert os.readlink(path) == "/dev/null"

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _package
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary, _package
 
 WITH = "usage:\n  [--fast-open]  Enable TCP fast open.\n"
 
@@ -21,6 +21,7 @@ def programs(tmp_path, monkeypatch):
             program.write_text(f"#!/bin/sh\n{script}\n")
             program.chmod(0o755)
         monkeypatch.setenv("PATH", str(tmp_path))
+        monkeypatch.setattr(_binary, "PATH", str(tmp_path))
         return str(tmp_path)
 
     return make

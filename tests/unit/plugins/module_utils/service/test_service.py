@@ -12,6 +12,8 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
+PATHS = {program: f"/usr/bin/{program}" for program in ("ss-server", "ss-local", "ss-redir", "ss-tunnel")}
+
 
 @pytest.mark.parametrize(
     ("service", "shown"),
@@ -82,7 +84,7 @@ def unit(text: str) -> configparser.RawConfigParser:
 @pytest.mark.parametrize("program", ["ss-server", "ss-local", "ss-redir", "ss-tunnel"])
 def test_unit(program):
     """Every key stands in the section that knows it; TCP Fast Open is not in it."""
-    parsed = unit(_service.unit_text(program, 4096))
+    parsed = unit(_service.unit_text(program, 4096, f"/usr/bin/{program}"))
     assert parsed["Service"]["ExecStart"] == f"/usr/bin/{program} -c /etc/shadowsocks/%p-%i.json"
     assert parsed["Service"]["LimitNOFILE"] == "4096"
     assert parsed["Service"]["Restart"] == "on-failure"
@@ -93,8 +95,11 @@ def test_unit(program):
 def test_only_ss_redir_may_administer_the_network():
     """It sets IP_TRANSPARENT; the others only bind low ports."""
     for program in ("ss-server", "ss-local", "ss-tunnel"):
-        assert "CAP_NET_ADMIN" not in _service.unit_text(program, 1, capable=True)
-    assert "CAP_NET_ADMIN" in unit(_service.unit_text("ss-redir", 1))["Service"]["CapabilityBoundingSet"]
+        assert "CAP_NET_ADMIN" not in _service.unit_text(program, 1, f"/usr/bin/{program}", capable=True)
+    assert (
+        "CAP_NET_ADMIN"
+        in unit(_service.unit_text("ss-redir", 1, "/usr/bin/ss-redir"))["Service"]["CapabilityBoundingSet"]
+    )
 
 
 REDIR = {**CLIENT_SERVICE, "program": "ss-redir"}
@@ -118,7 +123,7 @@ REDIR = {**CLIENT_SERVICE, "program": "ss-redir"}
 def test_capabilities_only_where_they_are_needed(service, capabilities):
     """One service that needs them is enough: the services of a program share its unit."""
     other = {**service, "name": "other", "server_port": 8389, "local_port": 1089, "mode": "tcp_only"}
-    files = _service.files([other, service], 1)
+    files = _service.files([other, service], 1, PATHS)
     section = unit(files[_service.unit_path(service["program"])].text)["Service"]
     assert section["AmbientCapabilities"] == capabilities
     assert set(capabilities.split()) <= set(section["CapabilityBoundingSet"].split())
@@ -127,7 +132,7 @@ def test_capabilities_only_where_they_are_needed(service, capabilities):
 def test_files():
     """One config a service, one unit a program, secrets for the group only."""
     services = [SERVER_SERVICE, {**SERVER_SERVICE, "name": "extra", "acl": "[white_list]\n\n"}]
-    files = _service.files(services, 65536)
+    files = _service.files(services, 65536, PATHS)
     assert {path: (file.mode, file.group) for path, file in files.items()} == {
         "/etc/shadowsocks/ss-server-main.json": (0o640, "shadowsocks"),
         "/etc/shadowsocks/ss-server-extra.json": (0o640, "shadowsocks"),
@@ -145,4 +150,4 @@ def test_files():
 
 def test_no_service_no_file():
     """A host without instances gets no unit."""
-    assert _service.files([], 65536) == {}
+    assert _service.files([], 65536, PATHS) == {}

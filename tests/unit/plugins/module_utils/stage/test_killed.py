@@ -20,7 +20,7 @@ UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 TEMPLATES = {"server": "ss-server@.service", "client": "ss-local@.service"}
 BITS = {"server": "3", "client": "1"}
 LASTS = {"server": "3", "client": None}
-HALF = ".half_abc.new"
+HALF = ".half.fastopen-new"
 
 
 class Killed(BaseException):

@@ -9,7 +9,12 @@ import os
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment, _process
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _deployment,
+    _packaged,
+    _process,
+    _systemd,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _look, _record
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER
 
@@ -225,7 +230,7 @@ GOOD, BAD = [{"verdict": "fast_open"}], [{"verdict": "fast_open"}, {"verdict": "
 )
 def test_actual(side, processes, sysctl, paths, wanted):
     """By the processes, the kernel and a SYN; 0x1 must be there wherever the flag is."""
-    seen = _deployment.Seen(frozenset(), {}, {}, processes, None)
+    seen = _deployment.Seen({}, {}, {}, processes, None, _packaged.Packaged(_systemd.Unit("x")))
     assert _look.actual(side, seen, sysctl, paths) == wanted
 
 

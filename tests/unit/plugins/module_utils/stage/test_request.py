@@ -10,7 +10,13 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._tunnel import TunnelError
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
-PARAMS = {"side": "server", "services": None, "fast_open_mode": "listener", "sysctl_file": "/etc/sysctl.d/x.conf"}
+PARAMS = {
+    "side": "server",
+    "services": None,
+    "secrets": None,
+    "fast_open_mode": "listener",
+    "sysctl_file": "/etc/sysctl.d/x.conf",
+}
 
 
 def test_build():

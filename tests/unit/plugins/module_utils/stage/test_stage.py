@@ -149,12 +149,12 @@ def test_what_was_left_half_written(stage, side):
         stage.host.unit_dir / f"{UNITS[side]}.d",
     ]
     for folder in folders:
-        for name in (".abcd_123.new", "abcd_123.new", ".abcd_1234.new"):
+        for name in (".abc.fastopen-new", "abc.fastopen-new", ".abc.new"):
             stage.host.put(folder / name, "half")
     stage.ask("claimed", side)
     for folder in folders:
-        assert not (folder / ".abcd_123.new").exists()
-        assert (folder / "abcd_123.new").exists() and (folder / ".abcd_1234.new").exists()
+        assert not (folder / ".abc.fastopen-new").exists()
+        assert (folder / "abc.fastopen-new").exists() and (folder / ".abc.new").exists()
 
 
 @pytest.mark.parametrize(("verdict", "outcome"), [("syn_dropped", "reverted"), ("no_cookie", "skipped")])
@@ -190,7 +190,7 @@ def test_deploy_over_a_service_under_tfo(stage, side, before):
 def test_instance_that_goes_gives_its_bits_back(stage, side):
     """And is forgotten: a new one of its name starts plain."""
     stage.ask("present", side)
-    _deployed.deploy(_deployment.Wanted(side, []), check=False)
+    _deployed.deploy(_deployment.Wanted(side, [], prune=True), check=False)
     assert (_record.load(), stage.host.sysctl(), stage.boot()) == (_record.Record(), "1", None)
     assert stage.places(side) == []
 

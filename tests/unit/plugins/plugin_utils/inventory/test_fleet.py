@@ -9,11 +9,10 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._fleet import (
     ANY_ADDRESS,
     FleetError,
-    Host,
-    client_services,
-    server_services,
-    validate,
+    same_port,
+    side,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Variables
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_INSTANCE,
     MARKER,
@@ -30,19 +29,43 @@ OUTSIDE = {
 }
 
 
-def server(*instances, name="ss1", **options):
+def host(name, **variables):
+    """A host of the inventory."""
+    return Variables(name, {"ansible_host": "192.0.2.1", **variables})
+
+
+def server(*instances, name="ss1", **variables):
     """A host with server instances."""
-    return Host(name, "192.0.2.1", server_instances=list(instances), **options)
+    return host(name, **{"ss_server_instances": list(instances), **variables})
 
 
-def client(*instances, name="c1", **options):
+def client(*instances, name="c1", **variables):
     """A host with client instances."""
-    return Host(name, "192.0.2.2", client_instances=list(instances), **options)
+    return host(name, ss_client_instances=list(instances), **variables)
+
+
+def server_services(own):
+    """Its server side."""
+    return side("server", own, own.get("ss_server_instances", []), {}.get).services
+
+
+def client_services(own, lookup):
+    """Its client side."""
+    return side("client", own, own.get("ss_client_instances", []), lookup).services
 
 
 def mistakes(*hosts):
     """What is wrong with an inventory of these hosts."""
-    return validate(hosts, {host.name: host for host in hosts}.get)
+    lookup, errors = {own.host: own for own in hosts}.get, []
+    for own in hosts:
+        services = []
+        for which in ("server", "client"):
+            try:
+                services += side(which, own, own.get(f"ss_{which}_instances", []), lookup).services
+            except FleetError as error:
+                errors += error.errors
+        errors += same_port(own.host, services)
+    return list(dict.fromkeys(errors))
 
 
 @pytest.mark.parametrize("address", [None, "0.0.0.0", "::", "::0"])
@@ -64,6 +87,7 @@ def test_server_service():
         {
             "program": "ss-server",
             "name": "main",
+            "instance": "main",
             "server": ["192.0.2.1"],
             "server_port": 8388,
             "reuse_port": False,
@@ -93,6 +117,7 @@ def test_workers():
         ({"address": "198.51.100.5"}, "198.51.100.5"),
         ({"public_address": "vip.example"}, "vip.example"),
         ({"address": "198.51.100.5", "public_address": "vip.example"}, "vip.example"),
+        ({"public_address": "[2001:db8::1]"}, "2001:db8::1"),
     ],
 )
 def test_client_of_an_inventory_host(change, reached):
@@ -102,6 +127,7 @@ def test_client_of_an_inventory_host(change, reached):
     assert service == {
         "program": "ss-local",
         "name": "main",
+        "instance": "main",
         "local_address": "127.0.0.1",
         "local_port": 1080,
         "mode": "tcp_only",
@@ -125,92 +151,90 @@ def test_insecure_method_of_a_server_outside_of_the_check():
     """The server's own permission counts, also when only its clients are checked."""
     stream = {**SERVER_INSTANCE, "method": "rc4-md5"}
     for allowed, count in ((False, 1), (True, 0)):
-        ss1 = server(stream, insecure_server=allowed)
-        assert len(validate([client(CLIENT_INSTANCE)], {"ss1": ss1}.get)) == count
+        ss1 = server(stream, ss_server_allow_insecure_methods=allowed)
+        assert len(mistakes(client(CLIENT_INSTANCE), ss1)) == count
 
 
 def test_good_fleet():
     """Several of everything."""
     ss1 = server(SERVER_INSTANCE, {**SERVER_INSTANCE, "name": "web", "port": 443, "mode": "tcp_and_udp", "workers": 2})
     c1 = client(CLIENT_INSTANCE, {**CLIENT_INSTANCE, "name": "web", "server_instance": "web", "local_port": 1081})
-    both = Host("both", "192.0.2.3", [SERVER_INSTANCE], [OUTSIDE])
+    both = host("both", ss_server_instances=[SERVER_INSTANCE], ss_client_instances=[OUTSIDE])
     assert mistakes(ss1, c1, both) == []
 
 
-BAD = [
-    pytest.param([server("x")], ["ss1: ss_server_instances[0]: is not a mapping with a name"], id="no mapping"),
-    pytest.param([Host("ss1", "a", server_instances="main")], ["ss1: ss_server_instances is not a list"], id="text"),
-    pytest.param([Host("c1", "a", client_instances={"a": 1})], ["c1: ss_client_instances is not a list"], id="mapping"),
-    pytest.param(
-        [server({"port": 1, "method": "aes-256-gcm", "password": MARKER})],
-        ["ss1: ss_server_instances[0]: missing required arguments: name"],
-        id="no name",
+OTHER = {**SERVER_INSTANCE, "name": "a"}, {**SERVER_INSTANCE, "name": "b", "port": 443}
+REDIR = {**CLIENT_INSTANCE, "program": "ss-redir", "local_port": 1081}
+MAIN = "c1: ss_client_instances[main]"
+BAD = {
+    "no mapping": ([server("x")], ["ss1: ss_server_instances[0]: is not a mapping with a name"]),
+    "text": ([host("ss1", ss_server_instances="main")], ["ss1: ss_server_instances: is not a list"]),
+    "mapping": ([host("c1", ss_client_instances={"a": 1})], ["c1: ss_client_instances: is not a list"]),
+    "no name": (
+        [server({key: value for key, value in SERVER_INSTANCE.items() if key != "name"})],
+        ["ss1: ss_server_instances[0].name: is missing"],
     ),
-    pytest.param(
+    "stream cipher": (
         [server({**SERVER_INSTANCE, "method": "rc4-md5"})],
-        ["ss1: ss_server_instances[main]: method 'rc4-md5' has no integrity protection"],
-        id="stream cipher",
+        ["ss1: ss_server_instances[main].method: 'rc4-md5' has no integrity protection"],
     ),
-    pytest.param(
-        [client({**OUTSIDE, "method": "rc4-md5"}, insecure_server=True)],
-        ["c1: ss_client_instances[main]: method 'rc4-md5' has no integrity protection"],
-        id="allowed for the other side only",
+    "allowed for the other side only": (
+        [client({**OUTSIDE, "method": "rc4-md5"}, ss_server_allow_insecure_methods=True)],
+        [f"{MAIN}.method: 'rc4-md5' has no integrity protection"],
     ),
-    pytest.param(
+    "allowed by a value that is no boolean": (
+        [server({**SERVER_INSTANCE, "method": "rc4-md5"}, ss_server_allow_insecure_methods="perhaps")],
+        ["ss1: ss_server_instances[main].method: 'rc4-md5' has no integrity protection"],
+    ),
+    "same name": (
         [server(SERVER_INSTANCE, {**SERVER_INSTANCE, "port": 443})],
         ["ss1: ss_server_instances: two instances have the name 'main'"],
-        id="same name",
     ),
-    pytest.param(
+    "same name, one has workers": (
         [server(SERVER_INSTANCE, {**SERVER_INSTANCE, "port": 443, "workers": 2})],
         ["ss1: ss_server_instances: two instances have the name 'main'"],
-        id="same name, one has workers",
     ),
-    pytest.param(
+    "same name, one is to go": (
+        [server(SERVER_INSTANCE, {"name": "main", "state": "absent"})],
+        ["ss1: ss_server_instances: two instances have the name 'main'"],
+    ),
+    "a name that a worker has": (
         [server({**SERVER_INSTANCE, "workers": 2}, {**SERVER_INSTANCE, "name": "main-2", "port": 443})],
         ["ss1: ss_server_instances: two instances have the name 'main-2'"],
-        id="a name that a worker has",
     ),
-    pytest.param(
-        [
-            server(SERVER_INSTANCE),
-            client(CLIENT_INSTANCE, {**CLIENT_INSTANCE, "program": "ss-redir", "local_port": 1081}),
-        ],
+    "same name of clients": (
+        [server(SERVER_INSTANCE), client(CLIENT_INSTANCE, REDIR)],
         ["c1: ss_client_instances: two instances have the name 'main'"],
-        id="same name of clients",
     ),
-    pytest.param(
-        [client(CLIENT_INSTANCE)],
-        ["c1: ss_client_instances[main]: server 'ss1' is no inventory host"],
-        id="no such server",
+    "no such server": ([client(CLIENT_INSTANCE)], [f"{MAIN}.server: 'ss1' is no inventory host"]),
+    "no such instance": (
+        [server(*OTHER), client(CLIENT_INSTANCE)],
+        [f"{MAIN}.server_instance: server ss1 has no instance 'main' (it has: a, b)"],
     ),
-    pytest.param(
-        [
-            server({**SERVER_INSTANCE, "name": "a"}, {**SERVER_INSTANCE, "name": "b", "port": 443}),
-            client(CLIENT_INSTANCE),
-        ],
-        ["c1: ss_client_instances[main]: server ss1 has no instance 'main' (it has: a, b)"],
-        id="no such instance",
+    "no instance at all": (
+        [host("ss1"), client(CLIENT_INSTANCE)],
+        [f"{MAIN}.server_instance: server ss1 has no instance 'main' (it has: none)"],
     ),
-    pytest.param(
-        [Host("ss1", "a"), client(CLIENT_INSTANCE)],
-        ["c1: ss_client_instances[main]: server ss1 has no instance 'main' (it has: none)"],
-        id="no instance at all",
+    "the server's instance is to go": (
+        [server({**SERVER_INSTANCE, "state": "absent"}), client(CLIENT_INSTANCE)],
+        [f"{MAIN}.server_instance: instance 'main' of server ss1 is absent"],
     ),
-    pytest.param(
-        [Host("ss1", "a", server_instances=5), client(CLIENT_INSTANCE)],
-        ["ss1: ss_server_instances is not a list", "c1: ss_client_instances[main]: server ss1 has no instance 'main'"],
-        id="the server's are no list",
+    "the server's are no list": (
+        [host("ss1", ss_server_instances=5), client(CLIENT_INSTANCE)],
+        ["ss1: ss_server_instances: is not a list", f"{MAIN}.server_instance: server ss1 has no instance 'main'"],
     ),
-    pytest.param(
+    "the server's mistake is told once": (
         [server({**SERVER_INSTANCE, "port": 0}), client(CLIENT_INSTANCE)],
-        ["ss1: ss_server_instances[main]: port 0 is not between 1 and 65535"],
-        id="the server's mistake is told once",
+        ["ss1: ss_server_instances[main].port: 0 is not a whole number from 1 to 65535"],
     ),
-]
+    "the server's address is none": (
+        [server(SERVER_INSTANCE, name="ss1", ansible_host="a b"), client(CLIENT_INSTANCE)],
+        [f"{MAIN}: ansible_host of server ss1: 'a b' is not an IPv4 or IPv6 address or a host name"],
+    ),
+}
 
 
-@pytest.mark.parametrize(("hosts", "expected"), BAD)
+@pytest.mark.parametrize(("hosts", "expected"), BAD.values(), ids=BAD)
 def test_bad(hosts, expected):
     """Each mistake with its host and variable, once, and without a secret."""
     found = mistakes(*hosts)
@@ -267,6 +291,15 @@ LOCAL_A, LOCAL_B = {**OUTSIDE, "name": "a"}, {**OUTSIDE, "name": "b"}
 )
 def test_ports(servers, clients, clash):
     """Two that would listen on the same address, port and protocol."""
-    found = mistakes(Host("h", "192.0.2.9", servers, clients))
+    found = mistakes(host("h", ss_server_instances=servers, ss_client_instances=clients))
     assert all(" both want port " in line and line.startswith("h: ss-") for line in found)
-    assert [line.rpartition("/")[2] for line in found] == clash
+    assert [line.rpartition("/")[2].partition(":")[0] for line in found] == clash
+
+
+def test_instances_that_are_to_go():
+    """They need no more than a name, and are no services."""
+    own = server(SERVER_INSTANCE, {"name": "old", "state": "absent"})
+    found = side("server", own, own.get("ss_server_instances"), {}.get)
+    assert ([one["name"] for one in found.services], found.absent) == (["main"], ["old"])
+    found = side("server", own, own.get("ss_server_instances"), {}.get, gone=True)
+    assert (found.services, found.absent) == ([], ["main", "old"])

@@ -1,96 +1,79 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hostvars as hosts."""
+"""The variables of hosts, evaluated when they are read."""
 
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import pytest
-from ansible.errors import AnsibleUndefinedVariable
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._fleet import FleetError, Host
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import plain, read_host, reader
-
-
-class Templated(Mapping):
-    """A host's variables; a callable is a template that is evaluated when it is read."""
-
-    def __init__(self, **variables):
-        self.variables = variables
-
-    def __getitem__(self, key):
-        value = self.variables[key]
-        return value() if callable(value) else value
-
-    def __contains__(self, key):
-        return key in self.variables
-
-    def __iter__(self):
-        return iter(self.variables)
-
-    def __len__(self):
-        return len(self.variables)
-
-
-def undefined():
-    """A template with a variable that nobody set."""
-    raise AnsibleUndefinedVariable("'vault_ss_password' is undefined")
-
-
-@pytest.mark.parametrize(
-    ("variables", "host"),
-    [
-        pytest.param({}, Host("h", "h", [], []), id="nothing set"),
-        pytest.param({"ansible_host": "192.0.2.1"}, Host("h", "192.0.2.1", [], []), id="address"),
-        pytest.param(
-            {"ss_server_instances": [{"name": "main"}], "ss_client_instances": []},
-            Host("h", "h", [{"name": "main"}], []),
-            id="instances",
-        ),
-        pytest.param({"ss_server_instances": None, "ansible_host": None}, Host("h", "h", [], []), id="null is unset"),
-        pytest.param(
-            {"ss_server_allow_insecure_methods": True},
-            Host("h", "h", [], [], insecure_server=True),
-            id="insecure server",
-        ),
-        pytest.param(
-            {"ss_client_allow_insecure_methods": True},
-            Host("h", "h", [], [], insecure_client=True),
-            id="insecure client",
-        ),
-    ],
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import trust_as_template as template
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import (
+    Unreadable,
+    plain,
+    reader,
 )
-def test_read_host(variables, host):
-    """What matters here, with the defaults of the roles."""
-    assert read_host({"h": Templated(**variables)}, "h") == host
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
+
+BROKEN = template("{{ vault_ss_password }}")
+
+
+class Hostvars(dict):
+    """Ansible's, with the variables as they were written."""
+
+    raw_get = dict.__getitem__
+
+
+def lookup(**variables):
+    """One host of the inventory."""
+    return reader(Hostvars(h=variables), evaluation(DataLoader()))
 
 
 def test_no_such_host():
     """None, so that the client's own message can name it."""
-    assert read_host({"h": Templated()}, "other") is None
+    assert lookup()("other") is None
 
 
-def test_variable_that_cannot_be_templated():
-    """Host, variable and cause."""
-    with pytest.raises(FleetError, match=r"^h: ss_server_instances: .*'vault_ss_password' is undefined"):
-        read_host({"h": Templated(ss_server_instances=undefined)}, "h")
+def test_get():
+    """Templates are evaluated with the host's own variables; what is not set has the default."""
+    own = lookup(port=8388, instances=[{"port": template("{{ port }}")}])("h")
+    assert own.get("instances") == [{"port": 8388}]
+    assert own.get("other", 5) == 5
+    assert ("instances" in own, "other" in own, sorted(own)) == (True, False, ["instances", "port"])
 
 
-def test_other_variables_are_not_evaluated():
-    """A broken variable that has nothing to do with this is nobody's business."""
-    assert read_host({"h": Templated(motd=undefined)}, "h") == Host("h", "h", [], [])
+def test_undefined():
+    """The cause is told."""
+    with pytest.raises(Unreadable, match="cannot be read: .*'vault_ss_password' is undefined"):
+        lookup(instances=[{"password": BROKEN}])("h").get("instances")
 
 
-def test_reader_reads_once():
-    """A server of a thousand clients is templated once."""
-    count = []
-    lookup = reader({"h": Templated(ansible_host=lambda: count.append(1) or "192.0.2.1")})
-    assert lookup("h") is lookup("h")
-    assert lookup("h").address == "192.0.2.1"
-    assert lookup("other") is None
-    assert len(count) == 1
+def test_find_evaluates_one_entry():
+    """What nobody asks for cannot fail (field: B1)."""
+    own = lookup(
+        instances=[{"name": "a", "password": BROKEN}, {"name": template("{{ n }}"), "port": 1}, {"name": BROKEN}, 5],
+        n="b",
+        motd=BROKEN,
+    )("h")
+    assert own.find("instances", "name", "b") == ({"name": "b", "port": 1}, ["a", "b"])
+    assert own.find("instances", "name", "c") == (None, ["a", "b"])
+    with pytest.raises(Unreadable, match="vault_ss_password"):
+        own.find("instances", "name", "a")
+
+
+@pytest.mark.parametrize("value", [None, 5, "main", {"a": 1}])
+def test_find_in_something_else(value):
+    """Nothing is there."""
+    assert lookup(instances=value)("h").find("instances", "name", "a") == (None, [])
+
+
+def test_find_in_a_template():
+    """A list that is itself one."""
+    own = lookup(instances=template("{{ others }}"), others=[{"name": "a"}])("h")
+    assert own.find("instances", "name", "a") == ({"name": "a"}, ["a"])
 
 
 def test_plain():

@@ -136,8 +136,21 @@ def uses(*servers):
 def test_witnesses():
     """At most two a server, those of the play first."""
     instances = {"c1": uses("ss1"), "c2": uses("ss1", "ss2"), "c3": uses("ss1"), "c4": []}
-    found = _plan.witnesses(instances, ["c3"])
-    assert found == {"ss1": ["c3", "c1"], "ss2": ["c2"]}
+    found = _plan.witnesses(["c3", "c1", "c2", "c4"], instances.__getitem__, ["ss1", "ss2", "ss3"])
+    assert found == {"ss1": ["c3", "c1"], "ss2": ["c2"], "ss3": []}
+
+
+def test_no_client_is_looked_at_without_need():
+    """Two witnesses are enough; no server, no witness."""
+    asked = []
+
+    def instances(name):
+        asked.append(name)
+        return uses("ss1")
+
+    assert _plan.witnesses(["c1", "c2", "c3"], instances, ["ss1"]) == {"ss1": ["c1", "c2"]}
+    assert _plan.witnesses(["c1", "c2"], instances, []) == {}
+    assert asked == ["c1", "c2"]
 
 
 def test_senders():

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands in the way of a deployment and was written by somebody else: named, and never touched. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _deployment,
+    _listeners,
+    _packaged,
+    _service,
+)
+
+REMEDY = "This collection did not write it: move it away, or take the instance out of the inventory"
+ANY = ("0.0.0.0", "::")
+
+
+def refusals(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
+    """One line for each thing that the deployment would overwrite, stop, mask, remove or run into."""
+    found = []
+    for program in sorted({service["program"] for service in wanted.services}):
+        found += _template(program, seen)
+    for unit in wanted.units:
+        found += _unit(unit, seen)
+    if wanted.packaged and wanted.services and seen.packaged.touched and seen.packaged.used:
+        unit = seen.packaged.unit
+        found.append(
+            f"{unit.name} ({unit.active_state}, {'starts' if unit.enabled else 'does not start'} at boot) is somebody's"
+            f" service ({seen.packaged.touched}) and would be masked; with shadowsocks_install: none it stays beside ours"
+        )
+    return [*(f"{line}. {REMEDY}" for line in found), *_ports(wanted, seen), *_folder(wanted, seen)]
+
+
+def _template(program: str, seen: _deployment.Seen) -> list[str]:
+    path = _service.unit_path(program)
+    state = seen.files.get(path)
+    if state is None or _deployment.is_marked(state):
+        return []
+    what = f"is a link to {state.content.decode(errors='replace')}" if state.link else "is a unit of somebody else"
+    users = sorted(unit for unit in seen.others if unit.startswith(f"{program}@"))
+    return [f"{path} {what}{f' (used by {chr(44).join(users)})' if users else ''} and would be overwritten"]
+
+
+def _unit(unit: str, seen: _deployment.Seen) -> list[str]:
+    """A unit file that systemd would take in place of our template, and files that stand where ours would."""
+    if unit in seen.owned:
+        return []
+    program = unit.partition("@")[0]
+    found = []
+    state = seen.units.get(unit)
+    if state is None:
+        found.append(f"{unit} is another name of a unit of somebody else")
+    elif state.load_state == "masked":
+        found.append(f"{unit} is masked")
+    elif state.fragment and state.fragment != _service.unit_path(program):
+        found.append(f"{state.fragment}, from which {unit} would run, is a unit of somebody else")
+    found += [
+        f"{path} is there and would be overwritten"
+        for path in _deployment.own_paths(unit)
+        if seen.files.get(path) is not None
+    ]
+    return found
+
+
+def _ports(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
+    ours = {*wanted.units, *_deployment.leaving(wanted, seen.owned)}
+    if wanted.packaged and seen.packaged.present and not seen.packaged.touched:
+        ours.add(_packaged.UNIT)
+    found = []
+    for unit, service in wanted.units.items():
+        for holder in seen.holders:
+            holder = _told(holder, seen)
+            if holder.unit not in ours and _meet(service, holder):
+                found.append(f"{unit} cannot listen on {_where(service)}: {holder}. {_left(holder, seen)}")
+    return list(dict.fromkeys(found))
+
+
+def _told(holder: _listeners.Holder, seen: _deployment.Seen) -> _listeners.Holder:
+    """Instances of one template share a user: of those that we deployed, the config tells which one has the port."""
+    if not holder.maybe or not set(holder.maybe) <= set(seen.owned):
+        return holder
+    for unit in holder.maybe:
+        config = _deployment.config_of(unit, seen)
+        if holder.port == config.get("server_port" if unit.startswith("ss-server@") else "local_port"):
+            return holder._replace(unit=unit)
+    return holder
+
+
+def _where(service: t.Mapping[str, t.Any]) -> str:
+    return f"{', '.join(_addresses(service))} port {_service.port(service)}"
+
+
+def _left(holder: _listeners.Holder, seen: _deployment.Seen) -> str:
+    """A service of ours that left the inventory holds what somebody else wants now."""
+    if holder.unit not in seen.owned:
+        return "Stop it, or give the instance another port"
+    side = "server" if holder.unit.startswith("ss-server@") else "client"
+    name = seen.owned[holder.unit]
+    return f"It was deployed as instance {name}: list that with state: absent, set ss_{side}_prune: true, or take another port"
+
+
+def _addresses(service: t.Mapping[str, t.Any]) -> list[str]:
+    return list(service["server"]) if service["program"] == "ss-server" else [service["local_address"]]
+
+
+def _meet(service: t.Mapping[str, t.Any], holder: _listeners.Holder) -> bool:
+    """Whether both cannot have the port: same protocol, and one address in common. A name may be any address."""
+    protocols = {"tcp_only": ("tcp",), "udp_only": ("udp",)}.get(service["mode"], ("tcp", "udp"))
+    if holder.protocol not in protocols or holder.port != _service.port(service):
+        return False
+    if holder.address in ANY:
+        return True
+    return any(address in ANY or address == holder.address or _is_name(address) for address in _addresses(service))
+
+
+def _is_name(address: str) -> bool:
+    return not (":" in address or address.replace(".", "").isdigit())
+
+
+def _folder(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
+    """The services' user reads its config as a member of the group: a folder of somebody else may shut it out."""
+    if not wanted.services or seen.folder is None:
+        return []
+    mode, _uid, gid = seen.folder
+    if mode & 0o001 or (gid == seen.gid and mode & 0o010):
+        return []
+    if seen.owned:
+        return []  # ours: apply puts it right
+    return [
+        f"{_service.CONFIG_DIR} has mode {mode:04o} and group {gid}, so that the services cannot read their configs"
+        f" (make it so: chgrp {_service.GROUP} {_service.CONFIG_DIR} && chmod 0750 {_service.CONFIG_DIR})"
+    ]

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The package's own server, shadowsocks-libev.service: masked while untouched, and after that somebody's service."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import re
+import subprocess
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _systemd
+
+UNIT = "shadowsocks-libev.service"
+"""Started by the Debian package itself on 127.0.0.1:8388 with a random password (facts: packaging)."""
+ADMIN_FILE = f"/etc/systemd/system/{UNIT}"
+VENDOR = ("/usr/lib/", "/lib/")
+CONFIG = "/etc/shadowsocks-libev/config.json"
+TEMPLATE = "/usr/share/shadowsocks-libev/config.json"
+"""What the package makes its config of, with a random password in place of ``barfoo!`` (debian/postinst)."""
+DEFAULTS = "/etc/default/shadowsocks-libev"
+
+
+@dataclasses.dataclass(frozen=True)
+class Packaged:
+    """The unit, and ``touched``: why it is not the package's own any more, '' while it is (or is not there)."""
+
+    unit: _systemd.Unit
+    touched: str = ""
+
+    @property
+    def present(self) -> bool:
+        """Whether it could be started at all."""
+        return self.unit.load_state not in ("not-found", "masked")
+
+    @property
+    def used(self) -> bool:
+        """Whether it runs, or will at boot."""
+        return self.unit.enabled or self.unit.active_state not in ("inactive", "failed")
+
+
+def read(unit: _systemd.Unit) -> Packaged:
+    """Look at the files behind the unit. Changes nothing."""
+    if unit.load_state == "masked":
+        return Packaged(unit)
+    if os.path.lexists(ADMIN_FILE):
+        return Packaged(unit, f"{ADMIN_FILE} is a unit of somebody else")
+    if unit.load_state == "not-found":
+        return Packaged(unit)
+    if not unit.fragment.startswith(VENDOR):
+        return Packaged(unit, f"{unit.fragment} is a unit of somebody else")
+    if unit.drop_ins:
+        return Packaged(unit, f"it has drop-ins ({unit.drop_ins})")
+    if not _is_own_config(_files.read(CONFIG), _files.read(TEMPLATE)):
+        return Packaged(unit, f"{CONFIG} is not as the package made it")
+    if not _is_own_defaults(_files.read(DEFAULTS)):
+        return Packaged(unit, f"{DEFAULTS} is not the package's")
+    return Packaged(unit)
+
+
+def _is_own_config(config: t.Optional[_files.State], template: t.Optional[_files.State]) -> bool:
+    if config is None:
+        return True  # without it the service cannot run
+    if template is None or config.link:
+        return False
+    parts = [re.escape(part) for part in template.content.split(b"barfoo!")]
+    return re.fullmatch(rb"[A-Za-z0-9]{0,64}".join(parts), config.content) is not None
+
+
+def _is_own_defaults(defaults: t.Optional[_files.State]) -> bool:
+    """Whether the file is what dpkg put there, by the digest that dpkg keeps (dpkg-query(1), Conffiles)."""
+    if defaults is None:
+        return True
+    package = UNIT.partition(".")[0]
+    command = ["dpkg-query", "--show", "--showformat=${Conffiles}", package]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError:
+        return False
+    digest = hashlib.md5(defaults.content, usedforsecurity=False).hexdigest()
+    return any(line.split()[:2] == [DEFAULTS, digest] for line in done.stdout.split("\n"))

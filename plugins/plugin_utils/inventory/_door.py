@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one door for every input: all variables that a role or playbook reads, of one host, checked before it is touched."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _near, _variables
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import (
+    Lookup,
+    Unreadable,
+    Variables,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Listing, Wrong
+
+PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it, not the path to the other side"
+UNMEASURED = (
+    "rollout_probe_requests is 0: steps are proven, but nothing is measured and nobody judges whether they harm"
+)
+
+
+@dataclasses.dataclass
+class Report:
+    """``variables``: the typed values, defaults filled in; no secret and no instance is among them. ``errors`` are lines."""
+
+    variables: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    errors: list[str] = dataclasses.field(default_factory=list)
+    warnings: list[str] = dataclasses.field(default_factory=list)
+
+
+def check(used_by: str, own: Variables, lookup: Lookup, sides: t.Collection[str]) -> Report:
+    """What a host's variables come to for this role or playbook. ``sides``: which instances count, server, client."""
+    report = Report()
+    raw: dict[str, t.Any] = {}
+    for variable in _variables.variables(used_by):
+        raw[variable.name] = _read(variable, own, report)
+    report.errors += _mistyped(used_by, own)
+    services: list[dict[str, t.Any]] = []
+    for side in (side for side in ("server", "client") if side in sides):
+        instances = raw.get(f"ss_{side}_instances")
+        if instances is None:
+            continue
+        gone = report.variables.get(f"ss_{side}_state") == "absent"
+        try:
+            found = _fleet.side(side, own, instances, lookup, gone).services
+        except _fleet.FleetError as error:
+            report.errors += error.errors
+            continue
+        services += found
+        report.warnings += [
+            f"{own.host}: {name}: {PLUGIN}" for name in {one["instance"] for one in found if one.get("plugin")}
+        ]
+    report.errors += _fleet.same_port(own.host, services)
+    report.errors += [f"{own.host}: {line}" for line in _relations(report.variables, raw, sides)]
+    if report.variables.get("rollout_probe_requests") == 0:
+        report.warnings.append(UNMEASURED)
+    return report
+
+
+def gathered(used_by: str, reports: t.Mapping[str, Report]) -> list[str]:
+    """The errors of all hosts, each once, and decisions of the run about which they disagree."""
+    errors = [error for report in reports.values() for error in report.errors]
+    for variable in _variables.variables(used_by):
+        if variable.run:
+            said: dict[str, list[str]] = {}
+            for host, report in reports.items():
+                if variable.name in report.variables:
+                    said.setdefault(repr(report.variables[variable.name]), []).append(host)
+            if len(said) > 1:
+                differ = "; ".join(f"{value} on {_few(hosts)}" for value, hosts in said.items())
+                errors.append(f"{variable.name}: a run has one value for all its hosts, not {differ}: set it for all")
+    return list(dict.fromkeys(errors))
+
+
+def _few(hosts: list[str]) -> str:
+    return ", ".join(hosts[:3]) + (f" and {len(hosts) - 3} more" if len(hosts) > 3 else "")
+
+
+def _read(variable: _variables.Variable, own: Variables, report: Report) -> t.Any:
+    """The typed value; None where it is wrong, which the report then says."""
+    value = variable.default
+    try:
+        if variable.name in own:
+            given = own.get(variable.name)
+            if given is not None:
+                value = variable.kind.read(given)
+            elif variable.default is not None:
+                raise Wrong("is empty: give it a value, or leave it out")
+    except (Wrong, Unreadable) as error:
+        report.errors.append(f"{own.host}: {variable.name}: {error}")
+        return None
+    if not variable.secret and not isinstance(variable.kind, Listing):
+        report.variables[variable.name] = value
+    return value
+
+
+def _mistyped(used_by: str, own: Variables) -> list[str]:
+    """Variables that nobody reads and whose names are a slip away from one that is read: a safety may hang on it."""
+    prefixes = tuple(f"{role}_" for role in _variables.USED[used_by])
+    known = _variables.names()
+    found = []
+    for name in own:
+        near = _near.mistyped(name, known) if name.startswith(prefixes) else None
+        if near:
+            found.append(f"{own.host}: {name}: is no variable of this collection; did you mean {near}?")
+    return found
+
+
+def _relations(values: t.Mapping[str, t.Any], raw: t.Mapping[str, t.Any], sides: t.Collection[str]) -> t.Iterator[str]:
+    if values.get("tcp_fastopen_all_listeners") and values.get("tcp_fastopen_accept") is False:
+        yield "tcp_fastopen_all_listeners: needs tcp_fastopen_accept, which is false"
+    if "client" in sides and raw.get("ss_client_instances") and values.get("rollout_probe_url") == "":
+        yield "rollout_probe_url: is not set: give an http URL that must answer through every client"
+    if values.get("rollback_lift") and values.get("rollback_scope") != "accept":
+        yield "rollback_lift: goes with rollback_scope=accept only"

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names that were meant: the known one next to a mistyped one."""
+
+from __future__ import annotations
+
+import difflib
+import typing as t
+
+EDITS = 2
+"""More differences than these make another name, which may well be somebody's own."""
+
+
+def nearest(name: str, known: t.Iterable[str]) -> t.Optional[str]:
+    """The most similar of the known names, however far it is; None where nothing is alike."""
+    found = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def hint(name: str, known: t.Iterable[str]) -> str:
+    """For the end of a message: what may have been meant, or ''."""
+    near = nearest(name, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+def mistyped(name: str, known: t.Collection[str]) -> t.Optional[str]:
+    """The known name that this one is a slip of, or None: few letters differ, or the end, a unit say, was left away."""
+    if name in known:
+        return None
+    close = [(_distance(name, other), other) for other in known if abs(len(name) - len(other)) <= EDITS]
+    best = min(close, default=(EDITS + 1, ""))
+    if best[0] <= EDITS:
+        return best[1]
+    longer = sorted(other for other in known if other.startswith(f"{name}_"))
+    return longer[0] if longer else None
+
+
+def _distance(one: str, other: str) -> int:
+    """Letters to insert, delete, change or swap with the next (optimal string alignment)."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, letter in enumerate(one, 1):
+        line = [row]
+        for column, there in enumerate(other, 1):
+            cost = min(line[-1] + 1, last[column] + 1, last[column - 1] + (letter != there))
+            if row > 1 and column > 1 and letter == other[column - 2] and one[row - 2] == there:
+                cost = min(cost, before[column - 2] + 1)
+            line.append(cost)
+        before, last = last, line
+    return last[-1]

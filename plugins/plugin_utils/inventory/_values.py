@@ -1,0 +1,255 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Kinds of values: what an operator may write for a variable or a key, read as Ansible itself reads it, or refused.
+
+Each kind has ``type`` (Ansible's name of it), ``allowed`` (the range or form, for messages and documentation) and
+``read(value)``, which gives the typed value or raises Wrong with what is wrong and the remedy. A value may come from YAML,
+from INI or ``-e`` as text, from a survey, out of a vault. No message of a secret kind shows the value.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import math
+import re
+import typing as t
+from collections.abc import Mapping, Sequence
+
+from ansible.module_utils.common.validation import check_type_float, check_type_int
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _near
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+class Wrong(Exception):
+    """A value cannot be what it stands for; the message says why and what to do, and holds no secret."""
+
+
+class Kind(t.Protocol):
+    """What all kinds have."""
+
+    type: str
+
+    @property
+    def allowed(self) -> str:
+        """The range or form, in words."""
+
+    def read(self, value: t.Any) -> t.Any:
+        """The typed value. Raises Wrong."""
+
+
+def shown(value: t.Any) -> str:
+    """A value in a message: as Python writes it, short, without line ends."""
+    text = _CONTROL.sub(" ", repr(str(value) if isinstance(value, str) else value))
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A text of one line. ``form`` is a regular expression for the whole of it, ``words`` say the same.
+
+    ``optional``: an empty text stands for none.
+    """
+
+    form: str = r".+"
+    words: str = "text of one line"
+    secret: bool = False
+    optional: bool = False
+    type: str = "str"
+
+    @property
+    def allowed(self) -> str:
+        """The form in words."""
+        return self.words
+
+    def read(self, value: t.Any) -> str:
+        """The text as plain str."""
+        if self.optional and value == "":
+            return ""
+        text = self._text(value)
+        if not re.fullmatch(self.form, text):
+            raise Wrong(f"{self._shown(text)}is not {self.words}")
+        return text
+
+    def _text(self, value: t.Any) -> str:
+        if isinstance(value, (Mapping, list, tuple, set)):
+            raise Wrong(f"is not {self.words}, but a {'mapping' if isinstance(value, Mapping) else 'list'}")
+        if not isinstance(value, str):
+            # What was typed is lost: 0123456 is octal, 1e5 a float, 2024-01-01 a date, no a boolean (YAML 1.1).
+            read = f"{shown(value)} " if not self.secret else ""
+            raise Wrong(f"{read}must be text, but was read as {_kind_of(value)}: quote it")
+        text = str(value)
+        if not text.strip():
+            raise Wrong("is empty: give it a value, or leave it out")
+        if text != text.strip():
+            raise Wrong(f"{self._shown(text)}has blanks or a line end around it: take them away")
+        if _CONTROL.search(text):
+            raise Wrong(f"{self._shown(text)}holds a line end or a control character: write it on one line")
+        return text
+
+    def _shown(self, text: str) -> str:
+        return "" if self.secret else f"{shown(text)} "
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """One of a few words."""
+
+    choices: tuple[str, ...]
+    type: str = "str"
+
+    @property
+    def allowed(self) -> str:
+        """The words."""
+        return ", ".join(self.choices)
+
+    def read(self, value: t.Any) -> str:
+        """The word."""
+        text = Text(words=f"one of {self.allowed}").read(value)
+        if text not in self.choices:
+            raise Wrong(f"{shown(text)} is not one of {self.allowed}{_near.hint(text, self.choices)}")
+        return text
+
+
+@dataclasses.dataclass(frozen=True)
+class Boolean:
+    """A boolean as Ansible reads it: true, yes, on, 1, as YAML or as text."""
+
+    type: str = "bool"
+    allowed: str = "true or false"
+
+    def read(self, value: t.Any) -> bool:
+        """The boolean."""
+        try:
+            return boolean(value, strict=True)
+        except TypeError:
+            raise Wrong(f"{shown(value)} is not true or false") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Integer:
+    """A whole number in a range, as a number or as text."""
+
+    least: int
+    most: int
+    also: tuple[int, ...] = ()
+    type: str = "int"
+
+    @property
+    def allowed(self) -> str:
+        """The range."""
+        more = "".join(f"{value} or " for value in self.also)
+        return f"{more}a whole number from {self.least} to {self.most}"
+
+    def read(self, value: t.Any) -> int:
+        """The number."""
+        try:
+            number = check_type_int(_number(value))
+        except (TypeError, ValueError, ArithmeticError):
+            raise Wrong(f"{shown(value)} is not {self.allowed}") from None
+        if not (self.least <= number <= self.most or number in self.also):
+            raise Wrong(f"{shown(value)} is not {self.allowed}")
+        return number
+
+
+@dataclasses.dataclass(frozen=True)
+class Number:
+    """A number in a range, as a number or as text."""
+
+    least: float
+    most: float
+    unit: str = ""
+    type: str = "float"
+
+    @property
+    def allowed(self) -> str:
+        """The range."""
+        return f"a number from {self.least:g} to {self.most:g}{' ' * bool(self.unit)}{self.unit}"
+
+    def read(self, value: t.Any) -> float:
+        """The number; infinite and undefined ones are none."""
+        try:
+            number = check_type_float(_number(value))
+        except (TypeError, ValueError, ArithmeticError):
+            raise Wrong(f"{shown(value)} is not {self.allowed}") from None
+        if not math.isfinite(number) or not self.least <= number <= self.most:
+            raise Wrong(f"{shown(value)} is not {self.allowed}")
+        return number
+
+
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """Sizes of waves or batches, as `serial` takes them: it reads 0, negatives and an empty list as 'all at once'."""
+
+    type: str = "list"
+    allowed: str = 'a list of whole numbers from 1 and percentages from "1%" to "100%", such as [1, "25%", "100%"]'
+
+    def read(self, value: t.Any) -> list[t.Union[int, str]]:
+        """The sizes, whole numbers and texts with '%'."""
+        try:
+            sizes = entries(value)
+        except Wrong:
+            raise Wrong(f"{shown(value)} is not {self.allowed}") from None
+        if not sizes:
+            raise Wrong(f"is empty: give {self.allowed}")
+        return [self._size(size) for size in sizes]
+
+    def _size(self, size: t.Any) -> t.Union[int, str]:
+        share = re.fullmatch(r"([0-9]{1,3})%", size) if isinstance(size, str) else None
+        if share:
+            if 1 <= int(share[1]) <= 100:
+                return f"{int(share[1])}%"
+            raise Wrong(f"{shown(size)} is no share of a fleet: give {self.allowed}")
+        try:
+            return Integer(1, 1_000_000).read(size)
+        except Wrong:
+            raise Wrong(f"{shown(size)} is no size of a wave: give {self.allowed}") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """A list of mappings; what is in them is checked by whoever reads it."""
+
+    type: str = "list"
+    allowed: str = "a list of mappings"
+
+    def read(self, value: t.Any) -> list[t.Any]:
+        """The entries."""
+        return list(entries(value))
+
+
+def entries(value: t.Any) -> Sequence[t.Any]:
+    """A list, also one written as JSON or as a Python literal, as INI files and ``-e KEY=VALUE`` bring it. Raises Wrong."""
+    if isinstance(value, str):
+        value = _literal(str(value))
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return value
+    raise Wrong("is not a list")
+
+
+def _literal(text: str) -> t.Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def _number(value: t.Any) -> t.Any:
+    """The value, if it could be a number at all: a boolean is none, although Python says so. Raises TypeError."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise TypeError
+    return str(value) if isinstance(value, str) else value
+
+
+def _kind_of(value: t.Any) -> str:
+    if isinstance(value, bool):
+        return "a boolean"
+    return "a number" if isinstance(value, (int, float)) else f"a {type(value).__name__.lstrip('_')}"
