@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
+
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
+_LISTENER = re.compile(" *[0-9]+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A ")
+"""A row of /proc/net/tcp (get_tcp4_sock() in net/ipv4/tcp_ipv4.c)."""
 
 
 class Process(t.NamedTuple):
@@ -27,23 +32,29 @@ def read(pid: int, proc: str = "/proc") -> t.Optional[Process]:
     """
     try:
         with open(f"{proc}/{pid}/cmdline", "rb") as stream:
-            argv = [part.decode(errors="replace") for part in stream.read().split(b"\0")[:-1]]
-        with open(f"{proc}/{pid}/stat", encoding="utf-8", errors="replace") as stream:
-            fields = stream.read().rpartition(")")[2].split()
+            argv = arguments(stream.read())
+        fields = _ascii.words(_ascii.read(f"{proc}/{pid}/stat").rpartition(")")[2])
     except (FileNotFoundError, ProcessLookupError):
         return None
+    if len(fields) < 20:
+        return None
     since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
-    return Process(argv, time.time() - since_boot + int(fields[19]) * TICK_SECONDS)
+    return Process(argv, time.time() - since_boot + _ascii.number(fields[19]) * TICK_SECONDS)
+
+
+def arguments(raw: bytes) -> list[str]:
+    """The argv in /proc/PID/cmdline: each ends with NUL, but for the title that a program wrote over it (proc(5))."""
+    parts = _ascii.text(raw).split("\0")
+    return parts if parts[-1] else parts[:-1]
 
 
 def listening(port: int, proc: str = "/proc") -> bool:
     """Whether a TCP socket of this network namespace listens on the port (state 0A in /proc/net/tcp and tcp6)."""
     for table in ("tcp", "tcp6"):
         try:
-            with open(f"{proc}/net/{table}", encoding="ascii") as stream:
-                rows = [line.split() for line in stream.readlines()[1:]]
+            rows = _ascii.lines(_ascii.read(f"{proc}/net/{table}"))[1:]
         except FileNotFoundError:
             continue
-        if any(row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port for row in rows):
+        if any(found is not None and int(found[1], 16) == port for found in map(_LISTENER.match, rows)):
             return True
     return False

@@ -92,14 +92,178 @@ def test_config_that_changed_after_the_start(proc: Proc) -> None:
         [],
         ["/usr/sbin/nginx", "--fast-open"],
         ["vim", "ss-server", "--fast-open"],
-        ["ss-server"],
-        ["ss-server", "-c"],
-        ["ss-server", "-c", "/gone.json"],
+        ["grep", "ss-server"],
+        ["/bin/sh", "-c", "ss-server --fast-open"],
+        ["systemctl", "restart", "ss-server"],
+        ["sudo", "ss-server", "--fast-open"],
+        ["ss-server.json", "--fast-open"],
+        ["ss-server", "-v"],  # with any argument there is no default config
+        ["ss-manager"],
+        ["ssservice", "genkey", "-m", "aes-256-gcm", "--fast-open"],
+        ["python3", "-c", "import shadowsocks", "/usr/bin/ssserver", "--fast-open"],
+        ["python3", "ansible.py", "ssserver", "--fast-open"],
+        ["python3", "-m", "pdb", "ssserver", "--fast-open"],
     ],
 )
 def test_others(proc: Proc, argv: list[str]) -> None:
     proc.add(7, *argv)
     assert proc.find() == {}
+
+
+FOUND = {7: "fast_open is true in /etc/main.json"}
+ON = '{"fast_open": true}'
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["ss-server", "-uvc", "/etc/main.json"],
+        ["ss-server", "-uvc/etc/main.json"],
+        ["ss-server", "-k", "-c", "-c", "/etc/main.json"],
+        ["ss-server", "-k", "--", "-c", "/etc/main.json"],
+        ["ss-server", "-c", "/nowhere.json", "-c", "/etc/main.json"],
+        ["ss-server", "word", "-c", "/etc/main.json", "--", "-c", "/nowhere.json"],
+        ["ss-server", "--plugin-opts", "--fast-open", "-c", "/etc/main.json"],
+        ["ss-tunnel", "-uL8.8.8.8:53", "-c", "/etc/main.json"],
+        ["ss-redir", "-Tvc", "/etc/main.json"],
+        ["ss-manager", "-D", "/run", "-c", "/etc/main.json"],
+        ["ssservice", "server", "-c", "/etc/main.json"],
+        ["ssservice", "local", "-vvc=/etc/main.json"],
+        ["ssmanager", "-vUc", "/etc/main.json"],
+        ["python3", "/usr/local/bin/ssserver", "-c", "/etc/main.json"],
+        ["/usr/bin/python3.11", "-Es", "-Wignore", "-X", "dev", "/usr/bin/sslocal", "-qc", "/etc/main.json"],
+        ["python", "-um", "shadowsocks.server", "-d", "start", "-c", "/etc/main.json"],
+        ["python2", "/opt/shadowsocks/server.py", "-c", "/etc/main.json"],
+    ],
+)
+def test_command_lines(proc: Proc, argv: list[str]) -> None:
+    proc.add(7, *argv, config=ON)
+    assert proc.find() == FOUND
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["ss-server", "-v", "--fast-ope"],
+        ["ss-local", "--f"],
+        ["ss-server", "word", "--fast-open"],
+        ["ssserver", "-v", "--fast-open"],
+        ["python3", "-m", "shadowsocks.local", "--fast-o"],
+    ],
+)
+def test_flag_as_it_may_be_written(proc: Proc, argv: list[str]) -> None:
+    proc.add(7, *argv)
+    assert proc.find() == {7: "--fast-open in its arguments"}
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["ss-server", "-k", "--fast-open", "-c", "/etc/main.json"],
+        ["ss-server", "-c", "/etc/main.json", "--", "--fast-open"],
+        ["ss-server", "--password", "--fast-open", "-c", "/etc/main.json"],
+        ["sslocal", "--fast-ope", "-c", "/etc/main.json"],  # clap takes no beginnings
+        ["python3", "/usr/bin/ssserver", "-c", "/etc/main.json", "word", "--fast-open"],
+    ],
+)
+def test_what_only_looks_like_the_flag(proc: Proc, argv: list[str]) -> None:
+    proc.add(7, *argv, config="{}")
+    assert proc.find() == {}
+
+
+def test_argument_zero_may_be_any_word(proc: Proc) -> None:
+    """`ExecStart=@/usr/bin/ss-server ss`, and a package upgrade since."""
+    proc.add(7, "ss", "-c", "/etc/main.json", config=ON)
+    (proc.path / "7/exe").symlink_to("/usr/bin/ss-server (deleted)")
+    assert proc.find() == FOUND
+
+
+@pytest.mark.parametrize(
+    ("argv", "environment", "config"),
+    [
+        (["ss-server"], "HOME=/root", "root/etc/shadowsocks-libev/config.json"),
+        (["ss-local"], "HOME=/home/a\0X=1", "root/home/a/.config/shadowsocks-libev/config.json"),
+        (["ss-redir"], "HOME=/a\0XDG_CONFIG_HOME=/b", "root/b/shadowsocks-libev/config.json"),
+        (["ssserver", "-v"], "", "cwd/server.json"),
+        (["ssservice", "local"], "", "cwd/config.json"),
+        (["sslocal"], "HOME=/a", "root/a/.config/shadowsocks-rust/local.json"),
+        (["ssmanager", "-s", "h"], "XDG_CONFIG_DIRS=/a:/b", "root/b/shadowsocks-rust/config.json"),
+        (["ssserver"], "", "root/etc/shadowsocks-rust/config.json"),
+        (["python3", "/usr/bin/ssserver"], "", "cwd/config.json"),
+        (["python3", "/opt/shadowsocks/server.py", "m"], "", "root/opt/shadowsocks/user-config.json"),
+    ],
+)
+def test_default_config(proc: Proc, argv: list[str], environment: str, config: str) -> None:
+    proc.add(7, *argv)
+    (proc.path / "7/environ").write_text(environment)
+    (proc.path / "7/cwd").mkdir()
+    file = proc.path / "7" / config
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(ON)
+    path = config[len("root") :] if config.startswith("root") else config[len("cwd/") :]
+    assert proc.find() == {7: f"fast_open is true in {path}"}
+    file.write_text("{}")
+    os.utime(file, (STARTED - 60, STARTED - 60))
+    assert proc.find() == {}
+
+
+@pytest.mark.parametrize(
+    "argv", [["sslocal", "-s", "h:1"], ["ssserver", "--server-addr=h:1"], ["python3", "/usr/bin/ssserver", "-p", "1"]]
+)
+def test_server_in_the_arguments_needs_no_config(proc: Proc, argv: list[str]) -> None:
+    proc.add(7, *argv)
+    assert proc.find() == {}
+
+
+@pytest.mark.parametrize(
+    ("argv", "config", "why"),
+    [
+        (["ss-server", "-c"], None, "a config without a name cannot be read"),
+        (["ss-server", "-c", "/gone.json"], None, "/gone.json cannot be read (No such file or directory)"),
+        (["ss-server", "-c", "/etc"], "", "/etc cannot be read (no file, or too large)"),
+        (["ss-server"], None, "its environment cannot be read"),
+        (["ss-server", "-c", "/etc/main.json"], "", "/etc/main.json is not understood"),
+        (["ss-server", "-c", "/etc/main.json"], '{"a": 1', "/etc/main.json is not understood"),
+        (["ss-local", "-o", "http_simple"], None, "its option -o is not known here"),
+        (["ss-local", "--obfs=secret"], None, "its option --obfs is not known here"),
+        (["ss-local", "-vXsecret"], None, "its option -X is not known here"),
+    ],
+)
+def test_what_cannot_be_known_may_use_it(proc: Proc, argv: list[str], config: str | None, why: str) -> None:
+    proc.add(7, *argv, config=config)
+    assert proc.find()[7].startswith(why)
+    assert proc.find()[7].endswith(", so it may use TCP Fast Open")
+    assert "secret" not in proc.find()[7]
+
+
+def test_what_another_user_may_not_read_does_not_count(proc: Proc, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: str) -> tuple[bytes, float]:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_ss_processes, "_read", refuse)
+    proc.add(7, "ss-server", "-c", "/etc/main.json", config=ON)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert proc.find() == {}
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert proc.find() == {7: "/etc/main.json cannot be read (Permission denied), so it may use TCP Fast Open"}
+
+
+@pytest.mark.parametrize("target", ["/srv/real.json", "../srv/real.json", "../../../../srv/real.json"])
+def test_links_lead_to_the_files_of_the_process(proc: Proc, target: str) -> None:
+    proc.add(7, "ss-server", "-c", "/etc/link.json", config="{}")
+    (proc.path / "7/root/etc/link.json").symlink_to(target)
+    (proc.path / "7/root/srv").mkdir()
+    (proc.path / "7/root/srv/real.json").write_text(ON)
+    assert proc.find() == {7: "fast_open is true in /etc/link.json"}
+
+
+def test_links_in_a_circle_and_a_pipe(proc: Proc) -> None:
+    proc.add(7, "ss-server", "-c", "/etc/link.json", config="{}")
+    (proc.path / "7/root/etc/link.json").symlink_to("link.json")
+    os.mkfifo(proc.path / "7/root/etc/pipe")
+    assert "symbolic links" in proc.find()[7]
+    (proc.path / "7/cmdline").write_bytes(b"ss-server\0-c\0/etc/pipe\0")
+    assert "no file" in proc.find()[7]
 
 
 def test_other_network_namespace(proc: Proc) -> None:
