@@ -199,6 +199,7 @@ class FakeSystemd:
         self.running[unit] = pid = 1000 + len(self.processes)
         self.processes[pid] = _process.Process(self._argv(unit), time.time())
         (self.root / f"proc/{pid}").mkdir(parents=True)
+        (self.root / f"proc/{pid}/root").symlink_to("/")
         (self.root / f"proc/{pid}/cmdline").write_text("".join(f"{word}\0" for word in self.processes[pid].argv))
 
     def _stop(self, unit: str) -> None:
