@@ -9,7 +9,6 @@ Bytes that are no UTF-8 are lone surrogates in a text (PEP 383), so every byte c
 from __future__ import annotations
 
 import re
-import typing as t
 
 BLANKS = " \t\n\r"
 """What systemd strips (WHITESPACE in src/basic/string-util.h)."""
@@ -19,6 +18,8 @@ _WORD = re.compile(f"[^{_SPACES}]+")
 _INTEGER = re.compile("-?[0-9]{1,100}")
 # systemd's read_line() (src/basic/fileio.c): each of these characters ends a line, one of each kind in a row ends one.
 _LINE_END = re.compile("(?:\n\r?|\r\n?)\0?|\0")
+_NONCHARACTERS = "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))
+_NO_UTF8 = re.compile(f"[\udc80-\udcff\ufdd0-\ufdef{_NONCHARACTERS}]")
 
 
 def text(raw: bytes) -> str:
@@ -48,6 +49,11 @@ def systemd_lines(text_: str) -> list[str]:
     return _LINE_END.split(text_)
 
 
+def is_utf8(text_: str) -> bool:
+    """Whether systemd takes it for UTF-8: utf8_is_valid() in src/basic/utf8.c has no noncharacters."""
+    return _NO_UTF8.search(text_) is None
+
+
 def words(text_: str) -> list[str]:
     """The words between blanks."""
     return _WORD.findall(text_)
@@ -58,19 +64,21 @@ def strip(text_: str) -> str:
     return text_.strip(BLANKS)
 
 
+def is_integer(text_: str) -> bool:
+    """Whether it is a decimal number as C prints it, not all that int() takes: 1_0, +1, blanks, digits of any script."""
+    return _INTEGER.fullmatch(text_) is not None
+
+
 def integer(text_: str) -> int:
-    """A decimal number as C prints it. Raises ValueError for everything else that int() takes: 1_0, blanks, +1."""
-    if _INTEGER.fullmatch(text_) is None:
+    """A decimal number as C prints it. Raises ValueError for everything else."""
+    if not is_integer(text_):
         raise ValueError(f"{text_!r} is not a number")
     return int(text_)
 
 
-def number(text_: t.Optional[str], otherwise: int = 0) -> int:
-    """A decimal number, or what else to take where it is none, as for systemd's ``[not set]``."""
-    try:
-        return integer(text_ or "")
-    except ValueError:
-        return otherwise
+def number(text_: str) -> int:
+    """A decimal number, 0 for what is none, such as systemd's ``[not set]``."""
+    return int(text_) if is_integer(text_) else 0
 
 
 def shown(text_: str) -> str:

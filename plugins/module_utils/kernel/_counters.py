@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
+
 # The counters that a rollout looks at; a kernel that lacks one simply does not report it.
 NAMES = (
     "TCPFastOpenActive",
@@ -36,18 +38,21 @@ NAMES = (
 
 
 def parse(text: str, group: str) -> dict[str, int]:
-    """Return {name: count} of one group ("TcpExt", "Tcp"): a line of names, then a line of numbers."""
+    """Return {name: count} of one group ("TcpExt", "Tcp"): a line of names, then a line of numbers.
+
+    What is no number is left out, so nothing is raised.
+    """
     prefix = group + ":"
-    rows = [line.split()[1:] for line in text.splitlines() if line.startswith(prefix)]
-    return {name: int(count) for names, counts in zip(rows[::2], rows[1::2]) for name, count in zip(names, counts)}
+    rows = [_ascii.words(line)[1:] for line in _ascii.lines(text) if line.startswith(prefix)]
+    pairs = (pair for names, counts in zip(rows[::2], rows[1::2]) for pair in zip(names, counts))
+    return {name: _ascii.integer(count) for name, count in pairs if _ascii.is_integer(count)}
 
 
 def read(proc: str = "/proc") -> dict[str, int]:
     """Return every Tcp and TcpExt counter of this process's network namespace (RFC 4022, linux/snmp.h)."""
     counters: dict[str, int] = {}
     for file, group in (("snmp", "Tcp"), ("netstat", "TcpExt")):
-        with open(os.path.join(proc, "net", file), encoding="ascii") as stream:
-            counters.update(parse(stream.read(), group))
+        counters.update(parse(_ascii.read(os.path.join(proc, "net", file)), group))
     return counters
 
 

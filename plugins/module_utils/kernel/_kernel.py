@@ -15,6 +15,7 @@ import re
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import (
+    _ascii,
     _lines,
     _proc,
     _sysctl_files,
@@ -145,7 +146,7 @@ def load(path: str) -> t.Optional[Snapshot]:
         data = json.loads(state.content)
         files = {name: File(dict(kept["lines"]), kept["mode"]) for name, kept in data["files"].items()}
         return Snapshot(dict(data["sysctls"]), files)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KernelError(
             f"The snapshot {path} is damaged ({error}). Put it back from a backup, or delete it to keep the present"
             " state as the one to restore."
@@ -163,7 +164,7 @@ def dump(kept: t.Optional[Snapshot]) -> t.Optional[_files.State]:
 
 def normalise_key(text: str) -> str:
     """A key, or a key and its backup, the way the kernel reads it back. Raises KernelError."""
-    keys = [key.strip() for key in text.lower().split(",")]
+    keys = [_ascii.strip(key) for key in text.lower().split(",")]
     if len(keys) > 2 or not all(_KEY_GROUP.fullmatch(key) for key in keys):
         raise KernelError(
             "key is not a cookie key. Give four groups of up to eight hexadecimal digits, joined by dashes, or two such"

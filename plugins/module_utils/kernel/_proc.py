@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
+
 FASTOPEN = "net.ipv4.tcp_fastopen"
 FASTOPEN_KEY = "net.ipv4.tcp_fastopen_key"
 BLACKHOLE_TIMEOUT = "net.ipv4.tcp_fastopen_blackhole_timeout_sec"
@@ -24,8 +26,7 @@ def sysctl_path(name: str, proc: str = "/proc") -> str:
 def read_sysctl(name: str, proc: str = "/proc") -> str | None:
     """Return a sysctl's text without its newline, None where this kernel lacks it; PermissionError is passed on."""
     try:
-        with open(sysctl_path(name, proc), encoding="ascii") as file:
-            return file.read().strip()
+        return _ascii.strip(_ascii.read(sysctl_path(name, proc)))
     except FileNotFoundError:
         return None
 
@@ -34,6 +35,6 @@ def write_sysctl(name: str, value: str, proc: str = "/proc") -> None:
     """Write a sysctl in one write(2); OSError with the kernel's errno where it is refused."""
     descriptor = os.open(sysctl_path(name, proc), os.O_WRONLY | os.O_TRUNC)
     try:
-        os.write(descriptor, f"{value}\n".encode("ascii"))
+        os.write(descriptor, _ascii.raw(f"{value}\n"))
     finally:
         os.close(descriptor)

@@ -10,10 +10,12 @@ Where systemd-sysctl is not installed, procps reads the same folders, hidden fil
 
 from __future__ import annotations
 
-import fnmatch
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii, _glob
 
 FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
 _SYSTEMD = ("/usr/lib/systemd/systemd-sysctl", "/lib/systemd/systemd-sysctl")
@@ -48,7 +50,7 @@ def boot_value(key: str, root: str = "/", overlay: Mapping[str, str] | None = No
             unreadable = file
             continue
         for pattern, value in assignments(text):
-            if pattern == path or (_is_glob(pattern) and _matches(path, pattern)):
+            if pattern == path or (_glob.is_glob(pattern) and _glob.matches(path, pattern)):
                 if pattern in settings and settings[pattern][0] != value:
                     del settings[pattern]  # a new value moves to the end of the order, an equal one stays
                 settings[pattern] = (value, file)
@@ -59,19 +61,26 @@ def boot_value(key: str, root: str = "/", overlay: Mapping[str, str] | None = No
 
 
 def assignments(text: str) -> Iterator[tuple[str, str | None]]:
-    """Yield (normalised key or glob, value) per line; the value is None for an exclusion from globs."""
-    for line in text.splitlines():
-        line = line.strip()
+    """Yield (normalised key or glob, value) per line; the value is None for an exclusion from globs.
+
+    As parse_file() in systemd's src/sysctl/sysctl.c: one dash counts, and only ASCII blanks are blanks.
+    """
+    for line in map(_ascii.strip, _ascii.systemd_lines(text)):
         key, equals, value = line.partition("=")
-        if line[:1] in ("", "#", ";") or not (equals or line.startswith("-")):
+        dash = line.startswith("-")
+        if line[:1] in ("", "#", ";") or not (equals or dash):
             continue
-        yield normalise(key.strip().lstrip("-").strip()), value.strip() if equals else None
+        yield normalise(_ascii.strip(key[dash:])), _ascii.strip(value) if equals else None
 
 
 def normalise(key: str) -> str:
-    """Return the key as a path below /proc/sys: where its first separator is a dot, dots and slashes change places."""
+    """Return the key as a path below /proc/sys: where its first separator is a dot, dots and slashes change places.
+
+    What names no folder goes, as in sysctl_normalize() of systemd's src/shared/sysctl-util.c: /net//ipv4/./x.
+    """
     first = next((character for character in key if character in "./"), "/")
-    return key if first == "/" else key.translate(str.maketrans("./", "/."))
+    path = key if first == "/" else key.translate(str.maketrans("./", "/."))
+    return "/".join(name for name in path.split("/") if name not in ("", "."))
 
 
 def is_winner(winner: BootValue, file: str, root: str = "/") -> bool:
@@ -93,27 +102,20 @@ def _files(root: str, overlay: Mapping[str, str]) -> list[str]:
         for name in names:
             if name.endswith(".conf") and not (systemd and name.startswith(".")):
                 chosen.setdefault(name, os.path.join(folder, name))
-    files = [chosen[name] for name in sorted(chosen)]
+    files = [chosen[name] for name in sorted(chosen, key=os.fsencode)]  # strcmp(3)
     return files if systemd else [*files, _PROCPS_FILE]
 
 
 def _read(path: str) -> str:
-    """Return a file's text; a broken link, a folder and /dev/null are empty."""
+    """Return a file's text; a link that leads nowhere or in a circle, a folder and /dev/null are empty."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            return file.read()
-    except (FileNotFoundError, IsADirectoryError):
+        return _ascii.read(path)
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return ""
-
-
-def _is_glob(pattern: str) -> bool:
-    return any(character in pattern for character in "*?[")
-
-
-def _matches(path: str, pattern: str) -> bool:
-    """Match like glob(7): a wildcard does not cross a slash."""
-    names, patterns = path.split("/"), pattern.split("/")
-    return len(names) == len(patterns) and all(map(fnmatch.fnmatchcase, names, patterns))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return ""
+        raise
 
 
 def _below(root: str, path: str) -> str:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
+
 # include/net/tcp.h (TFO_CLIENT_ENABLE … TFO_SERVER_WO_SOCKOPT1) and Documentation/networking/ip-sysctl.rst
 SEND = 0x1
 ACCEPT = 0x2
@@ -19,9 +21,11 @@ KNOWN = SEND | ACCEPT | SEND_WITHOUT_COOKIE | ACCEPT_WITHOUT_COOKIE | ALL_LISTEN
 # net/ipv4/tcp_ipv4.c, tcp_sk_init(): the value of every new network namespace since Linux 3.13
 DEFAULT = SEND
 
-# kernel/sysctl.c, proc_get_long(): base 0, a sign, then white space or the end; whatever follows that is ignored
+# kernel/sysctl.c, proc_get_long(): base 0, a sign, at most 20 characters, then a blank, a tab, a newline or the end;
+# whatever follows that is ignored. In front of it is what isspace() of include/linux/ctype.h takes, the byte 0xa0 too.
 _NUMBER = re.compile(
-    r"\s*(?P<sign>-?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))(?=\s|$)"
+    "[\t-\r \udca0]*(?=[-0-9a-fA-FxX]{1,20}(?:[ \t\n]|\\Z))(?P<sign>-?)"
+    "(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*))(?=[ \t\n]|\\Z)"
 )
 
 
@@ -29,7 +33,7 @@ def parse(text: str) -> int:
     """Return the integer that the kernel stores for `text`; ValueError where the kernel answers EINVAL."""
     match = _NUMBER.match(text)
     if match is None:
-        raise ValueError(f"{text.strip()!r} is not a number that the kernel accepts")
+        raise ValueError(f"{_ascii.strip(text)!r} is not a number that the kernel accepts")
     if match["hex"]:
         number = int(match["hex"], 16)
     elif match["octal"]:
@@ -38,7 +42,7 @@ def parse(text: str) -> int:
         number = int(match["decimal"])
     number = -number if match["sign"] else number
     if not -(2**31) <= number < 2**31:
-        raise ValueError(f"{text.strip()!r} does not fit into the kernel's int")
+        raise ValueError(f"{_ascii.strip(text)!r} does not fit into the kernel's int")
     return number
 
 
