@@ -16,6 +16,7 @@ import re
 import stat
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
 
 DROP_IN = "zz-fastopen.conf"
@@ -26,8 +27,6 @@ _PROPERTIES = (
     "Id,LoadState,FragmentPath,DropInPaths,SourcePath,Transient,NeedDaemonReload,PrivateNetwork,"
     "NetworkNamespacePath,ExecStart"
 )
-_BLANKS = " \t\n\r"
-_LINE_END = re.compile(r"\r\n|\n\r|[\n\r\0]")
 _QUOTED = r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _WORD = re.compile(rf"""(?:[^ \t"'\\]|{_QUOTED})+""")
 _PREFIXES = "@-:+!|"
@@ -36,7 +35,9 @@ _ABOUT = (
     "# TCP Fast Open for this service (fastopen.shadowsocks). The playbook rollback takes this file away, and so does, "
     "on this host alone: /usr/local/lib/fastopen/fastopen off"
 )
-_OURS = re.compile(rf"\A#.*\n# side=(\w+) below=([0-9a-f]{{64}})\n\[Service\]\nExecStart=\nExecStart=(.+) {FLAG}\n\Z")
+_OURS = re.compile(
+    rf"\A#.*\n# side=([a-z]+) below=([0-9a-f]{{64}})\n\[Service\]\nExecStart=\nExecStart=(.+) {FLAG}\n\Z"
+)
 
 
 class Source(t.NamedTuple):
@@ -175,7 +176,7 @@ def _check(unit: str, shown: t.Mapping[str, str]) -> None:
 def _paths(text: str) -> list[str]:
     """DropInPaths as systemctl writes them: blanks between, quoted with escapes where the path has an odd character."""
     unescape = functools.partial(re.sub, r"\\(.)", lambda found: {"n": "\n", "t": "\t"}.get(found[1], found[1]))
-    found = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', text)
+    found = re.findall(r'"((?:[^"\\]|\\.)*)"|(\S+)', text, re.ASCII)
     return [plain or unescape(quoted) for quoted, plain in found]
 
 
@@ -183,7 +184,7 @@ def _source(path: str) -> Source:
     try:
         with open(path, "rb") as stream:
             mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
-            return Source(path, stream.read().decode("utf-8", "surrogateescape"), mode)
+            return Source(path, _ascii.text(stream.read()), mode)
     except OSError as error:
         raise Unfit(f"{path} cannot be read ({error.strerror}); if it is gone: systemctl daemon-reload") from None
 
@@ -192,7 +193,7 @@ def _exec_starts(source: Source) -> t.Iterator[str]:
     """The values of ExecStart= in order; an empty one resets. Raises Unfit where systemd stops reading the file."""
     section = ""
     for line in _logical_lines(source.text):
-        if re.search("[\udc80-\udcff]", line):
+        if not _ascii.is_utf8(line):
             raise Unfit(f"{source.path} has a line that is not UTF-8, where systemd stops reading it")
         if line.startswith("["):
             if not line.endswith("]"):
@@ -200,15 +201,15 @@ def _exec_starts(source: Source) -> t.Iterator[str]:
             section = line[1:-1]
             continue
         key, equals, value = line.partition("=")
-        if section == "Service" and equals and key.rstrip(_BLANKS) == "ExecStart":
-            yield value.lstrip(_BLANKS)
+        if section == "Service" and equals and key.rstrip(_ascii.BLANKS) == "ExecStart":
+            yield value.lstrip(_ascii.BLANKS)
 
 
 def _logical_lines(text: str) -> t.Iterator[str]:
     """Stripped lines without comments; a backslash at the end, unless it is escaped itself, joins with a blank."""
     joined, bom = "", "\ufeff"
-    for line in [*_LINE_END.split(text), ""]:
-        if line.lstrip(_BLANKS).startswith(("#", ";")):
+    for line in [*_ascii.systemd_lines(text), ""]:
+        if line.lstrip(_ascii.BLANKS).startswith(("#", ";")):
             continue
         if bom and line.startswith(bom):
             line, bom = line[1:], ""
@@ -216,7 +217,7 @@ def _logical_lines(text: str) -> t.Iterator[str]:
         if (len(joined) - len(joined.rstrip("\\"))) % 2:
             joined = joined[:-1] + " "
             continue
-        yield joined.strip(_BLANKS)
+        yield _ascii.strip(joined)
         joined = ""
 
 
@@ -234,7 +235,7 @@ def _words(value: str, setter: str) -> list[str]:
 
 
 def _digest(value: str) -> str:
-    return hashlib.sha256(value.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(_ascii.raw(value)).hexdigest()
 
 
 def _agrees(below: Below, shown: str) -> bool:
@@ -250,4 +251,4 @@ def _agrees(below: Below, shown: str) -> bool:
 
 def _bare(text: str) -> str:
     """Without what newer releases of systemctl may write in another way."""
-    return re.sub(r"[\s\"'\\]", "", text)
+    return re.sub(r"[\s\"'\\]", "", text, flags=re.ASCII)

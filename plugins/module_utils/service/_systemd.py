@@ -9,6 +9,8 @@ import dataclasses
 import subprocess
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
+
 _PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,NRestarts,Result,FragmentPath,DropInPaths"
 )
@@ -52,16 +54,15 @@ def systemctl(*arguments: str) -> str:
 
 def _run(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, check=False)
     except FileNotFoundError:
         raise SystemdError(
             f"{command[0]} is not on this host: fastopen.shadowsocks manages systemd units only"
         ) from None
     if done.returncode != 0:
-        raise SystemdError(
-            f"'{' '.join(command)}' failed with {done.returncode}: {done.stderr.strip()}; see journalctl -xe"
-        )
-    return done.stdout
+        answer = _ascii.strip(_ascii.shown(_ascii.text(done.stderr)))
+        raise SystemdError(f"'{' '.join(command)}' failed with {done.returncode}: {answer}; see journalctl -xe")
+    return _ascii.text(done.stdout)
 
 
 def run_transient(*arguments: str) -> None:
@@ -77,10 +78,10 @@ def show(units: t.Sequence[str]) -> dict[str, Unit]:
 
 
 def parse_show(text: str) -> dict[str, Unit]:
-    """The output of ``systemctl show``: one block of KEY=VALUE lines a unit, blank lines between."""
+    """The output of ``systemctl show``: one block of KEY=VALUE lines a unit, blank lines between. Raises nothing."""
     found = {}
     for block in text.split("\n\n"):
-        fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        fields = dict(line.split("=", 1) for line in _ascii.lines(block) if "=" in line)
         if "Id" in fields:
             found[fields["Id"]] = Unit(
                 name=fields["Id"],
@@ -88,9 +89,9 @@ def parse_show(text: str) -> dict[str, Unit]:
                 active_state=fields.get("ActiveState", ""),
                 sub_state=fields.get("SubState", ""),
                 file_state=fields.get("UnitFileState", ""),
-                pid=int(fields.get("MainPID") or 0),
+                pid=_ascii.number(fields.get("MainPID", "")),
                 needs_reload=fields.get("NeedDaemonReload") == "yes",
-                restarts=int(fields.get("NRestarts") or 0),
+                restarts=_ascii.number(fields.get("NRestarts", "")),
                 result=fields.get("Result", ""),
                 fragment=fields.get("FragmentPath", ""),
                 drop_ins=fields.get("DropInPaths", ""),

@@ -11,6 +11,7 @@ import os
 import re
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start, _files, _service
 
 STEPPED = _service.RUN_UNIT_DIR
@@ -62,7 +63,7 @@ def write(unit: str, folder: str, below: _exec_start.Below, side: str) -> None:
     if not os.path.isdir(os.path.dirname(file)):
         os.makedirs(os.path.dirname(file))
         os.chmod(os.path.dirname(file), 0o755)
-    _files.write(file, _exec_start.drop_in(below, side).encode("utf-8", "surrogateescape"), below.mode)
+    _files.write(file, _ascii.raw(_exec_start.drop_in(below, side)), below.mode)
 
 
 def remove(unit: str, folder: str) -> None:
@@ -96,7 +97,7 @@ def _parse(file: str) -> tuple[str, str]:
     state = _files.read(file)
     if state is None or state.link:
         return "", ""
-    text = state.content.decode("utf-8", "surrogateescape")
+    text = _ascii.text(state.content)
     side, digest = _exec_start.parse_drop_in(text)
     mark = None if side else _MARK.search(text)
     return (mark[1], EDITED) if mark else (side, digest)

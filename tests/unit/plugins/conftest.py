@@ -98,7 +98,7 @@ class FakeHost(FakeSystemd):
         """The present value of a sysctl."""
         return _proc.read_sysctl(name, str(self.root / "proc"))
 
-    def run(self, command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
+    def run(self, command: list[str], **options: object) -> subprocess.CompletedProcess[Any]:
         """Stands for subprocess.run."""
         if command[0] == "systemctl":
             assert command[1] == "--no-ask-password"
@@ -118,7 +118,10 @@ class FakeHost(FakeSystemd):
             raise AssertionError(command)
         if command[0] in ("groupadd", "groupdel"):
             self.done.append(" ".join(command))
-        return subprocess.CompletedProcess(command, code, out, "" if code == 0 else out)
+        err = "" if code == 0 else out
+        if not options.get("text"):
+            return subprocess.CompletedProcess(command, code, out.encode(), err.encode())
+        return subprocess.CompletedProcess(command, code, out, err)
 
     def process(self, pid: int, _proc: str = "/proc") -> _process.Process | None:
         """Stands for _process.read."""
