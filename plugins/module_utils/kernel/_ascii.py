@@ -65,7 +65,7 @@ def strip(text_: str) -> str:
 
 
 def is_integer(text_: str) -> bool:
-    """Whether it is a decimal number as C prints it, not all that int() takes: 1_0, +1, blanks, digits of any script."""
+    """Whether it is a decimal number as C prints it; int() takes more: 1_0, +1, blanks, digits of any script."""
     return _INTEGER.fullmatch(text_) is not None
 
 

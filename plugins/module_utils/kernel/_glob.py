@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Patterns of sysctl.d(5): glob(7) in the C locale, with braces (GLOB_BRACE of glob(3)). Python's fnmatch knows less."""
+"""Patterns of sysctl.d(5): glob(7) in the C locale, with braces (GLOB_BRACE of glob(3)). fnmatch knows less."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def matches(path: str, pattern: str) -> bool:
 
 
 def _translate(pattern: str, start: int, stops: str) -> tuple[str, int]:
-    """A regular expression for the pattern from ``start`` up to one of ``stops`` outside of braces, and where that is."""
+    """A regular expression for the pattern from ``start`` up to one of ``stops``, and where that is."""
     found, position = "", start
     while position < len(pattern) and pattern[position] not in stops:
         character = pattern[position]

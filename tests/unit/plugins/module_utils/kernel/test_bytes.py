@@ -28,7 +28,9 @@ from hypothesis import strategies as st
 KEY = "net.ipv4.tcp_fastopen"
 OURS = f"{KEY} = 3"
 K = KEY.encode()
-SYSCTL_FILES = _bytes.of(K, b"net/ipv4/tcp_fastopen", b"net.core.somaxconn", b"=", b"3", b"#", b";", b"\n", K + b"=1\n")
+SYSCTL_FILES = _bytes.of(
+    K, K + b"=1", K + b"=1\n", b"net/ipv4/tcp_fastopen", b"a=1", b"=", b"3", b"#", b";", b"\n", b"\r"
+)
 
 
 def state(content: bytes) -> _files.State:
@@ -237,7 +239,7 @@ def test_a_key_with_odd_blanks_is_none(text: str) -> None:
 
 
 def test_names_of_files_sort_as_bytes(tmp_path: pathlib.Path) -> None:
-    """0xff comes behind every UTF-8 name, as strcmp(3) has it; as text it is a surrogate, and some letters come behind."""
+    """0xff comes behind every UTF-8 name, as strcmp(3) has it; as text it is a surrogate before some letters."""
     folder = tmp_path / "etc/sysctl.d"
     folder.mkdir(parents=True)
     for name, number in ((b"\xef\xbc\x81.conf", 1), (b"\xff.conf", 3)):
