@@ -9,7 +9,7 @@ import re
 
 _WILDCARDS = "*?["
 _LETTERS = "".join(map(chr, range(33, 127)))  # what a name below /proc/sys may be made of
-_BRACKET = re.compile(r"\[([!^]?)(\]?(?:\[:[a-z]+:\]|\\[^/]|[^\]/\\])*)\]")
+_BRACKET = re.compile(r"\[([!^]|(?![!^]))((?:\]|(?!\]))(?:\[:[a-z]+:\]|\\[^/]|(?!\[:[a-z]+:\])[^\]/\\])*)\]")
 _ELEMENT = re.compile(r"\[:([a-z]+):\]|\\?(.)(?:-\\?(.))?", re.DOTALL)
 _CLASSES = {
     "alnum": "a-zA-Z0-9",
