@@ -36,7 +36,7 @@ WantedBy=multi-user.target
 
 def write(name: str, path: str, text: str) -> None:
     """A file of somebody else."""
-    host(name).check_output("mkdir -p $(dirname %s) && cat > %s <<'END'\n" + text + "\nEND", path, path)
+    host(name).check_output("mkdir -p $(dirname %s) && printf %%s %s > %s", path, text, path)
 
 
 @pytest.fixture(scope="module", autouse=True)

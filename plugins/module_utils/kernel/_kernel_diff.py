@@ -13,7 +13,10 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._trans
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
 
 _NAMES = {name: option for option, (name, _least, _most) in _kernel.NUMBERS.items()}
-_KEY_LINE = re.compile(r"^(.*\btcp_fastopen_key\s*=).*$", re.MULTILINE)  # in comments too
+# In comments too; and whatever looks like a key, for a line may name it by a pattern (sysctl.d(5)).
+_KEY_LINE = re.compile(
+    r"^(.*\btcp_fastopen_key\s*=|.*?=(?=.*\b[0-9a-f]{1,8}(?:-[0-9a-f]{1,8}){3}\b)).*$", re.MULTILINE | re.IGNORECASE
+)
 
 
 def state(sysctls: t.Mapping[str, str]) -> dict[str, t.Any]:

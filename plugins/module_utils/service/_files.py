@@ -29,7 +29,7 @@ def read(path: str) -> t.Optional[State]:
     except (FileNotFoundError, NotADirectoryError):
         return None
     if stat.S_ISLNK(info.st_mode):
-        return State(os.readlink(path).encode(), 0o777, info.st_uid, info.st_gid, True, info.st_mtime)
+        return State(os.readlink(os.fsencode(path)), 0o777, info.st_uid, info.st_gid, True, info.st_mtime)
     with open(path, "rb") as stream:
         return State(stream.read(), stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, False, info.st_mtime)
 
@@ -89,7 +89,7 @@ def restore(path: str, state: t.Optional[State]) -> None:
     if state is None:
         remove(path)
     elif state.link:
-        link(path, state.content.decode())
+        link(path, os.fsdecode(state.content))
     else:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         write(path, state.content, state.mode, state.uid, state.gid)
