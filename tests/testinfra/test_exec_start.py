@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from _hosts import ROOT, SERVERS, host
 
-UTILS = "plugins/module_utils/service"
+UTILS = "plugins/module_utils"
 FOLDER = "/usr/local/lib/fostest"
 RUN, ETC, LIB = "/run/systemd/system", "/etc/systemd/system", "/usr/lib/systemd/system"
 P = f"{FOLDER}/ss-server {FOLDER}/wait"
@@ -270,13 +270,13 @@ def _seen(server: str) -> dict[str, Any]:
         part: {name: _files(name, case[0]) for name, case in cases.items()}
         for part, cases in (("fit", FIT), ("unfit", UNFIT))
     }
-    package = f"{FOLDER}/ansible_collections/fastopen/shadowsocks/{UTILS}"
+    package = f"{FOLDER}/ansible_collections/fastopen/shadowsocks"
     shell = host(server)
-    shell.check_output(f"rm -rf {FOLDER} && mkdir -p {package}")
+    shell.check_output(f"rm -rf {FOLDER} && mkdir -p {package}/{UTILS}/service {package}/{UTILS}/kernel")
+    modules = [f"{UTILS}/{name}.py" for name in ("service/_exec_start", "service/_systemd", "kernel/_ascii")]
     try:
         for path, text in {
-            f"{package}/_exec_start.py": (ROOT / UTILS / "_exec_start.py").read_text(encoding="utf-8"),
-            f"{package}/_systemd.py": (ROOT / UTILS / "_systemd.py").read_text(encoding="utf-8"),
+            **{f"{package}/{module}": (ROOT / module).read_text(encoding="utf-8") for module in modules},
             f"{FOLDER}/remote.py": REMOTE,
             f"{FOLDER}/job.json": json.dumps(job),
         }.items():
