@@ -17,7 +17,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _exec_start,
     _files,
     _owned,
-    _restart,
     _service,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
