@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,20 @@ def test_batches_of_the_inventory(tmp_path: Path) -> None:
         for inventory in ((), ("--inventory", str(more)))
     ]
     assert batches == [2, 1]
+
+
+def test_broken_host_outside_of_the_limit(tmp_path: Path) -> None:
+    """It is no witness, it is told of, and the run goes on (field: B1)."""
+    broken = {"ss_client_instances": [{**CLIENT, "password": "{{ vault_that_nobody_gave }}"}]}
+    more = tmp_path / "more.json"
+    more.write_text(json.dumps({"shadowsocks_clients": {"hosts": {"c1": broken, "c3": broken}}}), encoding="utf-8")
+    run = play("fastopen.shadowsocks.rollout", "--check", "--limit", "ss1", "--inventory", str(more))
+    assert run.status == 0
+    assert "c1 is not asked how plain traffic fares" in run.words
+    assert "vault_that_nobody_gave" in run.words
+    alone = play("fastopen.shadowsocks.rollout", "--check", "--limit", "c1", "--inventory", str(more))
+    assert alone.status != 0
+    assert "c1: ss_client_instances: cannot be read" in alone.words
 
 
 def test_rollback_refuses_unknown_scope() -> None:

@@ -69,7 +69,7 @@ ABSENT = [{"name": name, "state": "absent"} for name in ("both", "guarded")]
 @pytest.mark.parametrize("how", [{"ss_server_prune": "yes"}, {"more": ABSENT}], ids=["pruned", "absent"])
 def test_instance_that_is_to_go_goes(as_converged: None, how: dict[str, Any]) -> None:
     before = {server: pids(server) for server in SERVERS}
-    shown = play(CONVERGE, "--check", "-vv", without=["both", "guarded"], **how)
+    shown = play(CONVERGE, "--check", without=["both", "guarded"], **how)
     for name in GONE:
         assert f"{name} is no longer wanted: it is stopped and removed" in shown.words
     assert changed(play(CONVERGE, without=["both", "guarded"], **how)) == {1}

@@ -9,6 +9,7 @@ import sys
 import time
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _program, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
@@ -133,11 +134,12 @@ def expire(lease: _record.Lease) -> Outcome:
 def _start_timer(lease: _record.Lease, seconds: float) -> None:
     """Two triggers: systemd counts OnActiveSec anew at every daemon-reload, and what counts from its own start not. The
     other one is for a reload at the very end, at which a time that has just passed is dropped."""
-    started = _systemd.systemctl("show", "--property=UserspaceTimestampMonotonic", "--value").strip()  # microseconds
+    shown = _systemd.systemctl("show", "--property=UserspaceTimestampMonotonic", "--value")
+    started = _ascii.number(_ascii.strip(shown))  # microseconds, 0 where it is not told
     command = [
         f"--unit={lease.timer}",
         f"--description=Undo TCP Fast Open if run {lease.run} does not come back",
-        *([f"--on-startup={lease.deadline - int(started) / 1e6:.3f}"] if started.isdigit() else []),
+        *([f"--on-startup={lease.deadline - started / 1e6:.3f}"] if started else []),
         f"--on-active={seconds:.3f}",
         "--timer-property=AccuracySec=1s",
         "--collect",

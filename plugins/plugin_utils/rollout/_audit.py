@@ -39,6 +39,8 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if intended != actual:
         drift.append(f"intended {intended}, but {actual} runs")
     drift += [f"{item['name']} {item['why']}" for item in look["differs"]]
+    drift += look["foreign"]
+    drift += [f"{unit} was deployed, and is not listed any more" for unit in look["left"]]
     drift += look["stage"]["problems"]
     boot = look["fastopen"]["boot"]
     if intended != "off" and boot["agrees"] is False:

@@ -85,6 +85,7 @@ def unit(text: str) -> configparser.RawConfigParser:
 def test_unit(program):
     """Every key stands in the section that knows it; TCP Fast Open is not in it."""
     parsed = unit(_service.unit_text(program, 4096, f"/usr/bin/{program}"))
+    assert (parsed["Unit"]["StartLimitIntervalSec"], parsed["Service"]["Restart"]) == ("0", "on-failure")
     assert parsed["Service"]["ExecStart"] == f"/usr/bin/{program} -c /etc/shadowsocks/%p-%i.json"
     assert parsed["Service"]["LimitNOFILE"] == "4096"
     assert parsed["Service"]["Restart"] == "on-failure"

@@ -18,6 +18,8 @@ def look(**change):
         "stage": stage,
         "fastopen": {"boot": boot, "problems": change.pop("problems", [])},
         "differs": [],
+        "foreign": [],
+        "left": [],
         "reasons": [],
         "step": {"outcome": "confirmed"},
         "paths": [],
@@ -30,6 +32,8 @@ def look(**change):
 GUARD = {"by": "guard", "when": "2026-01-01T00:00:00Z", "why": "SYNs lost"}
 DRIFT = {
     "stage": ({"stage": {"actual": "off"}}, "intended accept, but off runs"),
+    "somebody else's": ({"foreign": ["/y is a unit of somebody else"]}, "/y is a unit of somebody else"),
+    "left": ({"left": ["ss-server@old.service"]}, "ss-server@old.service was deployed, and is not listed any more"),
     "deployment": ({"differs": [{"what": "file", "name": "/x", "why": "is missing"}]}, "/x is missing"),
     "drop-in": (
         {"stage": {"problems": ["a.service: zz-fastopen.conf is gone"]}},
