@@ -24,16 +24,28 @@ ROLE_VARIABLES = {
         "tcp_fastopen_syncookies",
         "tcp_fastopen_sysctl_file",
     ],
-    "shadowsocks": ["shadowsocks_implementation", "shadowsocks_package", "shadowsocks_version"],
+    "shadowsocks": [
+        "shadowsocks_implementation",
+        "shadowsocks_install",
+        "shadowsocks_package",
+        "shadowsocks_version",
+    ],
     "ss_server": [
         "ss_server_allow_insecure_methods",
         "ss_server_fast_open",
         "ss_server_fast_open_mode",
         "ss_server_instances",
         "ss_server_limit_nofile",
+        "ss_server_prune",
         "ss_server_state",
     ],
-    "ss_client": ["ss_client_fast_open", "ss_client_instances", "ss_client_limit_nofile", "ss_client_state"],
+    "ss_client": [
+        "ss_client_fast_open",
+        "ss_client_instances",
+        "ss_client_limit_nofile",
+        "ss_client_prune",
+        "ss_client_state",
+    ],
 }
 PLAYBOOK_VARIABLES = {
     "rollout": [
@@ -43,14 +55,17 @@ PLAYBOOK_VARIABLES = {
         "rollout_max_error_share",
         "rollout_max_reverted_share",
         "rollout_max_slowdown_ms",
+        "rollout_max_unreachable_share",
         "rollout_network_label",
         "rollout_probe_requests",
         "rollout_probe_url",
         "rollout_report_dir",
+        "rollout_retry",
         "rollout_revert",
         "rollout_server_batches",
+        "rollout_take_over",
     ],
-    "rollback": ["rollback_scope"],
+    "rollback": ["rollback_lift", "rollback_scope"],
     "audit": ["audit_strict"],
 }
 # Keys of a module's result; a dotted name is a key of that mapping, or of each entry of that list.
