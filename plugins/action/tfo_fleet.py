@@ -37,7 +37,8 @@ class ActionModule(ActionBase):
         )
         if arguments["hosts"] is not None:
             reports = {host: self._registered(task_vars, host) for host in arguments["hosts"]}
-            self._refuse(_door.gathered(arguments["used_by"], reports))
+            groups = _door.group_errors(task_vars.get("groups", {}))
+            self._refuse(groups + _door.gathered(arguments["used_by"], reports))
             return {"changed": False}
         report = self._check(arguments["used_by"], task_vars)
         for warning in report.warnings:

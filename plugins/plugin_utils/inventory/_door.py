@@ -21,6 +21,9 @@ UNMEASURED = (
     "rollout_probe_requests is 0: steps are proven, but nothing is measured and nobody judges whether they harm"
 )
 
+GROUPS = ("shadowsocks_servers", "shadowsocks_clients", "canary")
+"""The groups of the inventory that the playbooks read."""
+
 
 @dataclasses.dataclass
 class Report:
@@ -73,6 +76,15 @@ def gathered(used_by: str, reports: t.Mapping[str, Report]) -> list[str]:
                 differ = "; ".join(f"{value} on {_few(hosts)}" for value, hosts in said.items())
                 errors.append(f"{variable.name}: a run has one value for all its hosts, not {differ}: set it for all")
     return list(dict.fromkeys(errors))
+
+
+def group_errors(groups: t.Collection[str]) -> list[str]:
+    """Groups that are missing while one of nearly the same name is there: whoever is in that one would be left out."""
+    found = []
+    for group in sorted(set(GROUPS) - set(groups)):
+        near = sorted(name for name in groups if _near.mistyped(name, GROUPS) == group)
+        found += [f"group {name}: is not read; did you mean {group}?" for name in near]
+    return found
 
 
 def _few(hosts: list[str]) -> str:

@@ -79,7 +79,8 @@ def test_typed():
         ({"ss_server_instance": []}, "ss_server_instance: is no variable of this collection; did you mean"),
         ({"rollout_probe_url": "https://x/"}, "rollout_probe_url: 'https://x/' must be http://HOST"),
         ({"rollout_bake_seconds": template("{{ gone }}")}, "rollout_bake_seconds: cannot be read: 'gone' is undefined"),
-        ({"tcp_fastopen_sysctl_file": "tfo"}, "tcp_fastopen_sysctl_file: 'tfo' is not the absolute path of a file"),
+        ({"tcp_fastopen_sysctl_file": "tfo"}, "tcp_fastopen_sysctl_file: 'tfo' is not a file /etc/sysctl.d/NAME.conf"),
+        ({"rollout_probe_url": f"http://me:{MARKER}@h/"}, "rollout_probe_url: holds a login, which would be shown"),
         ({"tcp_fastopen_key": f"{MARKER}-x"}, "tcp_fastopen_key: key is not a cookie key"),
         ({"tcp_fastopen_key": 1234}, "tcp_fastopen_key: must be text, but was read as a number: quote it"),
         ({"tcp_fastopen_syncookies": 3}, "tcp_fastopen_syncookies: 3 is not a whole number from 0 to 2"),
@@ -167,3 +168,18 @@ def test_gathered():
         "y",
         "rollout_bake_seconds: a run has one value for all its hosts, not 1.0 on a, b; 2.0 on c: set it for all",
     ]
+
+
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [
+        (("shadowsocks_servers", "shadowsocks_clients", "canary"), []),
+        (("shadowsocks_servers", "canary", "canary2", "shadowsocks_clients"), []),
+        (("shadowsocks_servers",), []),
+        (("shadowsocks_servers", "canarys"), ["group canarys: is not read; did you mean canary?"]),
+        (("shadowsocks_server",), ["group shadowsocks_server: is not read; did you mean shadowsocks_servers?"]),
+    ],
+)
+def test_groups(groups, found):
+    """A canary that is misspelt would be none."""
+    assert _door.group_errors(groups) == found
