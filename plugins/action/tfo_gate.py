@@ -42,7 +42,9 @@ class ActionModule(ActionBase):
         results = {host: self._result(hostvars[host], looks[host]) for host in wave}
         share = arguments["max_unreachable_share"]
         on_now = [host for host in wave if looks[host]["stage"]["actual"] not in ("off", "accept")]
-        judgement = _gate.judge(step, results, before, self._task.check_mode, on_now, share, arguments["final"])
+        canary = step == "canary" and not self._canary_done(task_vars, side)
+        final, check = arguments["final"], self._task.check_mode
+        judgement = _gate.judge(step, results, before, check, on_now, share, final, canary)
         if arguments["after"] is not None:
             clients = judgement.stepped if side == "client" else []
             asked = {host: plain(hostvars[host].get("__rollout_tunnel", {})) for host in clients}
@@ -51,6 +53,15 @@ class ActionModule(ActionBase):
             )
         Display().display(judgement.msg)
         return {"changed": False, **judgement._asdict(), "servers": self._servers(side, judgement.stepped, looks)}
+
+    @staticmethod
+    def _canary_done(task_vars: dict[str, t.Any], side: str) -> bool:
+        """Whether a canary was promoted in an earlier run: then something has been learnt."""
+        seen = [
+            plain(task_vars["hostvars"][host].get("__rollout_seen")) for host in task_vars["groups"].get("canary", [])
+        ]
+        looks = [look for one in seen if one for look in one["results"]]
+        return any(look["side"] == side and look["done"] for look in looks)
 
     @staticmethod
     def _look(variables: t.Any, side: str) -> dict[str, t.Any]:

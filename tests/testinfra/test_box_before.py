@@ -44,15 +44,38 @@ def test_syn_data_lost_and_synproxy_beside_a_lossy_path(tmp_path: Path) -> None:
     back("c4")
 
 
-def test_nobody_left(tmp_path: Path) -> None:
-    """SYNs with the option lost, and half of the SYNs with data: each client is named, and the run stops."""
-    with boxes("c2 drop-option", "c4 lose-fast 50"):
-        run = rollout("c2,c4", tmp_path)
+def test_bad_client_in_a_wave_of_its_own(tmp_path: Path) -> None:
+    """It is passed over and named; the waves after it get TFO, and the run is a good one (field: A15)."""
+    with boxes("c2 drop-data"):
+        run = rollout(CLIENTS, tmp_path, rollout_client_waves=["10%", "50%", "100%"])
+        assert run.status == 0
+        assert run.words.count("PLAY [Remaining clients, in waves]") == 3
+        assert "wave: passed over, nobody in it is eligible c2: skipped" in run.words
+        assert_plain("c2")
+        assert_fast("c3")
+        assert_fast("c4")
+    back("c3,c4")
+
+
+def test_no_canary_left(tmp_path: Path) -> None:
+    """Nothing can be learnt from it, so the run stops there."""
+    with boxes("c1 drop-option"):
+        run = rollout("c1,c3", tmp_path)
         assert run.status != 0
         assert run.gate()["verdict"] == "inconclusive"
+        assert "canary: no canary is left, so nothing can be learnt" in run.words
+        assert_plain("c1")
+        assert_plain("c3")
+
+
+def test_nobody_left(tmp_path: Path) -> None:
+    """SYNs with the option lost, and half of the SYNs with data: each client is named, and nobody is touched."""
+    with boxes("c2 drop-option", "c4 lose-fast 50"):
+        run = rollout("c2,c4", tmp_path)
+        assert run.status == 0
+        assert run.gate()["verdict"] == "promote"
         assert run.outcomes() == {"c2": "skipped", "c4": "skipped"}
-        assert "nobody is left in this wave" in run.words
-        assert "mend the paths below, or take these hosts out of the limit" in run.words
+        assert "passed over, nobody in it is eligible" in run.words
         assert "worse: " in run.reasons("c2")
         assert "worse: " in run.reasons("c4")
         assert_plain("c2")

@@ -57,13 +57,14 @@ def judge(
     on_now: t.Container[str] = (),
     max_unreachable_share: float = 0.1,
     final: bool = False,
+    canary: bool = False,
 ) -> Judgement:
     """Right after the step: a host that failed takes its wave back; hosts that were skipped do not.
 
-    A wave in which no host is stepped is neither good nor bad: it stops the run. So does one that lost too many hosts in
-    the step: nothing new is started, those that can be reached come down, and the others undo themselves. With ``final``
-    nothing is measured after it. ``on_now`` are hosts that had TFO on before this run: those that turn out not to be
-    eligible are to be reverted.
+    A wave in which no host is stepped is passed over, but for a ``canary``: nothing would be learnt from it, so that it
+    stops the run. So does a wave that lost too many hosts in the step: nothing new is started, those that can be reached
+    come down, and the others undo themselves. With ``final`` nothing is measured after it. ``on_now`` are hosts that had
+    TFO on before this run: those that turn out not to be eligible are to be reverted.
     """
     measured = (before or {}).get("hosts", {})
     hosts = {host: outcome(result, measured.get(host)) for host, result in results.items()}
@@ -89,15 +90,13 @@ def judge(
             " undo it by themselves when their lease ends"
         )
         return Judgement("inconclusive", hosts, stepped, revert, f"{msg}\n{told}")
-    if not stepped:
-        return Judgement(
-            "inconclusive",
-            hosts,
-            stepped,
-            revert,
-            f"{step}: nobody is left in this wave, so nothing can be learnt from it; mend the paths below, or take these "
-            f"hosts out of the limit, and run again\n{told}",
+    if not stepped and canary:
+        msg = (
+            "no canary is left, so nothing can be learnt; mend the paths below, or choose other canaries, and run again"
         )
+        return Judgement("inconclusive", hosts, stepped, revert, f"{step}: {msg}\n{told}")
+    if not stepped:
+        return Judgement("promote", hosts, stepped, revert, f"{step}: passed over, nobody in it is eligible\n{told}")
     if final:
         hosts.update({host: {**hosts[host], "outcome": "promoted"} for host in stepped})
     return Judgement("promote", hosts, stepped, revert, f"{step}: {len(stepped)} of {len(hosts)} proven\n{told}")

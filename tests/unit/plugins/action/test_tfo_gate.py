@@ -20,10 +20,11 @@ def look(side, done=False, deployed="yes"):
 def variables(**hosts):
     """Each host's looks and its step's result."""
     return {
+        "groups": {"canary": ["c1"]},
         "hostvars": {
             host: {"__rollout_seen": {"results": looks}, **({} if stage is None else {"__rollout_stage": stage})}
             for host, (looks, stage) in hosts.items()
-        }
+        },
     }
 
 
@@ -54,3 +55,15 @@ def test_check_mode(run):
     fleet = variables(c1=([look("client")], stage), c2=([look("client", deployed="no")], {"skipped": True}))
     result = run(tfo_gate, fleet, check_mode=True, side="client", step="canary", hosts=["c1", "c2"])
     assert (result["verdict"], result["stepped"]) == ("promote", ["c1", "c2"])
+
+
+@pytest.mark.parametrize(
+    ("step", "done", "verdict"),
+    [("canary", False, "inconclusive"), ("canary", True, "promote"), ("wave", False, "promote")],
+)
+def test_nobody_is_eligible(run, step, done, verdict):
+    """A wave is passed over; canaries are, if one of them was promoted by an earlier run (field: A15, B8)."""
+    skipped = {"outcome": "skipped", "reasons": ["no_cookie"]}
+    fleet = variables(c1=([look("client", done=done)], skipped), c2=([look("client")], skipped))
+    result = run(tfo_gate, fleet, side="client", step=step, hosts=["c2"])
+    assert (result["verdict"], result["stepped"]) == (verdict, [])

@@ -30,19 +30,32 @@ REVERT = {"hosts": {"c1": {"verdict": "revert", "reasons": ["40 ms slower"]}}}
         pytest.param([STEPPED, UNPROVEN], "roll_back", id="one unproven"),
         pytest.param([STEPPED, FAILED], "roll_back", id="one failed"),
         pytest.param([FAILED], "roll_back", id="only failures"),
-        pytest.param([SKIPPED, SKIPPED], "inconclusive", id="all skipped"),
-        pytest.param([UNREACHABLE], "inconclusive", id="all unreachable"),
-        pytest.param([UNASKED], "inconclusive", id="none eligible"),
-        pytest.param([], "inconclusive", id="nobody"),
+        pytest.param([SKIPPED, SKIPPED], "promote", id="all skipped: passed over"),
+        pytest.param([UNREACHABLE], "promote", id="one, and it is unreachable: passed over"),
+        pytest.param([UNREACHABLE, UNREACHABLE], "inconclusive", id="all unreachable"),
+        pytest.param([UNASKED], "promote", id="none eligible: passed over"),
     ],
 )
 def test_judge(results, verdict):
     """A failure takes the wave back, a host that was skipped does not, and nobody is no success."""
-    judgement = _gate.judge("canary", {f"c{n}": result for n, result in enumerate(results, 1)})
+    judgement = _gate.judge("wave", {f"c{n}": result for n, result in enumerate(results, 1)})
     assert judgement.verdict == verdict
-    assert judgement.msg.startswith("canary: ")
+    assert judgement.msg.startswith("wave: ")
+    assert ("passed over, nobody in it is eligible" in judgement.msg) == (
+        verdict == "promote" and not judgement.stepped
+    )
     assert len(judgement.hosts) == len(results)
     assert judgement.stepped == [f"c{n}" for n, result in enumerate(results, 1) if result is STEPPED]
+
+
+@pytest.mark.parametrize("results", [[SKIPPED], [SKIPPED, REVERTED], [UNASKED], [UNREACHABLE]])
+def test_canary_in_which_nobody_is_left(results):
+    """Nothing was learnt: the run stops, where a later wave is passed over (field: A15)."""
+    judgement = _gate.judge("canary", {f"c{n}": result for n, result in enumerate(results, 1)}, canary=True)
+    assert judgement.verdict == "inconclusive"
+    assert "no canary is left, so nothing can be learnt" in judgement.msg
+    stepped = _gate.judge("canary", {"c1": STEPPED, "c2": SKIPPED}, canary=True)
+    assert stepped.verdict == "promote"
 
 
 @pytest.mark.parametrize(
