@@ -11,6 +11,7 @@ short_description: Judge a batch of servers or a wave of clients
 version_added: 0.1.0
 description:
   - Reads what each host's step came to and says whether the rollout goes on, takes the wave back, or stops.
+  - A wave in which nobody is eligible is passed over, V(promote) with nobody stepped. Where no canary is left the run stops.
   - Runs on the controller; no host is contacted.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 options:
