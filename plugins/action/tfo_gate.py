@@ -32,6 +32,7 @@ class ActionModule(ActionBase):
                 "after": {"type": "dict"},
                 "servers": {"type": "dict", "default": {}},
                 "max_unreachable_share": {"type": "float", "default": 0.1},
+                "max_reverted_share": {"type": "float", "default": 0.1},
                 "final": {"type": "bool", "default": False},
             }
         )
@@ -44,15 +45,32 @@ class ActionModule(ActionBase):
         on_now = [host for host in wave if looks[host]["stage"]["actual"] not in ("off", "accept")]
         canary = step == "canary" and not self._canary_done(task_vars, side)
         final, check = arguments["final"], self._task.check_mode
-        judgement = _gate.judge(step, results, before, check, on_now, share, final, canary)
+        budget = self._budget(task_vars, side, arguments)
+        judgement = _gate.judge(step, results, before, check, on_now, share, final, canary, budget)
         if arguments["after"] is not None:
             clients = judgement.stepped if side == "client" else []
             asked = {host: plain(hostvars[host].get("__rollout_tunnel", {})) for host in clients}
             judgement = _gate.judge_measured(
-                step, judgement, plain(arguments["after"]), asked, plain(arguments["servers"]), share
+                step, judgement, plain(arguments["after"]), asked, plain(arguments["servers"]), share, canary, budget
             )
         Display().display(judgement.msg)
-        return {"changed": False, **judgement._asdict(), "servers": self._servers(side, judgement.stepped, looks)}
+        return {
+            "changed": False,
+            "side": side,
+            **judgement._asdict(),
+            "servers": self._servers(side, judgement.stepped, looks),
+            "earlier": {"judged": budget.judged, "bad": budget.bad},
+        }
+
+    @staticmethod
+    def _budget(task_vars: dict[str, t.Any], side: str, arguments: dict[str, t.Any]) -> _gate.Budget:
+        """How many may be bad, with what the run has seen so far. Servers restart for everybody: none of them may."""
+        if side == "server":
+            return _gate.Budget(strict=True)
+        others = [host for host in task_vars["groups"].get("shadowsocks_clients", []) if host not in arguments["hosts"]]
+        gates = {host: plain(task_vars["hostvars"][host].get("__rollout_gate") or {}) for host in others}
+        judged, bad = _gate.earlier({host: gate for host, gate in gates.items() if gate.get("side") == "client"})
+        return _gate.Budget(arguments["max_reverted_share"], judged, bad)
 
     @staticmethod
     def _canary_done(task_vars: dict[str, t.Any], side: str) -> bool:

@@ -25,6 +25,7 @@ ARGUMENTS = {
     "max_error_share": {"type": "float", "default": 0.01},
     "max_slowdown_ms": {"type": "float", "default": 20.0},
     "max_reverted_share": {"type": "float", "default": 0.1},
+    "earlier": {"type": "dict", "default": {}},
 }
 
 
@@ -48,6 +49,7 @@ class ActionModule(ActionBase):
                 {name: _measurement.client(value, name) for name, value in arguments["before"].items()},
                 {name: _measurement.server(value, name) for name, value in arguments["servers"].items()},
                 policy(arguments),
+                (int(arguments["earlier"].get("judged", 0)), int(arguments["earlier"].get("bad", 0))),
             )
         except _measurement.MeasurementError as error:
             raise AnsibleActionFail(str(error)) from error

@@ -43,6 +43,12 @@ options:
     description: The share of the hosts that may get lost since their step; one host may always.
     type: float
     default: 0.1
+  max_reverted_share:
+    description:
+      - The share of the clients judged so far in this run that may be reverted or failed; one may always. More take the wave
+        back. A server that fails takes its batch back.
+    type: float
+    default: 0.1
   final:
     description: Whether nothing is measured after this.
     type: bool
@@ -83,6 +89,14 @@ servers:
   returned: success
   type: list
   elements: str
+side:
+  description: The given side.
+  returned: success
+  type: str
+earlier:
+  description: How many clients were C(judged) in earlier waves of this run, and how many of them were C(bad).
+  returned: success
+  type: dict
 msg:
   description: The same for people.
   returned: success

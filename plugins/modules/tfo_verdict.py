@@ -81,9 +81,16 @@ options:
     default: 20.0
   max_reverted_share:
     description:
-      - Share of the hosts that may be reverted without rolling the wave back.
+      - Share of the hosts that may be reverted without rolling the wave back, counted with O(earlier). One client may always,
+        if others are left.
     type: float
     default: 0.1
+  earlier:
+    description:
+      - What earlier waves of the same run came to, how many clients were C(judged), and how many of them were C(bad), that is
+        reverted or failed.
+    type: dict
+    default: {}
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 notes:
   - Runs on the controller and changes nothing. It does not fail for a verdict; the playbook acts on it.

@@ -40,9 +40,17 @@ Clients = dict[str, Client]
 
 
 def judge(
-    stage: str, hosts: list[str], clients: Clients, before: Clients, servers: dict[str, Server], policy: Policy
+    stage: str,
+    hosts: list[str],
+    clients: Clients,
+    before: Clients,
+    servers: dict[str, Server],
+    policy: Policy,
+    earlier: tuple[int, int] = (0, 0),
 ) -> dict[str, Any]:
     """The verdict over ``hosts``, with every reason and figure; the other ``clients`` are the control.
+
+    ``earlier``: of how many clients earlier waves of the run were judged, and how many of them were bad.
 
     ``stage`` is the one just entered: ``send`` (the hosts have fast open, judged against plain) or ``accept`` (their
     servers have, the hosts' plain traffic is judged against ``before``).
@@ -70,10 +78,10 @@ def judge(
     judged_by_share = stage == "send" or not outside
     if size == 0:
         open_points.append("no client to judge: no data is never a pass")
-    elif judged_by_share and len(reverted) > min(round(policy.max_reverted_share * size, 6), size - 1):
+    elif judged_by_share and _too_many(stage, len(reverted), size, policy, earlier):
         against.append(
-            f"{len(reverted)} of {size} clients are worse ({', '.join(reverted)}): more than "
-            f"{policy.max_reverted_share:.0%} (rollout_max_reverted_share), or all of them"
+            f"{len(reverted)} of {size} clients are worse ({', '.join(reverted)}): with earlier waves {earlier[1] + len(reverted)}"
+            f" of {earlier[0] + size}, more than {policy.max_reverted_share:.0%} (rollout_max_reverted_share), or all of them"
         )
     if outside and (reverted if stage == "accept" else any(suffering.values())):
         open_points.append(
@@ -100,6 +108,16 @@ def judge(
         "control": {"clients": len(control), "suffering": [name for name, worse in control.items() if worse]},
         "coverage": coverage,
     }
+
+
+def _too_many(stage: str, reverted: int, size: int, policy: Policy, earlier: tuple[int, int]) -> bool:
+    """Of clients more than one and more than the share, over the run; of a server's witnesses any beyond the share. Or all."""
+    if reverted == size:
+        return True
+    if stage == "accept":
+        return reverted > round(policy.max_reverted_share * size, 6)
+    judged, bad = earlier
+    return bad + reverted > max(1.0, round(policy.max_reverted_share * (judged + size), 6))
 
 
 def _settle_missing(finding: Finding, now: Client, started: bool) -> None:

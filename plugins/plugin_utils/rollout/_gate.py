@@ -11,6 +11,32 @@ Result = t.Mapping[str, t.Any]
 """What tfo_stage returned for a host, or Ansible's failed, skipped or unreachable result."""
 
 STEPPED = ("stepped", "confirmed", "planned")
+BAD = ("reverted", "failed")
+JUDGED = ("promoted", *BAD)
+
+
+class Budget(t.NamedTuple):
+    """How many hosts may be bad: of clients more than one and more than ``share`` of those judged are too many.
+
+    Counted over the run: ``judged`` and ``bad`` are those of earlier waves. A ``strict`` one allows none (servers).
+    """
+
+    share: float = 0.1
+    judged: int = 0
+    bad: int = 0
+    strict: bool = False
+
+    def exceeded(self, bad: int, judged: int) -> bool:
+        """Whether a wave of so many judged hosts with so many bad ones is over it."""
+        if self.strict:
+            return bad > 0
+        return self.bad + bad > max(1.0, round(self.share * (self.judged + judged), 6))
+
+
+def earlier(gates: t.Mapping[str, t.Mapping[str, t.Any]]) -> tuple[int, int]:
+    """How many hosts were judged in earlier waves and how many were bad; ``gates`` is the last judgement by host."""
+    ends = [gate["hosts"][host]["outcome"] for host, gate in gates.items() if host in gate["hosts"]]
+    return sum(end in JUDGED for end in ends), sum(end in BAD for end in ends)
 
 
 class Judgement(t.NamedTuple):
@@ -58,8 +84,9 @@ def judge(
     max_unreachable_share: float = 0.1,
     final: bool = False,
     canary: bool = False,
+    budget: Budget = Budget(),
 ) -> Judgement:
-    """Right after the step: a host that failed takes its wave back; hosts that were skipped do not.
+    """Right after the step: more bad hosts than the budget allows take the wave back; hosts that were skipped do not.
 
     A wave in which no host is stepped is passed over, but for a ``canary``: nothing would be learnt from it, so that it
     stops the run. So does a wave that lost too many hosts in the step: nothing new is started, those that can be reached
@@ -68,38 +95,50 @@ def judge(
     """
     measured = (before or {}).get("hosts", {})
     hosts = {host: outcome(result, measured.get(host)) for host, result in results.items()}
-    bad = [host for host, one in hosts.items() if one["outcome"] == "failed"]
+    failed = [host for host, one in hosts.items() if one["outcome"] == "failed"]
+    bad = [
+        host
+        for host, one in hosts.items()
+        if one["outcome"] == "failed" or (not budget.strict and one["outcome"] in BAD)
+    ]
     lost = [host for host, one in hosts.items() if one["outcome"] == "unreachable"]
     stepped = [host for host, one in hosts.items() if one["outcome"] in STEPPED]
+    over = budget.exceeded(len(bad), len(stepped) + len(bad))
     stop = too_many_lost(len(lost), len(results), max_unreachable_share)
-    if bad and not check:
+    if over and not check:
         _go_back(hosts, stepped)
     elif stop:
         _not_decided(hosts, stepped, "too many hosts of its wave were lost")
     revert = [h for h, one in hosts.items() if h in on_now and measured.get(h, {}).get("verdict") == "revert"]
+    revert += [host for host in failed if host not in revert]
     told = "\n".join(f"  {host}: {one['outcome']}{_because(one)}" for host, one in hosts.items())
-    if check and not bad:
+
+    def decided(verdict: str, msg: str) -> Judgement:
+        return Judgement(verdict, hosts, stepped, revert, f"{step}: {msg}\n{told}")
+
+    if check and not failed:
         return Judgement("promote", hosts, stepped, [], f"{step}: planned\n{told}")
-    if bad:
-        return Judgement(
-            "roll_back", hosts, stepped, bad, f"{step}: {', '.join(bad)} not proven: the wave goes back\n{told}"
-        )
+    if over:
+        return decided("roll_back", f"{', '.join(bad)} not proven: the wave goes back")
     if stop:
-        msg = (
-            f"{step}: {len(lost)} of {len(hosts)} hosts were lost in the step: nothing new is started. Those that made it"
-            " undo it by themselves when their lease ends"
+        return decided(
+            "inconclusive",
+            f"{len(lost)} of {len(hosts)} hosts were lost in the step: nothing new is started. Those that made it undo it"
+            " by themselves when their lease ends",
         )
-        return Judgement("inconclusive", hosts, stepped, revert, f"{msg}\n{told}")
     if not stepped and canary:
         msg = (
             "no canary is left, so nothing can be learnt; mend the paths below, or choose other canaries, and run again"
         )
-        return Judgement("inconclusive", hosts, stepped, revert, f"{step}: {msg}\n{told}")
+        return decided("roll_back" if bad else "inconclusive", msg)
     if not stepped:
-        return Judgement("promote", hosts, stepped, revert, f"{step}: passed over, nobody in it is eligible\n{told}")
+        return decided(
+            "promote", "passed over, nobody in it is eligible" if not bad else "passed over, nobody is left in it"
+        )
     if final:
         hosts.update({host: {**hosts[host], "outcome": "promoted"} for host in stepped})
-    return Judgement("promote", hosts, stepped, revert, f"{step}: {len(stepped)} of {len(hosts)} proven\n{told}")
+        told = "\n".join(f"  {host}: {one['outcome']}{_because(one)}" for host, one in hosts.items())
+    return decided("promote", f"{len(stepped)} of {len(hosts)} proven")
 
 
 def judge_measured(
@@ -109,26 +148,38 @@ def judge_measured(
     asked: t.Mapping[str, Result],
     servers: t.Mapping[str, Result],
     max_unreachable_share: float = 0.1,
+    canary: bool = False,
+    budget: Budget = Budget(),
 ) -> Judgement:
-    """After bake and measurement: the measured verdict, which a restarted server or a silent tunnel overrules.
+    """After bake and measurement: the measured verdict, which a restarted server overrules.
 
-    ``after`` is tfo_verdict's result ({}: nobody could measure), ``asked`` the last result of tfo_tunnel of each client,
+    A client whose own ss-local does not answer is reverted as one that was measured bad is; together they must stay
+    within the budget. ``after`` is tfo_verdict's result ({}: nobody could measure), ``asked`` the last result of tfo_tunnel of each client,
     with the reasons against its running ss-local, ``servers`` what happened on each server since ({}: not known).
     """
-    against = [f"{host}: {'; '.join(result['reasons'])}" for host, result in asked.items() if result.get("reasons")]
+    silent = {host: result["reasons"] for host, result in asked.items() if result.get("reasons")}
     gone = [host for host, result in asked.items() if result.get("unreachable")]
-    against += [
+    against = [
         f"{name}: its ss-server was restarted or is gone since the step ({since['restarts']}), see its journal"
         for name, since in servers.items()
         if since and since["restarts"]
     ]
     unknown = [f"{name}: it cannot be reached any more" for name, since in servers.items() if not since]
-    bad = [host for host in after.get("revert", []) if host in first.stepped]
-    revert = [*first.revert, *bad]
+    bad = [host for host in first.stepped if host in after.get("revert", []) or host in silent]
+    revert = [*first.revert, *(host for host in bad if host not in first.revert)]
     verdict = after.get("verdict", "promote")
     why = list(
         after.get("reasons", ["no client of these servers had plain traffic before: judged by their own proof only"])
     )
+    before_bad = sum(one["outcome"] in BAD for one in first.hosts.values())
+    over = budget.exceeded(before_bad + len(bad), before_bad + len(first.stepped))
+    left = [host for host in first.stepped if host not in bad]
+    if silent:
+        why = [*(f"{host}: {'; '.join(reasons)}" for host, reasons in silent.items()), *why]
+    if verdict == "roll_back" and not left and not over and not canary:
+        verdict = "promote"  # all of a small wave: they leave, and the run goes on
+    elif bad and (over or (canary and not left)):
+        verdict = "roll_back"
     if against:
         verdict, why = "roll_back", against
     elif unknown and verdict == "promote":
@@ -139,7 +190,8 @@ def judge_measured(
     for host in first.revert:
         hosts[host] = {**hosts[host], "outcome": "reverted"}
     for host in bad:
-        hosts[host] = {"outcome": "reverted", "reasons": list(after["hosts"][host]["reasons"])}
+        measured = after.get("hosts", {}).get(host, {}).get("reasons", [])
+        hosts[host] = {"outcome": "reverted", "reasons": [*silent.get(host, []), *measured]}
     stepped = [host for host in first.stepped if host not in revert and host not in gone]
     if verdict == "roll_back":
         _go_back(hosts, stepped)

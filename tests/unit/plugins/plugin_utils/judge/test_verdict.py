@@ -62,7 +62,7 @@ def test_one_bad_client_is_named_and_its_wave_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "spoiled", "share"), [(9, 1, 0.1), (20, 3, 0.1), (1, 1, 0.1), (100, 30, 0.29), (2, 2, 1.0)]
+    ("size", "spoiled", "share"), [(9, 2, 0.1), (20, 3, 0.1), (1, 1, 0.1), (100, 30, 0.29), (2, 2, 1.0)]
 )
 def test_too_many_bad_clients_roll_the_wave_back(size: int, spoiled: int, share: float) -> None:
     clients = wave(size, **{f"odd{number}": bad() for number in range(spoiled)})
@@ -71,10 +71,19 @@ def test_too_many_bad_clients_roll_the_wave_back(size: int, spoiled: int, share:
     assert result["reasons"][0].startswith(f"{spoiled} of {size} clients are worse (odd0")
 
 
-@pytest.mark.parametrize(("size", "spoiled", "share"), [(10, 1, 0.1), (20, 2, 0.1), (100, 29, 0.29), (2, 1, 0.5)])
+@pytest.mark.parametrize(
+    ("size", "spoiled", "share"), [(2, 1, 0.1), (10, 1, 0.1), (20, 2, 0.1), (100, 29, 0.29), (2, 1, 0.0)]
+)
 def test_as_many_as_allowed_do_not(size: int, spoiled: int, share: float) -> None:
     clients = wave(size, **{f"odd{number}": bad() for number in range(spoiled)})
     assert send(clients, policy=Policy(max_reverted_share=share))["verdict"] == "promote"
+
+
+@pytest.mark.parametrize(("earlier", "verdict"), [((0, 0), "promote"), ((4, 1), "roll_back"), ((30, 1), "promote")])
+def test_bad_clients_of_earlier_waves_count(earlier: tuple[int, int], verdict: str) -> None:
+    clients = wave(5, odd0=bad())
+    result = judge("send", list(clients), clients, {}, {}, Policy(), earlier)
+    assert (result["verdict"], result["revert"]) == (verdict, ["odd0"])
 
 
 def test_first_all_are_measured_then_those_that_are_open() -> None:

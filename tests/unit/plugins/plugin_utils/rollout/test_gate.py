@@ -27,9 +27,12 @@ REVERT = {"hosts": {"c1": {"verdict": "revert", "reasons": ["40 ms slower"]}}}
         pytest.param([STEPPED, UNREACHABLE], "promote", id="one unreachable, one stepped"),
         pytest.param([STEPPED, *[UNREACHABLE] * 4], "inconclusive", id="four of five lost in the step"),
         pytest.param([*[STEPPED] * 28, *[UNREACHABLE] * 2], "promote", id="two of thirty lost"),
-        pytest.param([STEPPED, UNPROVEN], "roll_back", id="one unproven"),
-        pytest.param([STEPPED, FAILED], "roll_back", id="one failed"),
-        pytest.param([FAILED], "roll_back", id="only failures"),
+        pytest.param([STEPPED, UNPROVEN], "promote", id="one unproven"),
+        pytest.param([STEPPED, FAILED], "promote", id="one failed"),
+        pytest.param([FAILED], "promote", id="one, and it failed"),
+        pytest.param([STEPPED, FAILED, UNPROVEN], "roll_back", id="two of three failed"),
+        pytest.param([*[STEPPED] * 18, FAILED, REVERTED], "promote", id="two of twenty"),
+        pytest.param([*[STEPPED] * 17, *[FAILED] * 3], "roll_back", id="three of twenty"),
         pytest.param([SKIPPED, SKIPPED], "promote", id="all skipped: passed over"),
         pytest.param([UNREACHABLE], "promote", id="one, and it is unreachable: passed over"),
         pytest.param([UNREACHABLE, UNREACHABLE], "inconclusive", id="all unreachable"),
@@ -41,18 +44,25 @@ def test_judge(results, verdict):
     judgement = _gate.judge("wave", {f"c{n}": result for n, result in enumerate(results, 1)})
     assert judgement.verdict == verdict
     assert judgement.msg.startswith("wave: ")
-    assert ("passed over, nobody in it is eligible" in judgement.msg) == (
-        verdict == "promote" and not judgement.stepped
-    )
+    assert ("passed over, nobody" in judgement.msg) == (verdict == "promote" and not judgement.stepped)
     assert len(judgement.hosts) == len(results)
     assert judgement.stepped == [f"c{n}" for n, result in enumerate(results, 1) if result is STEPPED]
 
 
-@pytest.mark.parametrize("results", [[SKIPPED], [SKIPPED, REVERTED], [UNASKED], [UNREACHABLE]])
-def test_canary_in_which_nobody_is_left(results):
+@pytest.mark.parametrize(
+    ("results", "verdict"),
+    [
+        ([SKIPPED], "inconclusive"),
+        ([UNASKED], "inconclusive"),
+        ([UNREACHABLE], "inconclusive"),
+        ([SKIPPED, REVERTED], "roll_back"),
+        ([FAILED], "roll_back"),
+    ],
+)
+def test_canary_in_which_nobody_is_left(results, verdict):
     """Nothing was learnt: the run stops, where a later wave is passed over (field: A15)."""
     judgement = _gate.judge("canary", {f"c{n}": result for n, result in enumerate(results, 1)}, canary=True)
-    assert judgement.verdict == "inconclusive"
+    assert judgement.verdict == verdict
     assert "no canary is left, so nothing can be learnt" in judgement.msg
     stepped = _gate.judge("canary", {"c1": STEPPED, "c2": SKIPPED}, canary=True)
     assert stepped.verdict == "promote"
@@ -123,7 +133,8 @@ def test_host_that_went_away_is_not_passed(verdict):
 def test_nobody_stays_in_a_wave_that_goes_back():
     """The journal names each host by where it ends, not by what it was for a moment."""
     with_wave = {"outcome": "reverted", "reasons": ["goes back with its wave"]}
-    failed = _gate.judge("canary", {"c1": UNPROVEN, "c2": STEPPED, "c3": SKIPPED})
+    strict = _gate.Budget(strict=True)
+    failed = _gate.judge("servers", {"c1": UNPROVEN, "c2": STEPPED, "c3": SKIPPED}, budget=strict)
     assert failed.hosts == {"c1": UNPROVEN, "c2": with_wave, "c3": SKIPPED}
     worse = {"verdict": "roll_back", "reasons": ["c1"], "revert": ["c1"], "hosts": {"c1": {"reasons": ["late"]}}}
     measured = _gate.judge_measured("canary", FIRST, worse, {}, {})
@@ -148,7 +159,8 @@ QUIET = {"restarts": 0, "counters": {}}
         pytest.param(GOOD, {"c1": {"reasons": []}}, {"ss1": QUIET}, "promote", id="good"),
         pytest.param({**GOOD, "verdict": "roll_back"}, {}, {}, "roll_back", id="measured bad"),
         pytest.param({**GOOD, "verdict": "inconclusive"}, {}, {}, "inconclusive", id="too few samples"),
-        pytest.param(GOOD, {"c1": {"reasons": ["timed out"]}}, {}, "roll_back", id="the running client is silent"),
+        pytest.param(GOOD, {"c1": {"reasons": ["timed out"]}}, {}, "promote", id="one running client is silent"),
+        pytest.param(GOOD, dict.fromkeys(("c1", "c2"), {"reasons": ["x"]}), {}, "roll_back", id="both are silent"),
         pytest.param(GOOD, {}, {"ss1": {**QUIET, "restarts": 1}}, "roll_back", id="the server was restarted"),
         pytest.param(GOOD, {}, {"ss1": {}}, "inconclusive", id="the server is gone"),
         pytest.param({**GOOD, "verdict": "roll_back"}, {}, {"ss1": {}}, "roll_back", id="bad, and the server is gone"),
@@ -213,3 +225,60 @@ def test_promoted_hosts_are_called_so():
     """After the measurement, or at once where nothing is measured."""
     assert _gate.judge_measured("canary", FIRST, GOOD, {}, {}).hosts["c1"] == {"outcome": "promoted", "reasons": []}
     assert _gate.judge("canary", {"c1": STEPPED}, final=True).hosts["c1"]["outcome"] == "promoted"
+
+
+@pytest.mark.parametrize(
+    ("budget", "bad", "judged", "exceeded"),
+    [
+        (_gate.Budget(), 1, 1, False),
+        (_gate.Budget(), 2, 2, True),
+        (_gate.Budget(), 2, 20, False),
+        (_gate.Budget(bad=1), 1, 5, True),
+        (_gate.Budget(bad=1, judged=19), 1, 1, False),
+        (_gate.Budget(bad=1, judged=18), 1, 1, True),
+        (_gate.Budget(0.3), 3, 10, False),
+        (_gate.Budget(0.0), 1, 100, False),
+        (_gate.Budget(strict=True), 1, 100, True),
+        (_gate.Budget(strict=True), 0, 100, False),
+    ],
+)
+def test_budget(budget, bad, judged, exceeded):
+    """More than one and more than the share, counted over the run; a server that fails is one too many."""
+    assert budget.exceeded(bad, judged) is exceeded
+
+
+def test_earlier_waves_count():
+    """By the last judgement of each host; who was skipped or lost was not judged."""
+    ends = {"c1": "promoted", "c2": "reverted", "c3": "failed", "c4": "skipped", "c5": "unreachable"}
+    gate = {"hosts": {host: {"outcome": end} for host, end in ends.items()}}
+    assert _gate.earlier({**dict.fromkeys(ends, gate), "c6": {"hosts": {}}}) == (3, 2)
+
+
+def test_one_silent_client_of_many_is_reverted_alone():
+    """Data, not a verdict on five hundred (field: A18)."""
+    first = _gate.judge("wave", {f"c{n}": STEPPED for n in range(20)})
+    judgement = _gate.judge_measured("wave", first, GOOD, {"c3": {"reasons": ["timed out"]}}, {})
+    assert (judgement.verdict, judgement.revert, len(judgement.stepped)) == ("promote", ["c3"], 19)
+    assert judgement.hosts["c3"] == {"outcome": "reverted", "reasons": ["timed out"]}
+    assert "c3: timed out" in judgement.msg
+
+
+@pytest.mark.parametrize(("canary", "verdict"), [(False, "promote"), (True, "roll_back")])
+def test_all_of_a_small_wave_were_bad(canary, verdict):
+    """A wave of one bad client is reverted and the run goes on; a canary like that stops it (field: A15)."""
+    first = _gate.judge("wave", {"c1": STEPPED})
+    bad = {"verdict": "roll_back", "reasons": ["1 of 1"], "revert": ["c1"], "hosts": {"c1": {"reasons": ["late"]}}}
+    judgement = _gate.judge_measured("wave", first, bad, {}, {}, canary=canary)
+    assert (judgement.verdict, judgement.revert, judgement.stepped) == (verdict, ["c1"], [])
+    assert judgement.hosts["c1"] == {"outcome": "reverted", "reasons": ["late"]}
+
+
+def test_bad_clients_add_up_over_the_run():
+    """One here and one there are two, and more than a tenth of few."""
+    first = _gate.judge("wave", {"c1": STEPPED, "c2": STEPPED, "c3": FAILED})
+    after = {**GOOD, "revert": ["c2"], "hosts": {"c2": {"reasons": ["late"]}}}
+    assert first.verdict == "promote"
+    assert _gate.judge_measured("wave", first, after, {}, {}).verdict == "roll_back"
+    alone = _gate.judge("wave", {"c1": STEPPED, "c2": STEPPED})
+    assert _gate.judge_measured("wave", alone, after, {}, {}).verdict == "promote"
+    assert _gate.judge_measured("wave", alone, after, {}, {}, budget=_gate.Budget(bad=1)).verdict == "roll_back"
