@@ -41,7 +41,7 @@ class AccessList:
         named = False
         for number, raw in enumerate(text.split("\n"), 1):
             line = raw.strip(_BLANKS)
-            if re.search(r"[\x00-\x08\x0e-\x1f\x7f]", line):
+            if re.search("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]", line):
                 raise Wrong(f"line {number} holds a control character")
             if len(raw.encode(errors="surrogatepass")) > MOST_BYTES:
                 raise Wrong(f"line {number} is longer than {MOST_BYTES} bytes: shadowsocks-libev cuts or drops it")

@@ -22,7 +22,7 @@ from ansible.module_utils.common.validation import check_type_float, check_type_
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _near
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates are no text
 
 
 class Wrong(Exception):

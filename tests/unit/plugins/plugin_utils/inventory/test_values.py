@@ -82,6 +82,7 @@ def test_read(kind, value, read):
         (Text(), datetime.date(2024, 1, 1), "must be text, but was read as a date: quote it"),
         (Text(), " a", "' a' has blanks or a line end around it"),
         (Text(), "a\nb", "holds a line end or a control character"),
+        (Text(), "a\ud800", "holds a line end or a control character"),
         (Text(), "a\u2028b", "holds a line end or a control character"),
         (Text(), "  ", "is empty: give it a value, or leave it out"),
         (Text(), {"a": 1}, "is not text of one line, but a mapping"),
