@@ -142,9 +142,12 @@ def _default_config(proc: str, pid: str, command: _ss_arguments.Command) -> str 
 def _place(proc: str, pid: str, path: str) -> str:
     """Return where this process finds another one's path: below that one's root and folder, its links followed there.
 
-    Through /proc/PID/root alone an absolute link would lead to a file of ours (path_resolution(7)).
+    Through /proc/PID/root alone an absolute link would lead to a file of ours (path_resolution(7)). A root without
+    CAP_SYS_PTRACE, as in a container, may not look there (proc(5)): what it sees runs beside it, so its own root serves.
     """
     root = os.path.join(proc, pid, "root")
+    if path.startswith("/") and _is_hidden(root):
+        return path
     place = root if path.startswith("/") else os.path.join(proc, pid, "cwd")
     rest, links = path.split("/")[::-1], 0
     while rest:
@@ -163,6 +166,17 @@ def _place(proc: str, pid: str, path: str) -> str:
             place = root if target.startswith("/") else os.path.dirname(place)
             rest += target.split("/")[::-1]
     return place
+
+
+def _is_hidden(root: str) -> bool:
+    """Whether it is there, but not for this user."""
+    try:
+        os.stat(root)
+    except PermissionError:
+        return os.geteuid() == 0
+    except OSError:
+        return False
+    return False
 
 
 def _link(path: str) -> str:

@@ -248,6 +248,25 @@ def test_what_another_user_may_not_read_does_not_count(proc: Proc, monkeypatch: 
     assert proc.find() == {7: "/etc/main.json cannot be read (Permission denied), so it may use TCP Fast Open"}
 
 
+@pytest.mark.parametrize(("config", "found"), [(ON, True), ("{}", False)])
+def test_hidden_root(proc: Proc, monkeypatch: pytest.MonkeyPatch, config: str, found: bool) -> None:
+    """A root without CAP_SYS_PTRACE, as in a container, cannot look through /proc/PID/root: its own files serve."""
+    stat = os.stat
+
+    def hidden(path: str, **options: object) -> os.stat_result:
+        if str(path).endswith("/7/root"):
+            raise PermissionError(13, "Permission denied")
+        return stat(path, **options)
+
+    own = proc.path / "main.json"
+    own.write_text(config)
+    os.utime(own, (STARTED - 60, STARTED - 60))
+    monkeypatch.setattr(os, "stat", hidden)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    proc.add(7, "ss-server", "-c", str(own))
+    assert proc.find() == ({7: f"fast_open is true in {own}"} if found else {})
+
+
 @pytest.mark.parametrize("target", ["/srv/real.json", "../srv/real.json", "../../../../srv/real.json"])
 def test_links_lead_to_the_files_of_the_process(proc: Proc, target: str) -> None:
     proc.add(7, "ss-server", "-c", "/etc/link.json", config="{}")
