@@ -40,8 +40,10 @@ def apply(
     """
     try:
         _carry_out(plan, wanted, seen, before_restart)
-    except (ApplyError, _systemd.SystemdError, OSError) as error:
+    except Exception as error:
         left = _back.put_back(plan, seen, before_restart)
+        if not isinstance(error, (ApplyError, _systemd.SystemdError, OSError)):
+            raise  # a fault of ours leaves the host as it was, too
         state = "; ".join(left) or "files are put back, and what ran before runs again"
         raise ApplyError(f"{error}; {state}") from error
 
@@ -57,10 +59,10 @@ def _carry_out(
     gid = _deployment.group_id() or 0
     if plan.mask:
         _systemd.systemctl("mask", "--now", _packaged.UNIT)
-    _make_config_folder(plan, seen, gid)
-    # What is about to be written is ours from here on, also for a run that finds only half of it.
+    # What is about to be written is ours from here on, also for a run that finds only half of it, the folder first.
     if {**seen.owned, **plan.owned} != seen.owned:
         _owned.store({**seen.owned, **plan.owned})
+    _make_config_folder(plan, seen, gid)
     for path in plan.write:
         file = plan.files[path]
         _make_folder(os.path.dirname(path))
@@ -80,7 +82,7 @@ def _carry_out(
     if plan.enable:
         _systemd.systemctl("enable", *plan.enable)
     ports = {unit: None if one["mode"] == "udp_only" else _service.port(one) for unit, one in wanted.units.items()}
-    problems = _restart.restart({unit: ports[unit] for unit in plan.restart})
+    problems = _restart.restart({unit: ports[unit] for unit in plan.restart}, _deployment.configs(plan, seen))
     if problems:
         raise ApplyError("; ".join(problems))
     if plan.owned != _owned.load():
@@ -117,6 +119,7 @@ def _make_config_folder(plan: _deployment.Plan, seen: _deployment.Seen, gid: int
 
 
 def _command(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode != 0:
-        raise ApplyError(f"'{' '.join(command)}' failed with {done.returncode}: {done.stderr.strip()}")
+        answer = done.stderr.decode(errors="replace").strip()
+        raise ApplyError(f"'{' '.join(command)}' failed with {done.returncode}: {answer}")

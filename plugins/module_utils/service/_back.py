@@ -29,19 +29,24 @@ def put_back(
     """
     problems: list[str] = []
 
-    def do(action: t.Callable[..., t.Any], *arguments: t.Any) -> None:
+    def do(action: t.Callable[..., t.Any], *arguments: t.Any) -> t.Any:
         try:
-            action(*arguments)
-        except (_systemd.SystemdError, OSError) as error:
+            return action(*arguments)
+        except Exception as error:  # pylint: disable=broad-exception-caught
             problems.append(f"not put back: {error}")
+            return None
 
-    ran = [unit for unit in [*plan.restart, *plan.stop] if seen.units.get(unit, _systemd.Unit(unit)).active]
-    new = sorted({*plan.enable, *plan.restart} - set(ran))
-    began = [name for name, unit in _systemd.show(new).items() if unit.load_state == "loaded"]
+    before = {unit: seen.units.get(unit, _systemd.Unit(unit)) for unit in [*plan.restart, *plan.stop]}
+    ran = [unit for unit, state in before.items() if state.active]
+    tried = [unit for unit, state in before.items() if not state.active and _is_alive(state)]
+    names = sorted({*plan.enable, *plan.restart})
+    shown = do(_systemd.show, names)
+    loaded = names if shown is None else [name for name, unit in shown.items() if unit.load_state == "loaded"]
+    began = [unit for unit in loaded if unit in plan.restart and unit not in [*ran, *tried]]
     if began:
         do(_systemd.systemctl, "stop", *began)
-    if set(plan.enable) & set(began):
-        do(_systemd.systemctl, "disable", *sorted(set(plan.enable) & set(began)))
+    if set(plan.enable) & set(loaded):
+        do(_systemd.systemctl, "disable", *sorted(set(plan.enable) & set(loaded)))
     for path in [*plan.write, *plan.attributes, *plan.remove]:
         do(_files.restore, path, seen.files.get(path))
     do(_owned.store, seen.owned)
@@ -52,14 +57,21 @@ def put_back(
     again = [unit for unit in plan.stop if seen.units.get(unit, _systemd.Unit(unit)).enabled]
     if again:
         do(_systemd.systemctl, "enable", *again)
-    if ran:
-        found = _restart.restart({unit: _port(unit, seen) for unit in ran})
-        problems += [f"not put back: {problem}" for problem in found]
-    if plan.mask:
+    if tried:  # systemd starts them again and again, as before
+        do(_systemd.systemctl, "restart", *tried)
+    ports = {unit: _port(unit, seen) for unit in ran}
+    found = do(_restart.restart, ports, _deployment.configs(plan, seen)) or []
+    problems += [f"not put back: {problem}" for problem in found]
+    if plan.mask and not seen.packaged.masked:
         do(_systemd.systemctl, "unmask", _packaged.UNIT)
-        if seen.packaged.unit.active:
-            do(_systemd.systemctl, "start", _packaged.UNIT)
+    if plan.mask and not seen.packaged.masked and _is_alive(seen.packaged.unit):
+        do(_systemd.systemctl, "start", _packaged.UNIT)
     return problems
+
+
+def _is_alive(unit: _systemd.Unit) -> bool:
+    """Whether it runs, or waits for its next automatic start."""
+    return unit.active_state not in ("inactive", "failed")
 
 
 def _port(unit: str, seen: _deployment.Seen) -> t.Optional[int]:
@@ -70,10 +82,12 @@ def _port(unit: str, seen: _deployment.Seen) -> t.Optional[int]:
 
 
 def _remove_empty(plan: _deployment.Plan, seen: _deployment.Seen) -> None:
-    """Folders that the deployment made, if nothing else is in them by now."""
+    """Folders that the deployment made, if nothing else is in them by now; the configs' folder as it was."""
     for folder in {os.path.dirname(path) for path in plan.write if path.endswith(".conf")}:
         with contextlib.suppress(OSError):
             os.rmdir(folder)
-    if seen.folder is None:
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        if seen.folder is None:
             os.rmdir(_service.CONFIG_DIR)
+        else:
+            _files.set_attributes(_service.CONFIG_DIR, *seen.folder)

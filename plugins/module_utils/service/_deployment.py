@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import glob
 import grp
-import json
 import os
 import typing as t
 
@@ -23,6 +22,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _owned,
     _packaged,
     _process,
+    _secrets,
     _service,
     _systemd,
 )
@@ -160,11 +160,13 @@ def group_id() -> t.Optional[int]:
 def config_of(unit: str, seen: Seen) -> dict[str, t.Any]:
     """The config of a deployed unit as it is on the host; {} where there is none that can be read."""
     state = seen.files.get(_service.config_path(*_service.parts(unit)))
-    try:
-        config = json.loads(state.content) if state else {}
-    except ValueError:
-        return {}
-    return config if isinstance(config, dict) else {}
+    return _secrets.config(state.content if state else None)
+
+
+def configs(plan: Plan, seen: Seen) -> list[dict[str, t.Any]]:
+    """Every config that a service may have told of: as they are on the host, and as they are to be."""
+    texts = [state.content for path, state in seen.files.items() if state and path.endswith(".json")]
+    return [_secrets.config(text) for text in [*texts, *(file.text for file in plan.files.values() if file.secret)]]
 
 
 def leaving(wanted: Wanted, owned: t.Mapping[str, str]) -> list[str]:

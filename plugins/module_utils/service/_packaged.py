@@ -26,10 +26,14 @@ DEFAULTS = "/etc/default/shadowsocks-libev"
 
 @dataclasses.dataclass(frozen=True)
 class Packaged:
-    """The unit, and ``touched``: why it is not the package's own any more, '' while it is (or is not there)."""
+    """The unit, and ``touched``: why it is not the package's own any more, '' while it is (or is not there).
+
+    ``masked``: the mask is in its place, whether systemd has read it already or not.
+    """
 
     unit: _systemd.Unit
     touched: str = ""
+    masked: bool = False
 
     @property
     def present(self) -> bool:
@@ -44,16 +48,17 @@ class Packaged:
 
 def read(unit: _systemd.Unit) -> Packaged:
     """Look at the files behind the unit. Changes nothing."""
-    if unit.load_state == "masked":
-        return Packaged(unit)
-    if os.path.lexists(ADMIN_FILE):
+    masked = os.path.realpath(ADMIN_FILE) == os.devnull
+    if os.path.lexists(ADMIN_FILE) and not masked:
         return Packaged(unit, f"{ADMIN_FILE} is a unit of somebody else")
-    if unit.load_state == "not-found":
-        return Packaged(unit)
+    if masked or unit.load_state in ("masked", "not-found"):
+        return Packaged(unit, masked=masked)
     if not unit.fragment.startswith(VENDOR):
         return Packaged(unit, f"{unit.fragment} is a unit of somebody else")
-    if unit.drop_ins:
-        return Packaged(unit, f"it has drop-ins ({unit.drop_ins})")
+    # A folder service.d is for every service of the host: containers get one from their manager (systemd.unit(5)).
+    own = [path for path in unit.drop_ins.split() if os.path.basename(os.path.dirname(path)) != "service.d"]
+    if own:
+        return Packaged(unit, f"it has drop-ins ({' '.join(own)})")
     if not _is_own_config(_files.read(CONFIG), _files.read(TEMPLATE)):
         return Packaged(unit, f"{CONFIG} is not as the package made it")
     if not _is_own_defaults(_files.read(DEFAULTS)):

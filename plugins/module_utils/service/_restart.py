@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 import typing as t
@@ -23,8 +22,11 @@ STEADY_SECONDS = 0.2
 """A service that dies of its config does so at once; this long after listening it counts as running."""
 
 
-def restart(units: t.Mapping[str, t.Optional[int]]) -> list[str]:
-    """Restart the units (unit to its TCP port, None where there is none), and say which do not come up, and why not."""
+def restart(units: t.Mapping[str, t.Optional[int]], configs: t.Iterable[t.Mapping[str, t.Any]] = ()) -> list[str]:
+    """Restart the units (unit to its TCP port, None where there is none), and say which do not come up, and why not.
+
+    The secrets of ``configs`` are not shown either: the journal may tell of a config that was there before.
+    """
     if not units:
         return []
     reasons = []
@@ -41,7 +43,7 @@ def restart(units: t.Mapping[str, t.Optional[int]]) -> list[str]:
     time.sleep(STEADY_SECONDS)
     down = [name for name, unit in _systemd.show(sorted(units)).items() if not unit.active]
     missing = sorted({*down, *waiting})
-    return [*reasons, *(f"{unit} does not come up: {last_words(unit)}" for unit in missing)]
+    return [*reasons, *(f"{unit} does not come up: {last_words(unit, configs)}" for unit in missing)]
 
 
 def stop(units: t.Sequence[str]) -> None:
@@ -54,23 +56,22 @@ def stop(units: t.Sequence[str]) -> None:
             _systemd.systemctl("reset-failed", *failed)
 
 
-def last_words(unit: str) -> str:
-    """The last lines that the service wrote, with the secrets of its config as stars."""
+def last_words(unit: str, configs: t.Iterable[t.Mapping[str, t.Any]] = ()) -> str:
+    """The last lines that the service wrote, with the secrets of its config and of ``configs`` as stars."""
     done = subprocess.run(
         ["journalctl", "--unit", unit, "--lines=5", "--output=cat", "--no-pager"],
         capture_output=True,
-        text=True,
         check=False,
     )
-    words = " / ".join(line.strip() for line in done.stdout.splitlines() if line.strip())
-    return _secrets.hidden(words, _config_of(unit)) or "its journal is empty"
+    text = done.stdout.decode(errors="replace")  # a service may write what is no text
+    words = " / ".join(line.strip() for line in text.splitlines() if line.strip())
+    return _secrets.hidden(words, _config_of(unit), *configs) or "its journal is empty"
 
 
 def _config_of(unit: str) -> dict[str, t.Any]:
     """The config of a deployed unit; {} where it is not one, or cannot be read."""
     try:
         state = _files.read(_service.config_path(*_service.parts(unit)))
-        config = json.loads(state.content) if state else {}
-    except (OSError, ValueError):
+    except OSError:
         return {}
-    return config if isinstance(config, dict) else {}
+    return _secrets.config(state.content if state else None)

@@ -45,9 +45,23 @@ def join(services: t.Optional[t.Sequence[Service]], secrets: t.Optional[str]) ->
         ) from None
 
 
-def hidden(text: str, config: t.Mapping[str, t.Any]) -> str:
-    """A text that somebody else's program wrote, with the secrets of its config as stars."""
-    for secret in (config.get(key) for key in KEYS):
-        if isinstance(secret, str) and secret:
-            text = re.sub(re.escape(secret), "********", text)
+def config(text: t.Union[str, bytes, None]) -> dict[str, t.Any]:
+    """The config in a file; {} where there is none that can be read."""
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def hidden(text: str, *configs: t.Mapping[str, t.Any]) -> str:
+    """A text that somebody else's program wrote, with the secrets of its configs as stars.
+
+    A plugin tells of its options one by one (SIP003: ``key=value;key=value``), so their values are hidden too.
+    """
+    secrets = {one[key] for one in configs for key in KEYS if isinstance(one.get(key), str)}
+    for options in [one["plugin_opts"] for one in configs if isinstance(one.get("plugin_opts"), str)]:
+        secrets |= {value for value in re.findall(r"=((?:\\.|[^;\\])+)", options) if len(value) > 3}
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "********")
     return text

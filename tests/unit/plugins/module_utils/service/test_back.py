@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A deployment that fails leaves the host as it was, whatever fails and whatever was there."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+import subprocess
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _apply,
+    _deploy,
+    _deployment,
+    _files,
+    _restart,
+    _systemd,
+)
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER, SERVER_SERVICE
+
+OTHER_SERVICE = {**SERVER_SERVICE, "name": "other", "instance": "other", "server_port": 8389}
+BOTH = _deployment.Wanted("server", [SERVER_SERVICE, OTHER_SERVICE])
+UNIT, OTHER = "ss-server@main.service", "ss-server@other.service"
+
+
+def changed(**change):
+    """Both, the first one otherwise."""
+    return dataclasses.replace(BOTH, services=[{**SERVER_SERVICE, **change}, OTHER_SERVICE])
+
+
+@pytest.fixture
+def deployed(fake_host):
+    """Both run."""
+    _deploy.deploy(BOTH, check=False)
+    fake_host.done.clear()
+    return fake_host
+
+
+def fail(host, wanted, seen=None):
+    """The first service does not come up with another config than this."""
+    seen = seen or _deployment.observe(wanted)
+    host.broken.add(UNIT)
+    with pytest.raises(_apply.ApplyError) as caught:
+        _apply.apply(_deployment.compare(wanted, seen), wanted, seen)
+    return str(caught.value)
+
+
+def test_service_that_ran_all_along(deployed):
+    """It was only to start at boot from now on, so it is not stopped for what became of another one."""
+    deployed._systemctl("disable", OTHER)
+    pid = deployed.running[OTHER]
+    fail(deployed, changed(password="new"))
+    assert deployed.running.get(OTHER) == pid
+    assert not deployed._wants(OTHER).is_symlink()
+
+
+def test_service_that_did_not_start_at_boot(deployed):
+    """And does not so after it was restarted for nothing."""
+    deployed._systemctl("disable", UNIT)
+    before = deployed.tree()
+    fail(deployed, changed(password="new"))
+    assert deployed.tree() == before
+
+
+def test_service_that_was_tried_again_and_again(deployed):
+    """What it waits for may come: it is not stopped for good."""
+    wanted = changed(password="new")
+    seen = _deployment.observe(wanted)
+    waits = dataclasses.replace(seen.units[UNIT], active_state="activating", sub_state="auto-restart")
+    fail(deployed, wanted, dataclasses.replace(seen, units={**seen.units, UNIT: waits}))
+    assert deployed.done[-1] == f"restart {UNIT}"
+
+
+@pytest.mark.parametrize("where", ["stop", "show", "restart"])
+def test_systemd_that_does_not_answer(deployed, monkeypatch, where):
+    """Files are put back all the same, and each thing that is not is told."""
+    before = deployed.tree()
+    systemctl = _systemd.systemctl
+    failed = []
+
+    def silent(verb, *arguments):
+        if verb == "restart" or (failed and verb == where):
+            failed.append(verb)
+            raise _systemd.SystemdError(f"{verb}: Connection timed out")
+        return systemctl(verb, *arguments)
+
+    wanted = dataclasses.replace(changed(password="new"), services=[{**SERVER_SERVICE, "name": "new"}], prune=True)
+    seen = _deployment.observe(wanted)
+    monkeypatch.setattr(_systemd, "systemctl", silent)
+    with pytest.raises(_apply.ApplyError, match="not put back: .*Connection timed out"):
+        _apply.apply(_deployment.compare(wanted, seen), wanted, seen)
+    assert deployed.tree() == before
+
+
+def test_fault_of_ours(deployed, monkeypatch):
+    """It shows as what it is, and the host is as it was."""
+    before = deployed.tree()
+
+    def faulty(*_arguments):
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+    with monkeypatch.context() as patch:
+        wanted = changed(password="new")
+        seen = _deployment.observe(wanted)
+        patch.setattr(_restart, "restart", faulty)
+        with pytest.raises(UnicodeDecodeError):
+            _apply.apply(_deployment.compare(wanted, seen), wanted, seen)
+    assert deployed.tree() == before
+
+
+@pytest.fixture
+def journal(fake_host, monkeypatch):
+    """What the services have written, as bytes."""
+    lines = []
+    run = fake_host.run
+
+    def answer(command, **options):
+        if command[0] == "journalctl":
+            assert not options.get("text"), "what a service writes need not be text"
+            return subprocess.CompletedProcess(command, 0, b"\n".join(lines), b"")
+        return run(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", answer)
+    return lines
+
+
+def test_journal_that_is_no_text(deployed, journal):
+    """A plugin may write anything."""
+    journal.append(b"\xff\xfe cannot resolve")
+    before = deployed.tree()
+    assert "\ufffd\ufffd cannot resolve" in fail(deployed, changed(password="new"))
+    assert deployed.tree() == before
+
+
+def test_journal_with_secrets_of_both_configs(deployed, journal):
+    """The one that came and the one that was there; a plugin tells of its options one by one."""
+    plugin = {"plugin": "v2ray-plugin", "plugin_opts": f"tls;host=cdn.example;path=/{MARKER}-path"}
+    _deploy.deploy(changed(**plugin, password=f"{MARKER}-old"), check=False)
+    journal += [f"password {MARKER}-{which}".encode() for which in ("old", "new")]
+    journal += [f"listening at /{MARKER}-path".encode()]
+    text = fail(deployed, changed(password=f"{MARKER}-new"))
+    assert text.count("does not come up") == 2  # the new one, and the old one after it
+    assert MARKER not in text
+    assert "listening at ********" in text
+
+
+def test_folder_of_the_configs(deployed):
+    """Its mode and owner, too."""
+    os.chmod(deployed.config_dir, 0o700)
+    fail(deployed, changed(password="new"))
+    assert stat.S_IMODE(os.stat(deployed.config_dir).st_mode) == 0o700
+
+
+def test_killed_before_the_folder_is_readable(fake_host, monkeypatch):
+    """It is ours already, so the next run makes it readable."""
+
+    def killed(*_arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_files, "set_attributes", killed)
+        with pytest.raises(KeyboardInterrupt):
+            _deploy.deploy(BOTH, check=False)
+    assert _deploy.deploy(BOTH, check=True).refused == []
+    _deploy.deploy(BOTH, check=False)
+    assert UNIT in fake_host.running
