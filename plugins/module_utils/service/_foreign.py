@@ -25,6 +25,10 @@ def refusals(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
         found += _template(program, seen)
     for unit in wanted.units:
         found += _unit(unit, seen)
+    for unit in _deployment.leaving(wanted, seen.owned):
+        fragment = seen.units[unit].fragment if unit in seen.units else "a unit of another name"
+        if fragment not in ("", _service.unit_path(unit.partition("@")[0])):
+            found.append(f"{fragment}, from which {unit} runs by now, is a unit of somebody else and would be stopped")
     if wanted.packaged and wanted.services and seen.packaged.touched and seen.packaged.used:
         unit = seen.packaged.unit
         found.append(
@@ -46,8 +50,6 @@ def _template(program: str, seen: _deployment.Seen) -> list[str]:
 
 def _unit(unit: str, seen: _deployment.Seen) -> list[str]:
     """A unit file that systemd would take in place of our template, and files that stand where ours would."""
-    if unit in seen.owned:
-        return []
     program = unit.partition("@")[0]
     found = []
     state = seen.units.get(unit)
@@ -57,6 +59,8 @@ def _unit(unit: str, seen: _deployment.Seen) -> list[str]:
         found.append(f"{unit} is masked")
     elif state.fragment and state.fragment != _service.unit_path(program):
         found.append(f"{state.fragment}, from which {unit} would run, is a unit of somebody else")
+    if unit in seen.owned:
+        return found  # its files are ours
     found += [
         f"{path} is there and would be overwritten"
         for path in _deployment.own_paths(unit)

@@ -92,6 +92,27 @@ def test_unit_file_of_the_instance(host):
     assert f"{host.unit_dir / UNIT}, from which {UNIT} would run" in line
 
 
+@pytest.mark.parametrize(
+    ("text", "why"), [("", "is masked"), (TEMPLATE, "from which ss-server@main.service would run")]
+)
+def test_deployed_instance_that_somebody_took(fake_host, text, why):
+    """What stands in its place since is not ours, when it is to be restarted and when it is to go."""
+    _deploy.deploy(WANTED, check=False)
+    path = fake_host.unit_dir / UNIT
+    if text:
+        fake_host.put(path, text)
+    else:
+        path.symlink_to("/dev/null")
+    fake_host.loaded.clear()
+    before, done = fake_host.tree(), list(fake_host.done)
+    (line,) = refused(asked(password="new"))
+    assert why in line
+    for wanted in [asked(password="new"), *([_deployment.Wanted("server", [], prune=True)] if text else [])]:
+        with pytest.raises(_deploy.Refused, match=UNIT):
+            _deploy.deploy(wanted, check=False)
+    assert (fake_host.tree(), fake_host.done) == (before, done)
+
+
 @pytest.mark.parametrize("path", ["ss-server-main.json", "ss-server-main.acl"])
 def test_config(host, path):
     """Without our record it is not ours."""
