@@ -7,7 +7,13 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment, _exec_start
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _deployment,
+    _exec_start,
+    _files,
+)
+
+NOT_SHOWN = "(somebody else wrote it: it is not shown)\n"
 
 
 def diff(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, str]]:
@@ -16,6 +22,8 @@ def diff(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, str]]
     for path in [*plan.write, *plan.remove]:
         state, file = seen.files.get(path), plan.files.get(path)
         before = "" if state is None else state.content.decode(errors="replace")
+        if state is not None and not _is_ours(path, state, seen):
+            before = NOT_SHOWN
         after = "" if file is None else file.text
         if path.endswith(".json"):
             changed = before and after and masked(before) == masked(after)
@@ -29,6 +37,12 @@ def diff(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, str]]
     if lines:
         shown.append({"before_header": "services", "after_header": "services", "before": "", "after": "".join(lines)})
     return shown
+
+
+def _is_ours(path: str, state: _files.State, seen: _deployment.Seen) -> bool:
+    """Whether we wrote what is there: a command line of somebody else may hold a password, as a config does."""
+    ours = {own for unit in seen.owned for own in _deployment.own_paths(unit)}
+    return path in ours or _deployment.is_marked(state)
 
 
 def masked(text: str) -> str:

@@ -370,6 +370,17 @@ def test_diff_of_a_drop_in_shows_no_command(fake_host):
     assert MARKER not in str(shown)
 
 
+def test_diff_shows_nothing_of_somebody_else(fake_host):
+    """Check mode names what is in the way; a command line or a config of any kind may hold a password."""
+    fake_host.put(fake_host.unit_dir / "ss-server@.service", f"[Service]\nExecStart=/opt/ss-server -k {MARKER}\n")
+    fake_host.put(f"{fake_host.config_dir}/ss-server-main.json", f'{{"users": {{"bob": "{MARKER}"}}}}', 0o640)
+    seen = _deployment.observe(WANTED)
+    shown = _diff.diff(_deployment.compare(WANTED, seen), seen)
+    before = {os.path.basename(one["before_header"]): one["before"] for one in shown}
+    assert before["ss-server@.service"] == before["ss-server-main.json"] == _diff.NOT_SHOWN
+    assert MARKER not in str([one["before"] for one in shown])
+
+
 def test_diff_of_other_changes(fake_host):
     """Plain text line by line; attributes and services in words."""
     bring(WANTED)
