@@ -16,6 +16,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _owned,
     _package,
     _service,
+    _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _record, _stage, _status
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
@@ -108,7 +109,8 @@ def _package_differs(package: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
 
 def _service_state(service: t.Mapping[str, t.Any], seen: _deployment.Seen) -> dict[str, t.Any]:
     name = _service.unit(service)
-    unit, process = seen.units[name], seen.processes[name]
+    # Under another name it is somebody else's unit.
+    unit, process = seen.units.get(name, _systemd.Unit(name)), seen.processes.get(name)
     return {
         "unit": name,
         "state": unit.active_state,

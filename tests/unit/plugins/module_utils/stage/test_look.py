@@ -15,8 +15,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _process,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _look, _record
-from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _look, _record, _request
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER, SERVER_SERVICE
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 STAGES = {"server": "accept", "client": "send"}
@@ -184,6 +184,15 @@ def test_nothing_is_deployed(server):
     found = look(server, "client")
     assert (found["deployed"], found["step"]["outcome"], found["done"]) == ("no", "planned", False)
     assert found["services"][0]["fast_open"] is False
+
+
+def test_unit_that_is_another_name(fake_host):
+    """It is named, as a deployment names it."""
+    (fake_host.unit_dir / UNITS["server"]).symlink_to("/etc/systemd/system/other.service")
+    request = _request.Request("server", [SERVER_SERVICE])
+    found = _look.look(request, _deployment.Wanted("server", [SERVER_SERVICE]), "shadowsocks-libev", False)
+    assert (found["deployed"], found["services"][0]["state"]) == ("no", "inactive")
+    assert any("is another name of a unit of somebody else" in line for line in found["foreign"])
 
 
 @pytest.mark.parametrize(
