@@ -163,6 +163,19 @@ def config_of(unit: str, seen: Seen) -> dict[str, t.Any]:
     return _secrets.config(state.content if state else None)
 
 
+def foreign_paths(unit: str, seen: Seen) -> set[str]:
+    """Of the files that belong to one instance those that somebody else wrote: all where we did not deploy it, and beside a
+    config of ours without an access list that and its drop-in, unless a killed run has left them.
+    """
+    config, acl, drop_in = own_paths(unit)
+    there = {path for path in (config, acl, drop_in) if seen.files.get(path) is not None}
+    if unit not in seen.owned:
+        return there
+    state = seen.files.get(drop_in)
+    left = state is not None and state.content == _service.drop_in_text(acl).encode()
+    return set() if left or config_of(unit, seen).get("acl") == acl else there - {config}
+
+
 def configs(plan: Plan, seen: Seen) -> list[dict[str, t.Any]]:
     """Every config that a service may have told of: as they are on the host, and as they are to be."""
     texts = [state.content for path, state in seen.files.items() if state and path.endswith(".json")]
@@ -228,6 +241,7 @@ def _compare_leftovers(plan: Plan, seen: Seen, stay: t.Collection[str]) -> None:
     """Files of what goes, and of what an instance does not have any more. A template goes with its last instance."""
     kept = {path for unit in plan.left for path in [*own_paths(unit), *fast_open_paths(unit)]}
     kept |= {_service.unit_path(program) for program in stay}
+    kept |= {path for unit in seen.owned for path in foreign_paths(unit, seen)}
     for path, state in seen.files.items():
         if state is None or path in plan.files or path in kept:
             continue

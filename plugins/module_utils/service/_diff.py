@@ -41,7 +41,9 @@ def diff(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, str]]
 
 def _is_ours(path: str, state: _files.State, seen: _deployment.Seen) -> bool:
     """Whether we wrote what is there: a command line of somebody else may hold a password, as a config does."""
-    ours = {own for unit in seen.owned for own in _deployment.own_paths(unit)}
+    ours = {
+        own for unit in seen.owned for own in {*_deployment.own_paths(unit)} - _deployment.foreign_paths(unit, seen)
+    }
     return path in ours or _deployment.is_marked(state)
 
 

@@ -24,7 +24,7 @@ def refusals(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
     for program in sorted({service["program"] for service in wanted.services}):
         found += _template(program, seen)
     for unit in wanted.units:
-        found += _unit(unit, seen)
+        found += _unit(unit, wanted, seen)
     for unit in _deployment.leaving(wanted, seen.owned):
         fragment = seen.units[unit].fragment if unit in seen.units else "a unit of another name"
         if fragment not in ("", _service.unit_path(unit.partition("@")[0])):
@@ -48,7 +48,7 @@ def _template(program: str, seen: _deployment.Seen) -> list[str]:
     return [f"{path} {what}{f' (used by {chr(44).join(users)})' if users else ''} and would be overwritten"]
 
 
-def _unit(unit: str, seen: _deployment.Seen) -> list[str]:
+def _unit(unit: str, wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
     """A unit file that systemd would take in place of our template, and files that stand where ours would."""
     program = unit.partition("@")[0]
     found = []
@@ -59,14 +59,10 @@ def _unit(unit: str, seen: _deployment.Seen) -> list[str]:
         found.append(f"{unit} is masked")
     elif state.fragment and state.fragment != _service.unit_path(program):
         found.append(f"{state.fragment}, from which {unit} would run, is a unit of somebody else")
-    if unit in seen.owned:
-        return found  # its files are ours
-    found += [
-        f"{path} is there and would be overwritten"
-        for path in _deployment.own_paths(unit)
-        if seen.files.get(path) is not None
-    ]
-    return found
+    foreign = _deployment.foreign_paths(unit, seen)
+    if unit in seen.owned and wanted.units[unit].get("acl") is None:
+        foreign = set()  # nothing of ours takes their place, and they stay
+    return [*found, *(f"{path} is there and would be overwritten" for path in sorted(foreign))]
 
 
 def _ports(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
@@ -117,7 +113,8 @@ def _meet(service: t.Mapping[str, t.Any], holder: _listeners.Holder) -> bool:
         return False
     if holder.address in ANY:
         return True
-    return any(address in ANY or address == holder.address or _is_name(address) for address in _addresses(service))
+    either = ("::",) if ":" in holder.address else ANY  # all of IPv4 is nothing of IPv6
+    return any(address in either or address == holder.address or _is_name(address) for address in _addresses(service))
 
 
 def _is_name(address: str) -> bool:

@@ -92,7 +92,9 @@ def _bound(path: str, state: bytes) -> t.Iterator[tuple[int, int, str, int]]:
             # Each 32-bit word is printed as this machine's number, so its bytes are turned round on little-endian ones.
             numbers = [int.from_bytes(words[at : at + 4], "big") for at in range(0, len(words), 4)]
             raw = b"".join(number.to_bytes(4, sys.byteorder) for number in numbers)
-            yield int(row[9]), int(row[7]), str(ipaddress.ip_address(raw)), int(port, 16)
+            bound = ipaddress.ip_address(raw)
+            bound = getattr(bound, "ipv4_mapped", None) or bound  # an IPv6 socket of an IPv4 address has that (ipv6(7))
+            yield int(row[9]), int(row[7]), str(bound), int(port, 16)
 
 
 def _processes(proc: str) -> list[int]:

@@ -90,6 +90,13 @@ def drop_in_path(program: str, name: str) -> str:
     return f"{UNIT_DIR}/{program}@{name}.service.d/acl.conf"
 
 
+def drop_in_text(acl: str) -> str:
+    """A missing list would only be logged, and the server would run without it. The check runs as the service's own user,
+    so a list that it may not read stops it too.
+    """
+    return f"[Service]\nExecStartPre=/usr/bin/test -r {acl}\n"
+
+
 def config_text(service: t.Mapping[str, t.Any]) -> str:
     """The JSON config. ``fast_open`` is not in it: the stage's drop-in alone decides, and what a config says cannot be
     undone by it (a flag or a key that is true means on), so a change of stage never touches a file with a password.
@@ -130,9 +137,7 @@ def files(
         if service.get("acl") is not None:
             path = acl_path(program, name)
             wanted[path] = File(service["acl"].rstrip("\n") + "\n", 0o640, GROUP)
-            # A missing list would only be logged, and the server would run without it. The check runs as the
-            # service's own user, so a list that it may not read stops it too.
-            wanted[drop_in_path(program, name)] = File(f"[Service]\nExecStartPre=/usr/bin/test -r {path}\n", 0o644)
+            wanted[drop_in_path(program, name)] = File(drop_in_text(path), 0o644)
     for program in sorted({service["program"] for service in services}):
         needed = any(needs_capabilities(service) for service in services if service["program"] == program)
         wanted[unit_path(program)] = File(

@@ -128,6 +128,31 @@ def test_drop_in(host):
     assert refused()[0].startswith(f"{path} is there and would be overwritten")
 
 
+@pytest.mark.parametrize("name", ["ss-server-main.acl", "acl.conf"])
+def test_access_list_of_somebody_beside_ours(fake_host, name):
+    """Without one in our config it is not ours: it stays as long as nothing of ours takes its place."""
+    _deploy.deploy(WANTED, check=False)
+    folder = fake_host.config_dir if name.endswith(".acl") else fake_host.unit_dir / f"{UNIT}.d"
+    fake_host.put(folder / name, "[white_list]\n")
+    for wanted in (WANTED, asked(password="new"), dataclasses.replace(WANTED, services=[], prune=True)):
+        assert refused(wanted) == []
+        assert str(folder / name) not in _deployment.compare(wanted, _deployment.observe(wanted)).remove
+    (line,) = refused(asked(acl="[black_list]"))
+    assert line.startswith(f"{folder / name} is there and would be overwritten")
+
+
+def test_access_list_of_ours(fake_host):
+    """Also where a killed run has left it without its config, or it was edited."""
+    wanted = asked(acl="[white_list]")
+    _deploy.deploy(wanted, check=False)
+    config, acl, drop_in = _deployment.own_paths(UNIT)
+    fake_host.put(drop_in, "[Service]\n# edited\n")
+    assert refused(asked(acl="[black_list]")) == []
+    _deploy.deploy(wanted, check=False)
+    fake_host.put(config, "{}")
+    assert {acl, drop_in} <= set(_deployment.compare(WANTED, _deployment.observe(WANTED)).remove)
+
+
 TOUCHED = {
     "config": ("packaged_config", '{"server_port":443, "password":"x"}', "is not as the package made it"),
     "password": ("packaged_config", '{"server_port":8388, "password":"my own"}', "is not as the package made it"),
@@ -186,6 +211,9 @@ def holder(address="0.0.0.0", port=8388, protocol="tcp", unit="nginx.service", *
         ({"mode": "tcp_and_udp"}, holder(protocol="udp"), True),
         ({"mode": "udp_only"}, holder(), False),
         ({"server": ["203.0.113.7"]}, holder("203.0.113.9"), False),
+        ({"server": ["0.0.0.0"]}, holder("::1"), False),
+        ({"server": ["0.0.0.0"]}, holder("203.0.113.9"), True),
+        ({"server": ["::"]}, holder("::1"), True),
         ({"server": ["203.0.113.7"]}, holder("203.0.113.7"), True),
         ({"server": ["ss1.example"]}, holder("203.0.113.7"), True),
         ({"server_port": 8389}, holder(), False),

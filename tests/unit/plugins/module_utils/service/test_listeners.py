@@ -18,6 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
         (socket.AF_INET, socket.SOCK_STREAM, "127.0.0.1"),
         (socket.AF_INET, socket.SOCK_DGRAM, "127.0.0.1"),
         (socket.AF_INET6, socket.SOCK_STREAM, "::1"),
+        (socket.AF_INET6, socket.SOCK_STREAM, "::ffff:127.0.0.1"),
     ],
 )
 @pytest.mark.parametrize("likely", [(), (os.getpid(),)])
@@ -29,6 +30,7 @@ def test_this_process(family, kind, address, likely):
             sock.listen()
         port = sock.getsockname()[1]
         (found,) = _listeners.holders([port], likely)
+    address = address.removeprefix("::ffff:")  # it keeps others from the IPv4 address
     protocol = "tcp" if kind == socket.SOCK_STREAM else "udp"
     assert (found.protocol, found.address, found.port, found.pid) == (protocol, address, port, os.getpid())
     assert str(found).startswith(f"{protocol} port {port} on {address} is held by pid {os.getpid()} ({found.program}")
