@@ -115,7 +115,7 @@ def _make_config_folder(plan: _deployment.Plan, seen: _deployment.Seen, gid: int
         seen.folder[0] & 0o001 or (seen.folder[2] == gid and seen.folder[0] & 0o010)
     )
     if not readable:
-        _files.set_attributes(_service.CONFIG_DIR, 0o750, 0, gid)
+        _files.set_attributes(os.path.realpath(_service.CONFIG_DIR), 0o750, 0, gid)
 
 
 def _command(command: list[str]) -> None:

@@ -90,4 +90,4 @@ def _remove_empty(plan: _deployment.Plan, seen: _deployment.Seen) -> None:
         if seen.folder is None:
             os.rmdir(_service.CONFIG_DIR)
         else:
-            _files.set_attributes(_service.CONFIG_DIR, *seen.folder)
+            _files.set_attributes(os.path.realpath(_service.CONFIG_DIR), *seen.folder)

@@ -63,9 +63,16 @@ def temporary(path: str) -> str:
 
 
 def set_attributes(path: str, mode: int, uid: int, gid: int) -> None:
-    """Mode and owner only: the time of the last change stays, so that no reader looks older than the file."""
-    os.chown(path, uid, gid)
-    os.chmod(path, mode)
+    """Mode and owner only: the time of the last change stays, so that no reader looks older than the file.
+
+    Of the file itself: a link that somebody else put in its place meanwhile is refused with ELOOP.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fchown(handle, uid, gid)
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
 
 
 def link(path: str, target: str) -> None:

@@ -71,6 +71,15 @@ def test_attributes_keep_the_time_of_the_last_change(tmp_path):
     assert (state.mode, state.mtime) == (0o600, 1000)
 
 
+def test_attributes_are_not_those_of_another_file(tmp_path):
+    """A link that came in between leads nowhere."""
+    (tmp_path / "theirs").touch(0o600)
+    (tmp_path / "config").symlink_to(tmp_path / "theirs")
+    with pytest.raises(OSError, match="symbolic"):
+        _files.set_attributes(str(tmp_path / "config"), 0o640, *ME)
+    assert (tmp_path / "theirs").stat().st_mode & 0o777 == 0o600
+
+
 STATES = [
     pytest.param(None, id="nothing"),
     pytest.param(_files.State(b"bytes \xff\x00\n", 0o640, *ME), id="file"),
