@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _deploy,
@@ -13,6 +14,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _exec_start,
     _owned,
     _service,
+    _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Request
@@ -21,13 +23,29 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._reques
 def deploy(wanted: _deployment.Wanted, check: bool) -> _deploy.Outcome:
     """Deploy the services of a side. Raises what _deploy.deploy and the record raise."""
     with contextlib.nullcontext() if check else _record.lock():
-        gone = set(_deployment.leaving(wanted, _owned.load()))
+        # The record is read first: a damaged one is told before anything changes.
+        gone = _orphans(wanted.side) | set(_deployment.leaving(wanted, _owned.load()))
         result = _deploy.deploy(wanted, check, lambda: _renew(wanted.side))
         if not check:
             _follow(wanted)
         if not check and gone:
             _down.down(_down.Descent("operator", "the instance was removed", [wanted.side], gone), check)
         return result
+
+
+def _orphans(side: str) -> set[str]:
+    """Units that are kept as being under TFO, and of which nothing is left: the run that removed them was killed then."""
+    record, lease = _record.load(), _record.load_lease()
+    kept = {**record.units, **(lease.units if lease else {})}
+    there = {*_owned.load(), *_drop_in.present()}
+    names = sorted(unit for unit, entry in kept.items() if entry["side"] == side and unit not in there)
+    return {
+        name
+        for name, unit in _systemd.show(names).items()
+        if unit.active_state in ("inactive", "failed")
+        and not unit.enabled
+        and not os.path.lexists(_service.config_path(*_service.parts(name)))
+    }
 
 
 def _follow(wanted: _deployment.Wanted) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment, _owned, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
     _deployed,
+    _down,
     _drop_in,
     _record,
     _request,
@@ -193,6 +194,42 @@ def test_instance_that_goes_gives_its_bits_back(stage, side):
     _deployed.deploy(_deployment.Wanted(side, [], prune=True), check=False)
     assert (_record.load(), stage.host.sysctl(), stage.boot()) == (_record.Record(), "1", None)
     assert stage.places(side) == []
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_instance_that_goes_in_a_run_that_is_killed(stage, side, monkeypatch, again):
+    """After it is removed, and before its bits are given back: the next run does so, whatever it is about."""
+
+    def killed(*_arguments):
+        raise KeyboardInterrupt
+
+    stage.ask("present", side)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(_down, "down", killed)
+        _deployed.deploy(_deployment.Wanted(side, [], prune=True), check=False)
+    assert list(_record.load().units) == [UNITS[side]]
+    _deployed.deploy(_deployment.Wanted(side, list(stage.request(side).services) if again else []), check=False)
+    assert (_record.load(), stage.host.sysctl(), stage.boot()) == (_record.Record(), "1", None)
+    assert (UNITS[side] in stage.host.running) == again
+
+
+def test_service_of_somebody_under_tfo_is_no_orphan(server):
+    """It is stopped for now, and what is kept of it stays."""
+    server.ask("present", "server")
+    _owned.store({})
+    server.host._systemctl("stop", UNITS["server"])
+    _deployed.deploy(_deployment.Wanted("server", []), check=False)
+    assert list(_record.load().units) == [UNITS["server"]]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_damaged_record_is_told_before_a_deployment(stage, side, check):
+    """Not after it."""
+    stage.host.put(stage.host.state_dir / "record.json", "{")
+    before = stage.observe()
+    with pytest.raises(_record.RecordError):
+        _deployed.deploy(_deployment.Wanted(side, [], prune=True), check)
+    assert stage.observe() == before
 
 
 def test_instance_that_came_later_keeps_running(server):
