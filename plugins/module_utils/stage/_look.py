@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _binary,
     _deployment,
     _exec_start,
     _foreign,
@@ -27,7 +29,7 @@ def look(request: Request, wanted: _deployment.Wanted, package: str, probe_paths
     seen = _deployment.observe(wanted)
     differs = _deployment.compare(wanted, seen).differs
     fastopen = _probe.observe()
-    packaged = _package.read(package, "ss-server" if wanted.side == "server" else "ss-local")
+    packaged = _package.read(package, asked(wanted))
     packaged.update(packaged_unit=seen.packaged.unit.load_state, touched=seen.packaged.touched)
     differs = [*_package_differs(packaged), *differs]
     foreign = _foreign.refusals(wanted, seen)
@@ -57,6 +59,15 @@ def look(request: Request, wanted: _deployment.Wanted, package: str, probe_paths
         "stage": stage,
         "done": step.outcome == "confirmed" and not reasons and not stage["problems"],
     }
+
+
+def asked(wanted: _deployment.Wanted) -> str:
+    """The program that stands for its side: one that is wanted here, as a host may have no other."""
+    if wanted.side == "server":
+        return "ss-server"
+    programs = {service["program"] for service in wanted.services} or {"ss-local"}
+    # ss-tunnel knows --fast-open without naming it, so another one is asked where there is one (_binary).
+    return min(programs - {"ss-tunnel"}, default="ss-local" if _binary.find("ss-local") else "ss-tunnel")
 
 
 def _stage_of(
@@ -102,7 +113,7 @@ def actual(
 def _package_differs(package: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
     if package["binary"] is None:
         return [{"what": "package", "name": package["name"], "why": "is not installed"}]
-    if not package["knows_fast_open"]:
+    if not package["knows_fast_open"] and os.path.basename(package["binary"]) != "ss-tunnel":
         return [{"what": "package", "name": package["name"], "why": f"{package['binary']} has no --fast-open"}]
     return []
 

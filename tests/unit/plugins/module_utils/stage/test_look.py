@@ -10,13 +10,18 @@ import os
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _binary,
     _deployment,
     _packaged,
     _process,
     _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _look, _record, _request
-from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER, SERVER_SERVICE
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
+    CLIENT_SERVICE,
+    MARKER,
+    SERVER_SERVICE,
+)
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 STAGES = {"server": "accept", "client": "send"}
@@ -209,6 +214,28 @@ def test_package(server, version, help_, why):
     differs = look(server, "server")["differs"]
     assert [one["what"] for one in differs] == (["package"] if why else [])
     assert not why or why in differs[0]["why"]
+
+
+@pytest.mark.parametrize(
+    ("programs", "installed", "differs"),
+    [
+        (["ss-redir"], ["ss-redir"], 0),
+        (["ss-redir"], ["ss-local"], 1),
+        (["ss-local", "ss-redir"], ["ss-local", "ss-redir"], 0),
+        (["ss-tunnel"], ["ss-tunnel"], 0),
+        (["ss-tunnel"], ["ss-tunnel", "ss-local"], 0),
+        (["ss-tunnel"], [], 1),
+        ([], ["ss-redir"], 1),
+    ],
+)
+def test_program_that_is_asked(fake_host, monkeypatch, programs, installed, differs):
+    """One that the side runs: a rollout is not refused for one that a deployment does not miss."""
+    monkeypatch.setattr(_binary, "find", lambda program: f"/opt/{program}" if program in installed else None)
+    monkeypatch.setattr(_binary, "knows_fast_open", lambda path: not path.endswith("ss-tunnel"))
+    services = [{**CLIENT_SERVICE, "program": program, "local_port": at} for at, program in enumerate(programs, 1080)]
+    request = _request.Request("client", services)
+    found = _look.look(request, _deployment.Wanted("client", services), "shadowsocks-libev", False)
+    assert len([one for one in found["differs"] if one["what"] == "package"]) == differs
 
 
 def process(*argv):
