@@ -71,7 +71,7 @@ def _carry_out(
         file = plan.files[path]
         _files.set_attributes(path, file.mode, 0, gid if file.group else 0)
     unwanted = [seen.units[name] for name in plan.stop if name in seen.units]
-    _restart.stop([unit.name for unit in unwanted if unit.enabled or unit.active_state not in ("inactive", "failed")])
+    _restart.stop([unit.name for unit in unwanted if unit.enabled or unit.alive])
     for path in plan.remove:
         _files.remove(path)
         remove_folder(path)
@@ -111,10 +111,7 @@ def _make_config_folder(plan: _deployment.Plan, seen: _deployment.Seen, gid: int
         return
     if seen.folder is None:
         os.makedirs(_service.CONFIG_DIR, mode=0o700, exist_ok=True)
-    readable = seen.folder is not None and (
-        seen.folder[0] & 0o001 or (seen.folder[2] == gid and seen.folder[0] & 0o010)
-    )
-    if not readable:
+    if seen.folder is None or not _deployment.readable(seen.folder, gid):
         _files.set_attributes(os.path.realpath(_service.CONFIG_DIR), 0o750, 0, gid)
 
 

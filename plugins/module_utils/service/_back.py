@@ -38,7 +38,7 @@ def put_back(
 
     before = {unit: seen.units.get(unit, _systemd.Unit(unit)) for unit in [*plan.restart, *plan.stop]}
     ran = [unit for unit, state in before.items() if state.active]
-    tried = [unit for unit, state in before.items() if not state.active and _is_alive(state)]
+    tried = [unit for unit, state in before.items() if not state.active and state.alive]
     names = sorted({*plan.enable, *plan.restart})
     shown = do(_systemd.show, names)
     loaded = names if shown is None else [name for name, unit in shown.items() if unit.load_state == "loaded"]
@@ -64,14 +64,9 @@ def put_back(
     problems += [f"not put back: {problem}" for problem in found]
     if plan.mask and not seen.packaged.masked:
         do(_systemd.systemctl, "unmask", _packaged.UNIT)
-    if plan.mask and not seen.packaged.masked and _is_alive(seen.packaged.unit):
+    if plan.mask and not seen.packaged.masked and seen.packaged.unit.alive:
         do(_systemd.systemctl, "start", _packaged.UNIT)
     return problems
-
-
-def _is_alive(unit: _systemd.Unit) -> bool:
-    """Whether it runs, or waits for its next automatic start."""
-    return unit.active_state not in ("inactive", "failed")
 
 
 def _port(unit: str, seen: _deployment.Seen) -> t.Optional[int]:

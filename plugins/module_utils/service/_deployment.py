@@ -55,8 +55,8 @@ class Seen:
     """What is on the host.
 
     ``owned`` are the units that this collection has deployed, of both sides, with their instances. ``programs`` are the
-    files that the programs are; ``others`` the enabled instances of our templates that we did not deploy, ``halves`` files
-    that a killed run has left half-written, maybe with a password in them.
+    files that the programs are; ``others`` the enabled or running instances of our templates that we did not deploy,
+    ``halves`` files that a killed run has left half-written, maybe with a password in them.
     """
 
     owned: t.Mapping[str, str]
@@ -103,10 +103,13 @@ def observe(wanted: Wanted) -> Seen:
     owned = _owned.load()
     mine = _owned.side(owned, wanted.side)
     units = sorted({*wanted.units, *mine})
-    shown = _systemd.show([*units, _packaged.UNIT])
+    programs = _service.SIDES[wanted.side]
+    found = _systemd.show([*units, _packaged.UNIT, *(f"{program}@*.service" for program in programs)])
+    shown = {name: found[name] for name in (*units, _packaged.UNIT) if name in found}
+    running = {name for name, unit in found.items() if name.partition("@")[0] in programs and unit.alive}
     paths = {path for unit in units for path in own_paths(unit)}
     paths |= {path for unit in set(mine) - set(wanted.units) for path in fast_open_paths(unit)}
-    paths |= {_service.unit_path(program) for program in _service.SIDES[wanted.side]}
+    paths |= {_service.unit_path(program) for program in programs}
     ports = {_service.port(service) for service in wanted.services}
     return Seen(
         owned=owned,
@@ -116,10 +119,10 @@ def observe(wanted: Wanted) -> Seen:
         gid=group_id(),
         packaged=_packaged.read(shown.get(_packaged.UNIT, _systemd.Unit(_packaged.UNIT))),
         folder=_folder(_service.CONFIG_DIR),
-        programs={program: _binary.started(program) for program in _service.SIDES[wanted.side]},
+        programs={program: _binary.started(program) for program in programs},
         holders=_listeners.holders(ports, [shown[unit].pid for unit in units if unit in shown and shown[unit].pid]),
         halves=sorted(glob.glob(_files.temporary(f"{glob.escape(_service.CONFIG_DIR)}/*"))),
-        others=_enabled(wanted.side) - set(owned) - set(wanted.units),
+        others=(_enabled(wanted.side) | running) - set(owned) - set(wanted.units),
     )
 
 
@@ -136,6 +139,12 @@ def _folder(path: str) -> t.Optional[tuple[int, int, int]]:
     except FileNotFoundError:
         return None
     return info.st_mode & 0o7777, info.st_uid, info.st_gid
+
+
+def readable(folder: tuple[int, int, int], gid: t.Optional[int]) -> bool:
+    """Whether the services' group may read what is in a folder of this mode, owner and group."""
+    mode, _uid, group = folder
+    return bool(mode & 0o001 or (group == gid and mode & 0o010))
 
 
 def own_paths(unit: str) -> list[str]:
@@ -205,6 +214,10 @@ def compare(wanted: Wanted, seen: Seen) -> Plan:
     plan.files = _service.files(wanted.services, wanted.limit_nofile, seen.programs, capable)
     for path, file in plan.files.items():
         _compare_file(plan, path, file, seen)
+    if plan.files and seen.folder is not None and not readable(seen.folder, seen.gid):
+        plan.note(
+            "file", _service.CONFIG_DIR, f"is {seen.folder[0]:04o}, so that the services cannot read their configs"
+        )
     for path in seen.halves:
         plan.remove.append(path)
         plan.note("file", path, "was left half-written: it is removed")

@@ -11,6 +11,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deployment,
     _exec_start,
     _files,
+    _service,
 )
 
 NOT_SHOWN = "(somebody else wrote it: it is not shown)\n"
@@ -32,7 +33,9 @@ def diff(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, str]]
             before = re.sub(r"(?m)^(ExecStart=).+", r"\1********", before)
         shown.append({"before_header": path, "after_header": path, "before": before, "after": after})
     lines = [
-        f"{d['name']}: {d['why']}\n" for d in plan.differs if d["what"] == "service" or d["name"] in plan.attributes
+        f"{d['name']}: {d['why']}\n"
+        for d in plan.differs
+        if d["what"] == "service" or d["name"] in [*plan.attributes, _service.CONFIG_DIR]
     ]
     if lines:
         shown.append({"before_header": "services", "after_header": "services", "before": "", "after": "".join(lines)})

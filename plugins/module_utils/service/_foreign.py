@@ -125,12 +125,11 @@ def _folder(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
     """The services' user reads its config as a member of the group: a folder of somebody else may shut it out."""
     if not wanted.services or seen.folder is None:
         return []
-    mode, _uid, gid = seen.folder
-    if mode & 0o001 or (gid == seen.gid and mode & 0o010):
+    if _deployment.readable(seen.folder, seen.gid) or seen.owned:  # ours: apply puts it right
         return []
-    if seen.owned:
-        return []  # ours: apply puts it right
+    mode, _uid, gid = seen.folder
+    group = f"groupadd --system {_service.GROUP}; " if seen.gid is None else ""
     return [
         f"{_service.CONFIG_DIR} has mode {mode:04o} and group {gid}, so that the services cannot read their configs"
-        f" (make it so: chgrp {_service.GROUP} {_service.CONFIG_DIR} && chmod 0750 {_service.CONFIG_DIR})"
+        f" (make it so: {group}chgrp {_service.GROUP} {_service.CONFIG_DIR} && chmod 0750 {_service.CONFIG_DIR})"
     ]

@@ -43,7 +43,7 @@ class Packaged:
     @property
     def used(self) -> bool:
         """Whether it runs, or will at boot."""
-        return self.unit.enabled or self.unit.active_state not in ("inactive", "failed")
+        return self.unit.enabled or self.unit.alive
 
 
 def read(unit: _systemd.Unit) -> Packaged:

@@ -42,6 +42,11 @@ class Unit:
         return self.active_state == "active" and self.sub_state == "running"
 
     @property
+    def alive(self) -> bool:
+        """Running, or on its way there: what waits for its next automatic start will start."""
+        return self.active_state not in ("inactive", "failed")
+
+    @property
     def enabled(self) -> bool:
         """Starts at boot."""
         return self.file_state == "enabled"

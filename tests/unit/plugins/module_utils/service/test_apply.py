@@ -120,6 +120,18 @@ def test_mode_is_repaired_without_a_restart(fake_host):
     assert (fake_host.done, _files.read(path).mode) == ([], 0o640)
 
 
+def test_folder_is_repaired(fake_host):
+    """And said to be, in check mode too."""
+    bring(WANTED)
+    os.chmod(fake_host.config_dir, 0o700)
+    seen = _deployment.observe(WANTED)
+    plan, _seen = bring(WANTED)
+    assert [(one["name"], one["why"].split(",")[0]) for one in plan.differs] == [(str(fake_host.config_dir), "is 0700")]
+    assert _diff.diff(plan, seen)[0]["after"].startswith(f"{fake_host.config_dir}: is 0700")
+    assert stat.S_IMODE(os.stat(fake_host.config_dir).st_mode) == 0o750
+    assert bring(WANTED)[0].differs == []
+
+
 def test_access_list_goes_with_its_folder(fake_host):
     """But a drop-in of somebody else stays, and so does its folder."""
     folder = fake_host.unit_dir / f"{UNIT}.d"

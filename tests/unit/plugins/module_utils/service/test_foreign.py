@@ -253,7 +253,10 @@ def test_folder_of_the_configs(host, mode, gid, fine):
     seen = dataclasses.replace(_deployment.observe(WANTED), folder=(mode, 0, gid))
     lines = _foreign.refusals(WANTED, seen)
     assert (lines == []) == fine
-    assert fine or f"chgrp shadowsocks {_service.CONFIG_DIR} && chmod 0750" in lines[0]
+    assert fine or f"(make it so: chgrp shadowsocks {_service.CONFIG_DIR} && chmod 0750" in lines[0]
+    host.group = None
+    seen = dataclasses.replace(_deployment.observe(WANTED), folder=(0o700, 0, 0))
+    assert "(make it so: groupadd --system shadowsocks; chgrp" in _foreign.refusals(WANTED, seen)[0]
 
 
 def test_everything_at_once(host):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _deployment, _owned, _service
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE
@@ -58,6 +60,18 @@ def test_what_others_put_beside_is_not_ours(deployed):
     seen = _deployment.observe(NOTHING)
     assert (seen.owned, seen.others) == ({UNIT: "main"}, {"ss-local@theirs.service"})
     assert "ss-local@theirs.service" not in seen.units
+
+
+def test_running_instance_of_somebody_keeps_our_template(deployed):
+    """Started by hand, and not for every boot: our last instance goes, and the unit that theirs runs from stays."""
+    theirs = "ss-local@theirs.service"
+    deployed._systemctl("start", theirs)
+    wanted = dataclasses.replace(NOTHING, prune=True)
+    seen = _deployment.observe(wanted)
+    assert (seen.others, theirs in seen.units) == ({theirs}, False)
+    plan = _deployment.compare(wanted, seen)
+    assert plan.stop == [UNIT]
+    assert _service.unit_path("ss-local") not in plan.remove
 
 
 @pytest.mark.parametrize(
