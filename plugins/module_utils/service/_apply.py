@@ -11,6 +11,7 @@ import subprocess
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _access,
     _back,
     _deployment,
     _files,
@@ -56,7 +57,7 @@ def _carry_out(
 ) -> None:
     if any(file.group for file in plan.files.values()) and seen.gid is None:
         _command(["groupadd", "--system", _service.GROUP])
-    gid = _deployment.group_id() or 0
+    gid = _access.group_id() or 0
     if plan.mask:
         _systemd.systemctl("mask", "--now", _packaged.UNIT)
     # What is about to be written is ours from here on, also for a run that finds only half of it, the folder first.
@@ -82,7 +83,7 @@ def _carry_out(
     if plan.enable:
         _systemd.systemctl("enable", *plan.enable)
     ports = {unit: None if one["mode"] == "udp_only" else _service.port(one) for unit, one in wanted.units.items()}
-    problems = _restart.restart({unit: ports[unit] for unit in plan.restart}, _deployment.configs(plan, seen))
+    problems = _restart.restart({unit: ports[unit] for unit in plan.restart}, _back.configs(plan, seen))
     if problems:
         raise ApplyError("; ".join(problems))
     if plan.owned != _owned.load():
@@ -111,7 +112,7 @@ def _make_config_folder(plan: _deployment.Plan, seen: _deployment.Seen, gid: int
         return
     if seen.folder is None:
         os.makedirs(_service.CONFIG_DIR, mode=0o700, exist_ok=True)
-    if seen.folder is None or not _deployment.readable(seen.folder, gid):
+    if seen.folder is None or not _access.readable(seen.folder, gid):
         _files.set_attributes(os.path.realpath(_service.CONFIG_DIR), 0o750, 0, gid)
 
 

@@ -15,6 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _owned,
     _packaged,
     _restart,
+    _secrets,
     _service,
     _systemd,
 )
@@ -60,13 +61,19 @@ def put_back(
     if tried:  # systemd starts them again and again, as before
         do(_systemd.systemctl, "restart", *tried)
     ports = {unit: _port(unit, seen) for unit in ran}
-    found = do(_restart.restart, ports, _deployment.configs(plan, seen)) or []
+    found = do(_restart.restart, ports, configs(plan, seen)) or []
     problems += [f"not put back: {problem}" for problem in found]
     if plan.mask and not seen.packaged.masked:
         do(_systemd.systemctl, "unmask", _packaged.UNIT)
     if plan.mask and not seen.packaged.masked and seen.packaged.unit.alive:
         do(_systemd.systemctl, "start", _packaged.UNIT)
     return problems
+
+
+def configs(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, t.Any]]:
+    """Every config that a service may have told of: as they are on the host, and as they are to be."""
+    texts = [state.content for path, state in seen.files.items() if state and path.endswith(".json")]
+    return [_secrets.config(text) for text in [*texts, *(file.text for file in plan.files.values() if file.secret)]]
 
 
 def _port(unit: str, seen: _deployment.Seen) -> t.Optional[int]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 import glob
-import grp
 import os
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _access,
     _binary,
     _exec_start,
     _files,
@@ -65,7 +65,7 @@ class Seen:
     processes: t.Mapping[str, t.Optional[_process.Process]]
     gid: t.Optional[int]
     packaged: _packaged.Packaged
-    folder: t.Optional[tuple[int, int, int]] = None
+    folder: t.Optional[_access.Folder] = None
     programs: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     holders: t.Sequence[_listeners.Holder] = ()
     others: t.Collection[str] = ()
@@ -116,9 +116,9 @@ def observe(wanted: Wanted) -> Seen:
         files={path: _files.read(path) for path in sorted(paths)},
         units=shown,
         processes={name: _process.read(unit.pid) if unit.pid else None for name, unit in shown.items()},
-        gid=group_id(),
+        gid=_access.group_id(),
         packaged=_packaged.read(shown.get(_packaged.UNIT, _systemd.Unit(_packaged.UNIT))),
-        folder=_folder(_service.CONFIG_DIR),
+        folder=_access.folder(),
         programs={program: _binary.started(program) for program in programs},
         holders=_listeners.holders(ports, [shown[unit].pid for unit in units if unit in shown and shown[unit].pid]),
         halves=sorted(glob.glob(_files.temporary(f"{glob.escape(_service.CONFIG_DIR)}/*"))),
@@ -133,20 +133,6 @@ def _enabled(side: str) -> set[str]:
     }
 
 
-def _folder(path: str) -> t.Optional[tuple[int, int, int]]:
-    try:
-        info = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return info.st_mode & 0o7777, info.st_uid, info.st_gid
-
-
-def readable(folder: tuple[int, int, int], gid: t.Optional[int]) -> bool:
-    """Whether the services' group may read what is in a folder of this mode, owner and group."""
-    mode, _uid, group = folder
-    return bool(mode & 0o001 or (group == gid and mode & 0o010))
-
-
 def own_paths(unit: str) -> list[str]:
     """The files that belong to one instance alone."""
     program, name = _service.parts(unit)
@@ -156,14 +142,6 @@ def own_paths(unit: str) -> list[str]:
 def fast_open_paths(unit: str) -> list[str]:
     """Where the stage keeps its drop-in: nobody else's business while the instance is there, and it goes with it."""
     return [f"{folder}/{unit}.d/{_exec_start.DROP_IN}" for folder in (_service.UNIT_DIR, _service.RUN_UNIT_DIR)]
-
-
-def group_id() -> t.Optional[int]:
-    """The group that may read the configs, or None."""
-    try:
-        return grp.getgrnam(_service.GROUP).gr_gid
-    except KeyError:
-        return None
 
 
 def config_of(unit: str, seen: Seen) -> dict[str, t.Any]:
@@ -183,12 +161,6 @@ def foreign_paths(unit: str, seen: Seen) -> set[str]:
     state = seen.files.get(drop_in)
     left = state is not None and state.content == _service.drop_in_text(acl).encode()
     return set() if left or config_of(unit, seen).get("acl") == acl else there - {config}
-
-
-def configs(plan: Plan, seen: Seen) -> list[dict[str, t.Any]]:
-    """Every config that a service may have told of: as they are on the host, and as they are to be."""
-    texts = [state.content for path, state in seen.files.items() if state and path.endswith(".json")]
-    return [_secrets.config(text) for text in [*texts, *(file.text for file in plan.files.values() if file.secret)]]
 
 
 def leaving(wanted: Wanted, owned: t.Mapping[str, str]) -> list[str]:
@@ -214,7 +186,7 @@ def compare(wanted: Wanted, seen: Seen) -> Plan:
     plan.files = _service.files(wanted.services, wanted.limit_nofile, seen.programs, capable)
     for path, file in plan.files.items():
         _compare_file(plan, path, file, seen)
-    if plan.files and seen.folder is not None and not readable(seen.folder, seen.gid):
+    if plan.files and seen.folder is not None and not _access.readable(seen.folder, seen.gid):
         plan.note(
             "file", _service.CONFIG_DIR, f"is {seen.folder[0]:04o}, so that the services cannot read their configs"
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _access,
     _deployment,
     _listeners,
     _packaged,
@@ -125,7 +126,7 @@ def _folder(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
     """The services' user reads its config as a member of the group: a folder of somebody else may shut it out."""
     if not wanted.services or seen.folder is None:
         return []
-    if _deployment.readable(seen.folder, seen.gid) or seen.owned:  # ours: apply puts it right
+    if _access.readable(seen.folder, seen.gid) or seen.owned:  # ours: apply puts it right
         return []
     mode, _uid, gid = seen.folder
     group = f"groupadd --system {_service.GROUP}; " if seen.gid is None else ""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 import typing as t
@@ -30,8 +31,9 @@ def restart(units: t.Mapping[str, t.Optional[int]], configs: t.Iterable[t.Mappin
     if not units:
         return []
     reasons = []
-    try:
+    with contextlib.suppress(_systemd.SystemdError):  # of one that it has not loaded there is nothing to reset
         _systemd.systemctl("reset-failed", *sorted(units))  # where there is a limit of starts, it counts ours as well
+    try:
         _systemd.systemctl("restart", *sorted(units))
     except _systemd.SystemdError as error:
         reasons.append(str(error))

@@ -30,8 +30,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt, _path
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _access,
     _binary,
-    _deployment,
     _files,
     _listeners,
     _owned,
@@ -185,11 +185,11 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
         uid, gid = host.owners.get(os.lstat(path).st_ino, (state.uid, state.gid))
         return state._replace(uid=uid, gid=gid)
 
-    folder = _deployment._folder
+    folder = _access.folder
 
-    def folder_with_owner(path: str) -> tuple[int, int, int] | None:
-        found = folder(path)
-        return found and (found[0], *host.owners.get(os.stat(path).st_ino, found[1:]))
+    def folder_with_owner() -> _access.Folder | None:
+        found = folder()
+        return found and (found[0], *host.owners.get(os.stat(host.config_dir).st_ino, found[1:]))
 
     def getgrnam(name: str) -> object:
         assert name == _service.GROUP
@@ -207,7 +207,7 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_record, "FOLDER", str(host.state_dir))
     monkeypatch.setattr(_record, "RUN_FOLDER", str(host.run_dir))
     monkeypatch.setattr(_files, "read", with_owner)
-    monkeypatch.setattr(_deployment, "_folder", folder_with_owner)
+    monkeypatch.setattr(_access, "folder", folder_with_owner)
     monkeypatch.setattr(os, "fchown", lambda fd, uid, gid: host.owners.update({os.fstat(fd).st_ino: (uid, gid)}))
     monkeypatch.setattr(os, "chown", lambda path, uid, gid: host.owners.update({os.stat(path).st_ino: (uid, gid)}))
     monkeypatch.setattr(grp, "getgrnam", getgrnam)

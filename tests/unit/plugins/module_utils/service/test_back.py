@@ -65,6 +65,15 @@ def test_service_that_did_not_start_at_boot(deployed):
     assert deployed.tree() == before
 
 
+def test_stopped_service_that_did_not_start_at_boot(deployed):
+    """systemd has forgotten it meanwhile, and has nothing of it to reset."""
+    deployed._systemctl("disable", OTHER)
+    before = deployed.tree()
+    fail(deployed, dataclasses.replace(BOTH, services=[{**SERVER_SERVICE, "password": "new"}], prune=True))
+    assert OTHER in deployed.running
+    assert deployed.tree() == before
+
+
 def test_service_that_was_tried_again_and_again(deployed):
     """What it waits for may come: it is not stopped for good."""
     wanted = changed(password="new")
