@@ -38,12 +38,12 @@ def put_back(
             return None
 
     before = {unit: seen.units.get(unit, _systemd.Unit(unit)) for unit in [*plan.restart, *plan.stop]}
-    ran = [unit for unit, state in before.items() if state.active]
-    tried = [unit for unit, state in before.items() if not state.active and state.alive]
-    names = sorted({*plan.enable, *plan.restart})
+    names = sorted({*plan.enable, *before})
     shown = do(_systemd.show, names)
     loaded = names if shown is None else [name for name, unit in shown.items() if unit.load_state == "loaded"]
-    began = [unit for unit in loaded if unit in plan.restart and unit not in [*ran, *tried]]
+    began = [unit for unit in loaded if unit in plan.restart and not before[unit].alive]
+    ran = [unit for unit, state in before.items() if state.active and not _is_same(state, (shown or {}).get(unit))]
+    tried = [unit for unit, state in before.items() if not state.active and state.alive]
     if began:
         do(_systemd.systemctl, "stop", *began)
     if set(plan.enable) & set(loaded):
@@ -68,6 +68,11 @@ def put_back(
     if plan.mask and not seen.packaged.masked and seen.packaged.unit.alive:
         do(_systemd.systemctl, "start", _packaged.UNIT)
     return problems
+
+
+def _is_same(before: _systemd.Unit, now: t.Optional[_systemd.Unit]) -> bool:
+    """Whether the plan has not come as far as to its process."""
+    return now is not None and now.active and now.pid == before.pid
 
 
 def configs(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, t.Any]]:

@@ -92,9 +92,12 @@ def remove(path: str) -> None:
 
 
 def restore(path: str, state: t.Optional[State]) -> None:
-    """Put path back as it was read; None means that there was nothing."""
+    """Put path back as it was read; None means that there was nothing. Where its content never changed, its time stays."""
+    now = read(path)
     if state is None:
         remove(path)
+    elif now is not None and not (now.link or state.link) and now.content == state.content:
+        set_attributes(path, state.mode, state.uid, state.gid)
     elif state.link:
         link(path, os.fsdecode(state.content))
     else:

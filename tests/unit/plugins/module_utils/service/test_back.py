@@ -74,6 +74,25 @@ def test_stopped_service_that_did_not_start_at_boot(deployed):
     assert deployed.tree() == before
 
 
+def test_failure_before_any_restart(deployed, monkeypatch):
+    """What runs has not noticed, and goes on; a file of which only the mode changed is not newer than its reader."""
+    running = dict(deployed.running)
+    kept = deployed.config_dir / "ss-server-other.json"
+    os.chmod(kept, 0o600)
+    written = os.stat(kept).st_mtime_ns
+    wanted = changed(password="new")
+    seen = _deployment.observe(wanted)
+
+    def faulty(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_restart, "stop", faulty)
+    with pytest.raises(_apply.ApplyError, match="No space left on device; files are put back"):
+        _apply.apply(_deployment.compare(wanted, seen), wanted, seen)
+    assert deployed.running == running
+    assert (os.stat(kept).st_mtime_ns, stat.S_IMODE(os.stat(kept).st_mode)) == (written, 0o600)
+
+
 def test_service_that_was_tried_again_and_again(deployed):
     """What it waits for may come: it is not stopped for good."""
     wanted = changed(password="new")
