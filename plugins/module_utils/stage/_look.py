@@ -27,11 +27,11 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._reques
 def look(request: Request, wanted: _deployment.Wanted, package: str, probe_paths: bool) -> dict[str, t.Any]:
     """What tfo_host returns for a side; see that module's RETURN. Changes nothing."""
     seen = _deployment.observe(wanted)
-    differs = _deployment.compare(wanted, seen).differs
+    plan = _deployment.compare(wanted, seen)
     fastopen = _probe.observe()
     packaged = _package.read(package, asked(wanted))
     packaged.update(packaged_unit=seen.packaged.unit.load_state, touched=seen.packaged.touched)
-    differs = [*_package_differs(packaged), *differs]
+    differs = [*_package_differs(packaged), *plan.differs]
     foreign = _foreign.refusals(wanted, seen)
     deployed = "no" if not _owned.side(seen.owned, wanted.side) else "differs" if differs or foreign else "yes"
     step = Outcome("planned")
@@ -48,7 +48,7 @@ def look(request: Request, wanted: _deployment.Wanted, package: str, probe_paths
         "side": wanted.side,
         "fastopen": fastopen,
         "package": packaged,
-        "left": [unit for unit in _owned.side(seen.owned, wanted.side) if unit not in wanted.units],
+        "left": plan.left,
         "services": [_service_state(service, seen) for service in wanted.services],
         "paths": paths,
         "deployed": deployed,

@@ -184,6 +184,16 @@ def test_something_else_is_deployed(stage, side):
     assert found["differs"]
 
 
+@pytest.mark.parametrize("prune", [True, False])
+def test_unit_that_nobody_lists(stage, side, prune):
+    """It stays, or it goes, and each is told in one place."""
+    found = _look.look(
+        _request.Request(side), _deployment.Wanted(side, [], prune=prune), "shadowsocks-libev", probe_paths=False
+    )
+    assert found["left"] == ([] if prune else [UNITS[side]])
+    assert (UNITS[side] in [one["name"] for one in found["differs"]]) == prune
+
+
 def test_nothing_is_deployed(server):
     """The client's side of a host that has a server only."""
     found = look(server, "client")
