@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
@@ -17,7 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Request
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
 def deploy(wanted: _deployment.Wanted, check: bool) -> _deploy.Outcome:
@@ -28,9 +29,26 @@ def deploy(wanted: _deployment.Wanted, check: bool) -> _deploy.Outcome:
         result = _deploy.deploy(wanted, check, lambda: _renew(wanted.side))
         if not check:
             _follow(wanted)
-        if not check and gone:
-            _down.down(_down.Descent("operator", "the instance was removed", [wanted.side], gone), check)
-        return result
+        if not gone or result.refused:
+            return result
+        down = _down.down(_down.Descent("operator", "the instance was removed", [wanted.side], gone), check)
+        return _with_bits(result, down)
+
+
+def _with_bits(result: _deploy.Outcome, down: Outcome) -> _deploy.Outcome:
+    """And what becomes of the kernel's bits and their file; units and drop-ins are told by the deployment already."""
+    told = [
+        one
+        for one in down.differs
+        if one["what"] == "kernel" or (one["what"] == "file" and not one["name"].endswith(_exec_start.DROP_IN))
+    ]
+    steps = [f"{one['name']} {one['why']}" for one in told]
+    return dataclasses.replace(
+        result,
+        changed=result.changed or bool(told),
+        differs=[*result.differs, *told],
+        steps=[*result.steps, *steps],
+    )
 
 
 def _orphans(side: str) -> set[str]:

@@ -196,6 +196,26 @@ def test_instance_that_goes_gives_its_bits_back(stage, side):
     assert stage.places(side) == []
 
 
+def test_bits_of_an_instance_that_goes_are_told(server):
+    """In check mode as in the real run."""
+    server.ask("present", "server")
+    wanted = _deployment.Wanted("server", [], prune=True)
+    planned = _deployed.deploy(wanted, check=True)
+    assert server.host.sysctl() == "3"
+    assert "net.ipv4.tcp_fastopen is 3, not 1" in planned.steps
+    assert any(step.endswith("net.ipv4.tcp_fastopen is put back") for step in planned.steps)
+    done = _deployed.deploy(wanted, check=False)
+    assert (planned.differs, planned.steps) == (done.differs, done.steps)
+    assert _deployed.deploy(wanted, check=False).changed is False
+
+
+def test_instance_that_goes_and_is_another_name_by_now(server):
+    """Refused by name, in check mode too."""
+    (server.host.unit_dir / UNITS["server"]).symlink_to("/etc/systemd/system/other.service")
+    (line,) = _deployed.deploy(_deployment.Wanted("server", [], prune=True), check=True).refused
+    assert UNITS["server"] in line
+
+
 @pytest.mark.parametrize("again", [True, False])
 def test_instance_that_goes_in_a_run_that_is_killed(stage, side, monkeypatch, again):
     """After it is removed, and before its bits are given back: the next run does so, whatever it is about."""
