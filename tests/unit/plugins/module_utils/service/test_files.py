@@ -71,6 +71,17 @@ def test_attributes_keep_the_time_of_the_last_change(tmp_path):
     assert (state.mode, state.mtime) == (0o600, 1000)
 
 
+def test_link_that_came_in_between(tmp_path, monkeypatch):
+    """What it leads to is nobody's to read."""
+    (tmp_path / "config").touch()
+    before = os.lstat(tmp_path / "config")
+    (tmp_path / "config").unlink()
+    (tmp_path / "config").symlink_to("/etc/hostname")
+    monkeypatch.setattr(os, "lstat", lambda path: before)
+    with pytest.raises(OSError, match="symbolic"):
+        _files.read(str(tmp_path / "config"))
+
+
 def test_attributes_are_not_those_of_another_file(tmp_path):
     """A link that came in between leads nowhere."""
     (tmp_path / "theirs").touch(0o600)
