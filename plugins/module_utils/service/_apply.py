@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import subprocess
 import typing as t
@@ -73,7 +74,8 @@ def _carry_out(
         _files.set_attributes(path, file.mode, 0, gid if file.group else 0)
     unwanted = [seen.units[name] for name in plan.stop if name in seen.units]
     _restart.stop([unit.name for unit in unwanted if unit.enabled or unit.alive])
-    for path in plan.remove:
+    links = [path for name in plan.stop for path in glob.glob(f"{_service.UNIT_DIR}/*.wants/{glob.escape(name)}")]
+    for path in [*links, *plan.remove]:  # disabling a unit leaves its link where its file is gone
         _files.remove(path)
         remove_folder(path)
     if before_restart is not None:

@@ -51,7 +51,10 @@ def restart(units: t.Mapping[str, t.Optional[int]], configs: t.Iterable[t.Mappin
 def stop(units: t.Sequence[str]) -> None:
     """Stop the units and keep them from starting at boot."""
     if units:
-        _systemd.systemctl("disable", "--now", *units)
+        try:
+            _systemd.systemctl("disable", "--now", *units)
+        except _systemd.SystemdError:  # of a unit whose file is gone, or it cannot be stopped either
+            _systemd.systemctl("stop", *units)
         # A unit that stopped without a failure is not loaded any more, and reset-failed would refuse it.
         failed = [name for name, unit in _systemd.show(units).items() if unit.active_state == "failed"]
         if failed:

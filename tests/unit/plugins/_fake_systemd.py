@@ -60,9 +60,9 @@ class FakeSystemd:
         for unit in units:
             known = self._load_state(unit) == "loaded"
             alive = unit in self.running or unit in self.failed or self._wants(unit).is_symlink()
-            if (verb == "reset-failed" and not alive) or (verb == "stop" and not known):
+            if (verb == "reset-failed" and not alive) or (verb == "stop" and not known and not alive):
                 return 5, f"Failed to {verb} {unit}: Unit {unit} not loaded."
-            if verb in ("enable", "restart", "start") and not known:
+            if verb in ("enable", "disable", "restart", "start") and not known:
                 return 5, f"Unit {unit} not found."
             if verb == "enable":
                 self._wants(unit).parent.mkdir(exist_ok=True)

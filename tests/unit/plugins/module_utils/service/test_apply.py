@@ -191,6 +191,18 @@ def test_removal_killed_on_its_way(fake_host, monkeypatch):
     assert not fake_host.config_dir.exists()
 
 
+def test_removal_without_the_template(fake_host):
+    """Somebody removed it by hand: the process is stopped all the same, and nothing starts it at boot."""
+    bring(WANTED)
+    (fake_host.unit_dir / "ss-server@.service").unlink()
+    fake_host._systemctl("daemon-reload")
+    bring(GONE)
+    assert UNIT not in fake_host.running
+    assert not fake_host._wants(UNIT).is_symlink()
+    assert _owned.load() == {}
+    assert _deployment.observe(GONE).others == set()
+
+
 def test_before_restart(fake_host):
     """It finds the new files, and systemd reads what it writes before anything restarts."""
 
