@@ -151,8 +151,10 @@ def config_of(unit: str, seen: Seen) -> dict[str, t.Any]:
 
 
 def foreign_paths(unit: str, seen: Seen) -> set[str]:
-    """Of the files that belong to one instance those that somebody else wrote: all where we did not deploy it, and beside a
-    config of ours without an access list that and its drop-in, unless a killed run has left them.
+    """Of the files that belong to one instance those that somebody else wrote.
+
+    All where we did not deploy it; and beside a config of ours without an access list that and its drop-in, unless a
+    killed run has left them.
     """
     config, acl, drop_in = own_paths(unit)
     there = {path for path in (config, acl, drop_in) if seen.files.get(path) is not None}
@@ -187,9 +189,8 @@ def compare(wanted: Wanted, seen: Seen) -> Plan:
     for path, file in plan.files.items():
         _compare_file(plan, path, file, seen)
     if plan.files and seen.folder is not None and not _access.readable(seen.folder, seen.gid):
-        plan.note(
-            "file", _service.CONFIG_DIR, f"is {seen.folder[0]:04o}, so that the services cannot read their configs"
-        )
+        why = f"is {seen.folder[0]:04o}, so that the services cannot read their configs: their group gets it"
+        plan.note("file", _service.CONFIG_DIR, why)
     for path in seen.halves:
         plan.remove.append(path)
         plan.note("file", path, "was left half-written: it is removed")

@@ -93,7 +93,7 @@ def remove(path: str) -> None:
 
 
 def restore(path: str, state: t.Optional[State]) -> None:
-    """Put path back as it was read; None means that there was nothing. Where its content never changed, its time stays."""
+    """Put path back as it was read; None means that there was nothing. Of a file with the same content the time stays."""
     now = read(path)
     if state is None:
         remove(path)

@@ -91,8 +91,9 @@ def drop_in_path(program: str, name: str) -> str:
 
 
 def drop_in_text(acl: str) -> str:
-    """A missing list would only be logged, and the server would run without it. The check runs as the service's own user,
-    so a list that it may not read stops it too.
+    """A missing list would only be logged, and the server would run without it.
+
+    The check runs as the service's own user, so a list that it may not read stops it too.
     """
     return f"[Service]\nExecStartPre=/usr/bin/test -r {acl}\n"
 

@@ -52,7 +52,7 @@ def _with_bits(result: _deploy.Outcome, down: Outcome) -> _deploy.Outcome:
 
 
 def _orphans(side: str) -> set[str]:
-    """Units that are kept as being under TFO, and of which nothing is left: the run that removed them was killed then."""
+    """Units that are kept as being under TFO, and of which nothing is left: the run that removed them was killed."""
     record, lease = _record.load(), _record.load_lease()
     kept = {**record.units, **(lease.units if lease else {})}
     there = {*_owned.load(), *_drop_in.present()}

@@ -26,7 +26,7 @@ def mask(host):
 
 
 def test_mask_that_systemd_has_not_read(fake_host):
-    """An installation was killed in between: the server is masked and stopped by the next run, not taken for somebody's."""
+    """An installation was killed in between: the next run masks and stops the server, and takes it for nobody's."""
     mask(fake_host)
     assert _packaged.UNIT in fake_host.running
     seen = _deployment.observe(WANTED)
