@@ -36,7 +36,11 @@ class ActionModule(ActionBase):
             }
         )
         if arguments["hosts"] is not None:
-            reports = {host: self._registered(task_vars, host) for host in arguments["hosts"]}
+            found = {host: _inventory.plain(task_vars["hostvars"][host].get(REGISTERED)) for host in arguments["hosts"]}
+            if arguments["used_by"] == "rollback":
+                # A host that could not even be checked is told of, and is not to keep the others from going back.
+                found = {host: one for host, one in found.items() if not (one and one.get("failed"))}
+            reports = {host: self._report(host, one or {}) for host, one in found.items()}
             groups = _door.group_errors(task_vars.get("groups", {}))
             self._refuse(groups + _door.gathered(arguments["used_by"], reports))
             return {"changed": False}
@@ -55,9 +59,12 @@ class ActionModule(ActionBase):
         return _door.check(used_by, own, lookup, ROLE_SIDES.get(used_by, sides))
 
     @staticmethod
-    def _registered(task_vars: dict[str, t.Any], host: str) -> _door.Report:
-        found = _inventory.plain(task_vars["hostvars"][host][REGISTERED])
-        return _door.Report(found["variables"], found["errors"])
+    def _report(host: str, found: dict[str, t.Any]) -> _door.Report:
+        """What was registered for a host, or why it was not checked: a variable of its connection is undefined, say."""
+        if "variables" in found:
+            return _door.Report(found["variables"], found["errors"])
+        why = str(found.get("msg") or "start the playbook at its first task, without --tags")
+        return _door.Report(errors=[f"{host}: its variables were not checked: {' '.join(why.split())}"])
 
     @staticmethod
     def _refuse(errors: list[str]) -> None:

@@ -85,6 +85,24 @@ def test_all_hosts(run):
     assert run(tfo_fleet, fleet, used_by="rollout", hosts=["ss1", "c1"]) == {"changed": False}
 
 
+def test_host_that_could_not_be_checked(run):
+    """It is told of with the others; a way back goes on without it, but not where nothing was checked at all."""
+    fleet = variables("ss1")
+    fleet["hostvars"]["ss1"]["__rollout_door"] = {"variables": {}, "errors": ["ss1: x"]}
+    fleet["hostvars"]["c1"]["__rollout_door"] = {"failed": True, "msg": "Error processing keyword:\n'u' is undefined"}
+    with pytest.raises(AnsibleActionFail) as caught:
+        run(tfo_fleet, fleet, used_by="rollout", hosts=["ss1", "c1"])
+    assert str(caught.value).splitlines()[1:] == [
+        "ss1: x",
+        "c1: its variables were not checked: Error processing keyword: 'u' is undefined",
+    ]
+    fleet["hostvars"]["ss1"]["__rollout_door"]["errors"] = []
+    assert run(tfo_fleet, fleet, used_by="rollback", hosts=["ss1", "c1"]) == {"changed": False}
+    del fleet["hostvars"]["c1"]["__rollout_door"]
+    with pytest.raises(AnsibleActionFail, match="c1: its variables were not checked: start the playbook at its first"):
+        run(tfo_fleet, fleet, used_by="rollback", hosts=["ss1", "c1"])
+
+
 def test_unknown_user(run):
     """A role or playbook of this collection, by name."""
     with pytest.raises(AnsibleActionFail, match="value of used_by must be one of"):
