@@ -9,7 +9,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _values
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _lists
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _plan
 
@@ -55,7 +55,7 @@ class ActionModule(ActionBase):
         try:
             raw = own.get("ss_client_instances", [])
             _fleet.side("client", own, raw, lookup)
-            return _values.entries(raw)
+            return _lists.entries(raw)
         except (_fleet.FleetError, _inventory.Unreadable) as error:
             self._display.warning(f"{name} is not asked how plain traffic fares: {error}")
             return []

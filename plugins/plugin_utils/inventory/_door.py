@@ -14,7 +14,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._in
     Unreadable,
     Variables,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Listing, Wrong
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Listing
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Wrong
 
 PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it, not the path to the other side"
 UNMEASURED = (
@@ -48,10 +49,10 @@ def check(used_by: str, own: Variables, lookup: Lookup, sides: t.Collection[str]
             continue
         gone = report.variables.get(f"ss_{side}_state") == "absent"
         try:
-            found = _fleet.side(side, own, instances, lookup, gone).services
+            found: t.Sequence[dict[str, t.Any]] = _fleet.side(side, own, instances, lookup, gone).services
         except _fleet.FleetError as error:
             report.errors += error.errors
-            continue
+            found = error.services
         services += found
         report.warnings += [
             f"{own.host}: {name}: {PLUGIN}" for name in {one["instance"] for one in found if one.get("plugin")}
@@ -96,7 +97,7 @@ def _read(variable: _variables.Variable, own: Variables, report: Report) -> t.An
     value = variable.default
     try:
         if variable.name in own:
-            given = own.get(variable.name)
+            given = own.parts(variable.name) if isinstance(variable.kind, Listing) else own.get(variable.name)
             if given is not None:
                 value = variable.kind.read(given)
             elif variable.default is not None:

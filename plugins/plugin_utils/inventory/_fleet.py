@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _values
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _lists, _values
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import (
     CLIENT_KEYS,
@@ -30,11 +30,15 @@ lacks is skipped by ss-server as long as one address works (src/server.c, main).
 
 
 class FleetError(Exception):
-    """The inventory says something that cannot work. ``errors`` holds one line a mistake."""
+    """The inventory says something that cannot work.
 
-    def __init__(self, errors: list[str]) -> None:
+    ``errors`` holds one line a mistake, ``services`` what nothing is wrong with by itself.
+    """
+
+    def __init__(self, errors: list[str], services: t.Sequence[dict[str, t.Any]] = ()) -> None:
         super().__init__("\n".join(errors))
         self.errors = errors
+        self.services = services
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +56,8 @@ def side(which: str, own: Variables, raw: t.Any, lookup: Lookup, gone: bool = Fa
     """
     variable = f"ss_{which}_instances"
     keys = SERVER_KEYS if which == "server" else CLIENT_KEYS
-    instances = _checked(own.host, variable, keys, raw, _insecure(own, which), gone)
-    errors = _twice(own.host, variable, [instance["name"] for instance in instances])
+    instances, errors = _checked(own.host, variable, keys, raw, _insecure(own, which), gone)
+    errors += _twice(own.host, variable, [instance["name"] for instance in instances])
     services: list[dict[str, t.Any]] = []
     for instance in (one for one in instances if one["state"] == "present"):
         try:
@@ -61,7 +65,8 @@ def side(which: str, own: Variables, raw: t.Any, lookup: Lookup, gone: bool = Fa
         except FleetError as error:
             errors += error.errors
     errors += _twice(own.host, variable, [service["name"] for service in services])
-    _refuse(list(dict.fromkeys(errors)))
+    if errors:
+        raise FleetError(list(dict.fromkeys(errors)), services)
     return Side(services, [instance["name"] for instance in instances if instance["state"] == "absent"])
 
 
@@ -100,9 +105,10 @@ def _insecure(own: Variables, which: str) -> bool:
 
 def _checked(
     host: str, variable: str, keys: dict[str, Key], raw: t.Any, insecure: bool, gone: bool
-) -> list[dict[str, t.Any]]:
+) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """The good instances, and what is wrong with the others."""
     try:
-        entries = _values.Listing().read(raw)
+        entries = _lists.Listing().read(raw)
     except _values.Wrong as error:
         raise FleetError([f"{host}: {variable}: {error}"]) from None
     instances, errors = [], []
@@ -111,9 +117,9 @@ def _checked(
             entry = {**entry, "state": "absent"}
         instance, mistakes = check(keys, entry, insecure=insecure)
         errors += _lines(host, variable, label(entry, index), mistakes)
-        instances.append(instance)
-    _refuse(errors)
-    return instances
+        if not mistakes:
+            instances.append(instance)
+    return instances, errors
 
 
 def _lines(host: str, variable: str, name: str, mistakes: list[tuple[str, str]]) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _near
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._acl import AccessList
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address, HostPort
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Unreadable
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
     Choice,
     Integer,
@@ -125,26 +126,35 @@ def check(
     without a value counts as left out. An instance that is to go (``state: absent``) needs nothing but its name.
     """
     if not isinstance(raw, Mapping):
-        return {}, [("", "is not a mapping with a name")]
-    mistakes = [(str(key), f"is unknown{_near.hint(str(key), keys)}") for key in raw if key not in keys]
+        return {}, [("", str(raw) if isinstance(raw, Unreadable) else "is not a mapping with a name")]
+    mistakes = [(str(key), _unknown(str(key), keys)) for key in raw if key not in keys]
     instance: dict[str, t.Any] = {}
     for name, key in keys.items():
         instance[name] = key.default
         if raw.get(name) is None:
             continue
         try:
+            if isinstance(raw[name], Unreadable):
+                raise raw[name]
             instance[name] = key.kind.read(raw[name])
-        except Wrong as error:
+        except (Wrong, Unreadable) as error:
+            instance[name] = None
             mistakes.append((name, str(error)))
     leaves = instance["state"] == "absent"
     needed = [name for name, key in keys.items() if key.required and raw.get(name) is None]
     mistakes += [(name, "is missing") for name in needed if name == "name" or not leaves]
-    if mistakes or leaves:
-        return instance, mistakes
-    relations = _method(instance, insecure) + (_client(instance) if keys is CLIENT_KEYS else [])
-    if instance["plugin_opts"] is not None and instance["plugin"] is None:
-        relations.append(("plugin_opts", "is given without plugin"))
-    return instance, relations
+    if not leaves:
+        given = frozenset(name for name in keys if raw.get(name) is not None)
+        relations = _method(instance, insecure) + (_client(instance, given) if keys is CLIENT_KEYS else [])
+        if "plugin_opts" in given and "plugin" not in given:
+            relations.append(("plugin_opts", "is given without plugin"))
+        told = {name for name, _message in mistakes}
+        mistakes += [(name, message) for name, message in relations if name not in told]
+    return instance, mistakes
+
+
+def _unknown(key: str, keys: t.Mapping[str, Key]) -> str:
+    return f"is unknown{_near.hint(key, keys) or '; known are ' + ', '.join(keys)}"
 
 
 def _method(instance: t.Mapping[str, t.Any], insecure: bool) -> list[tuple[str, str]]:
@@ -157,13 +167,14 @@ def _method(instance: t.Mapping[str, t.Any], insecure: bool) -> list[tuple[str, 
     return [("method", f"{shown(method)} is unknown: {use}")]
 
 
-def _client(instance: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
+def _client(instance: t.Mapping[str, t.Any], given: t.Collection[str]) -> list[tuple[str, str]]:
+    """How the keys of a client go together; ``given`` are those with a value, which may be wrong by itself."""
     mistakes = []
-    outside = [key for key in ("server_port", "method", "password") if instance[key] is not None]
+    outside = [key for key in ("server_port", "method", "password") if key in given]
     if instance["server_instance"] is not None:
         chosen = shown(instance["server_instance"])
         mistakes += [(key, f"comes from server_instance {chosen}: leave it out") for key in outside]
-    else:
+    elif instance["server"] is not None and "server_instance" not in given:
         missing = [key for key in ("server_port", "method", "password") if key not in outside]
         if missing:
             mistakes.append(
@@ -177,8 +188,9 @@ def _client(instance: t.Mapping[str, t.Any]) -> list[tuple[str, str]]:
             Address().read(instance["server"])
         except Wrong as error:
             mistakes.append(("server", str(error)))
-    if instance["program"] == "ss-tunnel" and instance["tunnel_address"] is None:
+    program = instance["program"]
+    if program == "ss-tunnel" and "tunnel_address" not in given:
         mistakes.append(("tunnel_address", "is missing: ss-tunnel needs it (HOST:PORT)"))
-    if instance["program"] != "ss-tunnel" and instance["tunnel_address"] is not None:
+    if program not in (None, "ss-tunnel") and "tunnel_address" in given:
         mistakes.append(("tunnel_address", f"is for ss-tunnel, not for {instance['program']}"))
     return mistakes

@@ -36,6 +36,16 @@ class Variables:
         """The value without any template or lazy container in it. Raises Unreadable."""
         return self._evaluate(self._raw[name]) if name in self._raw else default
 
+    def parts(self, name: str) -> t.Any:
+        """Like get, but of a list whose values cannot all be evaluated, each that cannot is an Unreadable in its place."""
+        try:
+            return self.get(name)
+        except Unreadable:
+            raw = self._raw[name]
+            if not isinstance(raw, Sequence) or isinstance(raw, (str, bytes)):
+                raise
+            return [self._part(entry) for entry in raw]
+
     def find(self, name: str, key: str, value: str) -> tuple[t.Optional[t.Any], list[str]]:
         """The entry of a list whose ``key`` has this value, and the values that there are.
 
@@ -55,6 +65,18 @@ class Variables:
             if has == value:
                 return self._evaluate(entry), known
         return None, known
+
+    def _part(self, entry: t.Any) -> t.Any:
+        part: dict[str, t.Any] = {}
+        for key, value in entry.items() if isinstance(entry, Mapping) else ():
+            try:
+                part.update(self._evaluate({key: value}))
+            except Unreadable as error:
+                part[str(key)] = error
+        try:
+            return part or self._evaluate(entry)
+        except Unreadable as error:
+            return error
 
     def _evaluate(self, value: t.Any) -> t.Any:
         try:

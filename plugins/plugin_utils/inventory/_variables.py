@@ -14,14 +14,13 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Listing, Sizes
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
     Boolean,
     Choice,
     Integer,
     Kind,
-    Listing,
     Number,
-    Sizes,
     Text,
     Wrong,
 )

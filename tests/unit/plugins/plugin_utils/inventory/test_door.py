@@ -120,6 +120,25 @@ def test_all_at_once():
     assert MARKER not in str(found)
 
 
+def test_one_mistake_hides_no_other():
+    """A value that is undefined, another that is wrong, and two ports that clash."""
+    assert errors(
+        used_by="deploy",
+        ss_server_instances=[
+            {**SERVER_INSTANCE, "password": template("{{ gone }}"), "port": 0},
+            {**SERVER_INSTANCE, "name": "a"},
+            {**SERVER_INSTANCE, "name": "b"},
+        ],
+        ss_client_instances=[{**CLIENT_INSTANCE, "local_port": 0}, {**CLIENT_INSTANCE, "name": "c", "server": "ss9"}],
+    ) == [
+        "ss_server_instances[main].port: 0 is not a whole number from 1 to 65535",
+        "ss_server_instances[main].password: cannot be read: 'gone' is undefined",
+        "ss_client_instances[main].local_port: 0 is not a whole number from 1 to 65535",
+        "ss_client_instances[c].server: 'ss9' is no inventory host",
+        "ss-server a and ss-server b both want port 8388/tcp: give one another port",
+    ]
+
+
 def test_sides():
     """Instances of a side that the host does not have are not its business."""
     assert errors(sides=("client",), ss_server_instances=["x"]) == []

@@ -14,6 +14,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._in
     check,
     label,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Unreadable
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_INSTANCE,
     MARKER,
@@ -131,7 +132,7 @@ SERVER_BAD = [
     ({"plugin": "p", "plugin_opts": {"key": MARKER}}, "plugin_opts", "but a mapping"),
     ({"plugin_opts": MARKER}, "plugin_opts", "is given without plugin"),
     ({"workerz": 4}, "workerz", "is unknown; did you mean workers?"),
-    ({"fast_open": True}, "fast_open", "is unknown"),
+    ({"fast_open": True}, "fast_open", "is unknown; known are name, port, method, password, address"),
     ({"workers": 0}, "workers", "0 is not a whole number from 1 to 64"),
     ({"timeout_seconds": 0}, "timeout_seconds", "0 is not a whole number from 1"),
     ({"mode": "udp"}, "mode", "'udp' is not one of tcp_only"),
@@ -176,6 +177,33 @@ def test_bad(keys, base, change, key, message):
 def test_no_mapping():
     """A name alone is not an instance."""
     assert check(SERVER_KEYS, "main")[1] == [("", "is not a mapping with a name")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "raw", "wrong"),
+    [
+        (SERVER_KEYS, {"name": "a", "port": 0, "method": "rc4-md5", "passwd": 1}, "method passwd password port"),
+        (SERVER_KEYS, {**SERVER_INSTANCE, "port": 0, "plugin_opts": "x"}, "plugin_opts port"),
+        (CLIENT_KEYS, {**CLIENT_INSTANCE, "local_port": 0, "password": "x"}, "local_port password"),
+        (CLIENT_KEYS, {**OUTSIDE, "server_port": 0, "server": "a b", "method": "x"}, "method server server_port"),
+        (CLIENT_KEYS, {**CLIENT_INSTANCE, "program": "ss-tunel", "tunnel_address": "a:1"}, "program"),
+        (CLIENT_KEYS, {**CLIENT_INSTANCE, "program": "ss-tunnel", "mode": "x"}, "mode tunnel_address"),
+        (CLIENT_KEYS, {**CLIENT_INSTANCE, "server_instance": 5}, "server_instance"),
+        (SERVER_KEYS, {**SERVER_INSTANCE, "plugin": 5, "plugin_opts": "x"}, "plugin"),
+    ],
+)
+def test_one_mistake_hides_no_other(keys, raw, wrong):
+    """Nor does it make one of what is right."""
+    assert sorted(key for key, _message in check(keys, raw)[1]) == wrong.split()
+
+
+def test_value_that_cannot_be_evaluated():
+    """It is told at its key, or of the entry as a whole."""
+    why = Unreadable("cannot be read: 'x' is undefined")
+    raw = {**SERVER_INSTANCE, "port": 0, "password": why}
+    assert sorted(check(SERVER_KEYS, raw)[1])[0] == ("password", "cannot be read: 'x' is undefined")
+    assert len(check(SERVER_KEYS, raw)[1]) == 2
+    assert check(SERVER_KEYS, why)[1] == [("", "cannot be read: 'x' is undefined")]
 
 
 def test_all_mistakes_of_an_instance():

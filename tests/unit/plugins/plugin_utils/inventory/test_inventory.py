@@ -64,6 +64,22 @@ def test_find_evaluates_one_entry():
         own.find("instances", "name", "a")
 
 
+def test_parts():
+    """What cannot be evaluated is told in its place; the rest is there, and what is omitted is left out."""
+    own = lookup(
+        whole=[{"name": "a"}],
+        some=[{"name": "a", "password": BROKEN, "acl": template("{{ x | default(omit) }}")}, BROKEN, {}, 5],
+        none=template("{{ gone + [] }}"),
+    )("h")
+    assert own.parts("whole") == [{"name": "a"}]
+    first, second, *rest = own.parts("some")
+    assert (sorted(first), first["name"], rest) == (["name", "password"], "a", [{}, 5])
+    for one in (first["password"], second):
+        assert isinstance(one, Unreadable) and "'vault_ss_password' is undefined" in str(one)
+    with pytest.raises(Unreadable, match="'gone' is undefined"):
+        own.parts("none")
+
+
 @pytest.mark.parametrize("value", [None, 5, "main", {"a": 1}])
 def test_find_in_something_else(value):
     """Nothing is there."""

@@ -21,7 +21,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._in
     check,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Variables
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Sizes, Wrong
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Sizes
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Wrong
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_INSTANCE,
     MARKER,

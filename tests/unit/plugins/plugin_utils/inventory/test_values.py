@@ -8,13 +8,12 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Listing, Sizes
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
     Boolean,
     Choice,
     Integer,
-    Listing,
     Number,
-    Sizes,
     Text,
     Wrong,
 )
