@@ -15,7 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._in
     Variables,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Listing
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Wrong
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Wrong, read
 
 PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it, not the path to the other side"
 UNMEASURED = (
@@ -99,7 +99,7 @@ def _read(variable: _variables.Variable, own: Variables, report: Report) -> t.An
         if variable.name in own:
             given = own.parts(variable.name) if isinstance(variable.kind, Listing) else own.get(variable.name)
             if given is not None:
-                value = variable.kind.read(given)
+                value = read(variable.kind, given)
             elif variable.default is not None:
                 raise Wrong("is empty: give it a value, or leave it out")
     except (Wrong, Unreadable) as error:

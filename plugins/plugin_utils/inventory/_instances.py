@@ -19,6 +19,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._va
     Kind,
     Text,
     Wrong,
+    read,
     shown,
 )
 
@@ -136,7 +137,7 @@ def check(
         try:
             if isinstance(raw[name], Unreadable):
                 raise raw[name]
-            instance[name] = key.kind.read(raw[name])
+            instance[name] = read(key.kind, raw[name])
         except (Wrong, Unreadable) as error:
             instance[name] = None
             mistakes.append((name, str(error)))
@@ -145,7 +146,9 @@ def check(
     mistakes += [(name, "is missing") for name in needed if name == "name" or not leaves]
     if not leaves:
         given = frozenset(name for name in keys if raw.get(name) is not None)
-        relations = _method(instance, insecure) + (_client(instance, given) if keys is CLIENT_KEYS else [])
+        relations = _method(instance["method"], shown(raw.get("method")), insecure) + (
+            _client(instance, given) if keys is CLIENT_KEYS else []
+        )
         if "plugin_opts" in given and "plugin" not in given:
             relations.append(("plugin_opts", "is given without plugin"))
         told = {name for name, _message in mistakes}
@@ -157,14 +160,13 @@ def _unknown(key: str, keys: t.Mapping[str, Key]) -> str:
     return f"is unknown{_near.hint(key, keys) or '; known are ' + ', '.join(keys)}"
 
 
-def _method(instance: t.Mapping[str, t.Any], insecure: bool) -> list[tuple[str, str]]:
-    method = instance["method"]
+def _method(method: t.Optional[str], as_shown: str, insecure: bool) -> list[tuple[str, str]]:
     if method is None or method in AEAD_METHODS or (insecure and method in STREAM_METHODS):
         return []
     use = f"use one of {', '.join(AEAD_METHODS)}"
     if method in STREAM_METHODS:
-        return [("method", f"{shown(method)} has no integrity protection: {use}")]
-    return [("method", f"{shown(method)} is unknown: {use}")]
+        return [("method", f"{as_shown} has no integrity protection: {use}")]
+    return [("method", f"{as_shown} is unknown: {use}")]
 
 
 def _client(instance: t.Mapping[str, t.Any], given: t.Collection[str]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from INI or ``-e`` as text, from a survey, out of a vault. No message of a secre
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
 import re
 import typing as t
@@ -18,6 +19,7 @@ from collections.abc import Mapping
 
 from ansible.module_utils.common.validation import check_type_float, check_type_int
 from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.parsing.vault import VaultHelper
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _near
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # lone surrogates are no text
@@ -40,9 +42,24 @@ class Kind(t.Protocol):
         """The typed value. Raises Wrong."""
 
 
+def read(kind: Kind, value: t.Any) -> t.Any:
+    """The value as the kind reads it. Raises Wrong, which shows nothing that comes out of a vault, be it a secret or not."""
+    try:
+        return kind.read(value)
+    except Wrong:
+        if isinstance(value, str) and not value.strip():
+            raise Wrong("is empty: give it a value, or leave it out") from None
+        if _vaulted(value) and not getattr(kind, "secret", False):
+            raise Wrong(f"what the vault holds for it cannot be used; it must be {kind.allowed}") from None
+        raise
+
+
 def shown(value: t.Any) -> str:
-    """A value in a message: as Python writes it, short, without line ends."""
-    text = _CONTROL.sub(" ", repr(str(value) if isinstance(value, str) else value))
+    """A value in a message: as Python writes it, short, without line ends; one out of a vault is not shown."""
+    if _vaulted(value):
+        return "what the vault holds"
+    text = str(value) if isinstance(value, datetime.date) else repr(str(value) if isinstance(value, str) else value)
+    text = _CONTROL.sub(" ", text)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -186,7 +203,13 @@ def _number(value: t.Any) -> t.Any:
     return str(value) if isinstance(value, str) else value
 
 
+def _vaulted(value: t.Any) -> bool:
+    return VaultHelper.get_ciphertext(value, with_tags=False) is not None
+
+
 def _kind_of(value: t.Any) -> str:
     if isinstance(value, bool):
         return "a boolean"
+    if isinstance(value, datetime.date):
+        return "a date"
     return "a number" if isinstance(value, (int, float)) else f"a {type(value).__name__.lstrip('_')}"

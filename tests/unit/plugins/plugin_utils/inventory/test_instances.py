@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible.parsing.vault import VaultedValue
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import (
     AEAD_METHODS,
     CLIENT_KEYS,
@@ -195,6 +196,13 @@ def test_no_mapping():
 def test_one_mistake_hides_no_other(keys, raw, wrong):
     """Nor does it make one of what is right."""
     assert sorted(key for key, _message in check(keys, raw)[1]) == wrong.split()
+
+
+def test_vaulted_method_is_not_shown():
+    """A password may have got there."""
+    method = VaultedValue(ciphertext="$ANSIBLE_VAULT;1.1;AES256").tag(MARKER)
+    ((key, message),) = check(SERVER_KEYS, {**SERVER_INSTANCE, "method": method})[1]
+    assert (key, message.partition(":")[0]) == ("method", "what the vault holds is unknown")
 
 
 def test_value_that_cannot_be_evaluated():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from ansible.parsing.vault import VaultedValue
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Listing, Sizes
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
     Boolean,
@@ -16,6 +17,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._va
     Number,
     Text,
     Wrong,
+    read,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER
 
@@ -24,7 +26,7 @@ REQUESTS = Integer(5, 100_000, also=(0,))
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "read"),
+    ("kind", "value", "expected"),
     [
         (Boolean(), True, True),
         (Boolean(), "yes", True),
@@ -50,10 +52,10 @@ REQUESTS = Integer(5, 100_000, also=(0,))
         (Listing(), "[{'name': 'main', 'port': 8388}]", [{"name": "main", "port": 8388}]),
     ],
 )
-def test_read(kind, value, read):
+def test_read(kind, value, expected):
     """As Ansible itself reads it: YAML, INI, -e, a survey's text."""
     found = kind.read(value)
-    assert (found, type(found)) == (read, type(read))
+    assert (found, type(found)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +80,7 @@ def test_read(kind, value, read):
         (Choice(("wave", "all")), "All", "'All' is not one of wave, all; did you mean all?"),
         (Choice(("tcp_only", "udp_only")), True, "must be text, but was read as a boolean: quote it"),
         (Text(), 8388, "8388 must be text, but was read as a number: quote it"),
-        (Text(), datetime.date(2024, 1, 1), "must be text, but was read as a date: quote it"),
+        (Text(), datetime.date(2024, 1, 1), "2024-01-01 must be text, but was read as a date: quote it"),
         (Text(), " a", "' a' has blanks or a line end around it"),
         (Text(), "a\nb", "holds a line end or a control character"),
         (Text(), "a\ud800", "holds a line end or a control character"),
@@ -131,6 +133,32 @@ def test_secrets_are_not_shown(value):
     with pytest.raises(Wrong) as caught:
         SECRET.read(value)
     assert MARKER not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Integer(1, 9), "what the vault holds for it cannot be used; it must be a whole number from 1 to 9"),
+        (Choice(("a", "b")), "what the vault holds for it cannot be used; it must be a, b"),
+        (Text("x"), "what the vault holds for it cannot be used; it must be text of one line"),
+        (Text("x", secret=True), "is not text of one line"),
+    ],
+)
+def test_vaulted_value_is_not_shown(kind, message):
+    """Whatever it was meant for, it was not to be seen."""
+    value = VaultedValue(ciphertext="$ANSIBLE_VAULT;1.1;AES256").tag(MARKER)
+    assert read(Text(), value) == MARKER
+    with pytest.raises(Wrong) as caught:
+        read(kind, value)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("kind", [Boolean(), REQUESTS, Number(0, 1), Choice(("a",)), Text(), Sizes(), Listing()])
+@pytest.mark.parametrize("value", ["", " \n"])
+def test_empty(kind, value):
+    """What `KEY=` in an INI file and a survey without an answer bring."""
+    with pytest.raises(Wrong, match="is empty: give it a value, or leave it out"):
+        read(kind, value)
 
 
 @pytest.mark.parametrize("value", [123456, 0o123456, 1e5, False, datetime.date(2024, 1, 1)])
