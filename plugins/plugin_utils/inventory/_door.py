@@ -18,6 +18,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._li
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Wrong, read
 
 PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it, not the path to the other side"
+KIN = (("ss_server", "ss_client"), ("rollout", "rollback", "audit"))
+"""Roles and playbooks that are taken for one another."""
 UNMEASURED = (
     "rollout_probe_requests is 0: steps are proven, but nothing is measured and nobody judges whether they harm"
 )
@@ -114,9 +116,13 @@ def _mistyped(used_by: str, own: Variables) -> list[str]:
     """Variables that nobody reads and whose names are a slip away from one that is read: a safety may hang on it."""
     prefixes = tuple(f"{role}_" for role in _variables.USED[used_by])
     known = _variables.names()
+    names = {one.name for one in _variables.variables(used_by)}
+    read = {one.name: role for role, group in _variables.ROLES.items() for one in group if one.name in names}
     found = []
     for name in own:
-        near = _near.mistyped(name, known) if name.startswith(prefixes) else None
+        begins = name.lower().replace("-", "_").startswith(prefixes)
+        near = _near.mistyped(name, known) if begins else None
+        near = near or (None if name in known else _near.astray(name, read, KIN))
         if near:
             found.append(f"{own.host}: {name}: is no variable of this collection; did you mean {near}?")
     return found

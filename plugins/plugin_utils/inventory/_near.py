@@ -28,12 +28,31 @@ def mistyped(name: str, known: t.Collection[str]) -> t.Optional[str]:
     """The known name that this one is a slip of, or None: few letters differ, or the end, a unit say, was left away."""
     if name in known:
         return None
+    name = name.lower().replace("-", "_")
     close = [(_distance(name, other), other) for other in known if abs(len(name) - len(other)) <= EDITS]
     best = min(close, default=(EDITS + 1, ""))
     if best[0] <= EDITS:
         return best[1]
     longer = sorted(other for other in known if other.startswith(f"{name}_"))
     return longer[0] if longer else None
+
+
+def astray(name: str, known: t.Mapping[str, str], kin: t.Iterable[t.Collection[str]]) -> t.Optional[str]:
+    """The known name whose end this one has after a wrong prefix, or None.
+
+    ``known`` gives each name's prefix. Wrong is one that a letter is amiss in, or another one of the same ``kin``.
+    """
+    if name in known:
+        return None
+    plain = name.lower().replace("-", "_")
+    for other, prefix in known.items():
+        end = other[len(prefix) :]
+        if not plain.endswith(end) or plain == end:
+            continue
+        given = plain[: -len(end)]
+        if _distance(given, prefix) <= 1 or any({given, prefix} <= set(one) for one in kin):
+            return other
+    return None
 
 
 def _distance(one: str, other: str) -> int:

@@ -159,6 +159,34 @@ def test_variable_of_somebody_else():
     assert errors(ss_server_port=8388, rollout_ticket="X-1", ss_server_password="x") == []
 
 
+@pytest.mark.parametrize(
+    ("used_by", "name", "meant"),
+    [
+        ("rollback", "rollout_scope", "rollback_scope"),
+        ("rollback", "ROLLBACK_SCOPE", "rollback_scope"),
+        ("rollback", "rollback-lift", "rollback_lift"),
+        ("audit", "rollout_strict", "audit_strict"),
+        ("audit", "audit_report_dir", "rollout_report_dir"),
+        ("deploy", "ss_client_fast_open_mode", "ss_server_fast_open_mode"),
+        ("deploy", "ss_servers_instances", "ss_server_instances"),
+        ("deploy", "ss_sever_instances", "ss_server_instances"),
+        ("deploy", "tcp_fast_open_accept", "tcp_fastopen_accept"),
+        ("deploy", "shadowsock_version", "shadowsocks_version"),
+        ("rollout", "rolout_revert", "rollout_revert"),
+        ("rollout", "rollout_Probe_url", "rollout_probe_url"),
+    ],
+)
+def test_mistyped(used_by, name, meant):
+    """Also in what it begins with: a rollback of everything that only goes half-way, say."""
+    assert errors(used_by, **{name: "all"}) == [f"{name}: is no variable of this collection; did you mean {meant}?"]
+
+
+@pytest.mark.parametrize("name", ["my_server_instances", "instances", "_strict", "outline_version", "rollout_ticket"])
+def test_not_mistyped(name):
+    """What only ends like ours is somebody's own."""
+    assert errors("audit", **{name: 1}) == errors("deploy", **{name: 1}) == []
+
+
 def test_warnings():
     """What is allowed, but should be known."""
     report = _door.check(
