@@ -64,6 +64,14 @@ class HostPort:
         return f"[{host}]:{int(parts[2])}" if ":" in host else f"{host}:{int(parts[2])}"
 
 
+def is_loopback(address: str) -> bool:
+    """Whether it leads every host to itself."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address.lower().rstrip(".") in ("localhost", "localhost.localdomain", "ip6-localhost")
+
+
 def _is_name(text: str) -> bool:
     """A host name: labels of letters, digits, '-' and '_', not all digits at the end, for then it is a bad address."""
     labels = text[:-1].split(".") if text.endswith(".") else text.split(".")

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _lists, _values
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address, is_loopback
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import (
     CLIENT_KEYS,
     SERVER_KEYS,
@@ -168,7 +168,7 @@ def _client(host: str, instance: dict[str, t.Any], lookup: Lookup) -> dict[str, 
     target = _target(where, server, instance["server_instance"])
     return {
         **service,
-        "server": [_reached_at(where, server, target)],
+        "server": [_reached_at(where, host, server, target)],
         "server_host": server.host,
         "server_port": target["port"],
         "method": target["method"],
@@ -183,7 +183,7 @@ def _target(where: str, server: Variables, name: str) -> dict[str, t.Any]:
     except Unreadable as error:
         raise FleetError([f"{where}: ss_server_instances of server {server.host} {error}"]) from None
     if raw is None:
-        has = ", ".join(known) or "none"
+        has = ", ".join(known) or "none in the inventory"
         raise FleetError([f"{where}.server_instance: server {server.host} has no instance {name!r} (it has: {has})"])
     target, mistakes = check(SERVER_KEYS, raw, insecure=_insecure(server, "server"))
     _refuse(_lines(server.host, "ss_server_instances", name, mistakes))
@@ -192,17 +192,20 @@ def _target(where: str, server: Variables, name: str) -> dict[str, t.Any]:
     return target
 
 
-def _reached_at(where: str, server: Variables, instance: dict[str, t.Any]) -> str:
+def _reached_at(where: str, host: str, server: Variables, instance: dict[str, t.Any]) -> str:
     if instance["public_address"] is not None:
         return instance["public_address"]
-    if instance["address"] not in (None, *WILDCARDS):
-        return instance["address"]
+    bound = instance["address"] not in (None, *WILDCARDS)
     try:
-        return Address().read(server.get("ansible_host", server.host))
+        found = instance["address"] if bound else Address().read(server.get("ansible_host", server.host))
+        if host != server.host and is_loopback(found):
+            raise _values.Wrong(f"{_values.shown(found)} is that host itself, wherever it is used")
     except (_values.Wrong, Unreadable) as error:
+        which = f"the address of instance {instance['name']!r}" if bound else "ansible_host"
         raise FleetError(
-            [f"{where}: ansible_host of server {server.host}: {error}; give its instance a public_address"]
+            [f"{where}: {which} of server {server.host}: {error}; give its instance a public_address"]
         ) from None
+    return found
 
 
 def _common(instance: dict[str, t.Any], keys: tuple[str, ...]) -> dict[str, t.Any]:

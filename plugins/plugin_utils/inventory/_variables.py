@@ -13,8 +13,8 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Listing, Sizes
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._url import Url
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
     Boolean,
     Choice,
@@ -47,27 +47,6 @@ class Variable:
     def secret(self) -> bool:
         """Whether its value must never be shown."""
         return getattr(self.kind, "secret", False)
-
-
-@dataclasses.dataclass(frozen=True)
-class Url:
-    """An http URL, or '' for none."""
-
-    type: str = "str"
-    allowed: str = "http://HOST[:PORT][/PATH]"
-
-    def read(self, value: t.Any) -> str:
-        """The URL."""
-        if value == "":
-            return ""
-        text = Text(words=self.allowed).read(value)
-        if "@" in text.partition("//")[2].partition("/")[0]:
-            raise Wrong("holds a login, which would be shown in results and reports: give a page that needs none")
-        try:
-            _tunnel.split(text)
-        except _tunnel.TunnelError as error:
-            raise Wrong(str(error).partition(" ")[2]) from None
-        return text
 
 
 @dataclasses.dataclass(frozen=True)

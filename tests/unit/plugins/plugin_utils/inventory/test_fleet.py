@@ -213,7 +213,7 @@ BAD = {
     ),
     "no instance at all": (
         [host("ss1"), client(CLIENT_INSTANCE)],
-        [f"{MAIN}.server_instance: server ss1 has no instance 'main' (it has: none)"],
+        [f"{MAIN}.server_instance: server ss1 has no instance 'main' (it has: none in the inventory)"],
     ),
     "the server's instance is to go": (
         [server({**SERVER_INSTANCE, "state": "absent"}), client(CLIENT_INSTANCE)],
