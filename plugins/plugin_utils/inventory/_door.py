@@ -67,8 +67,12 @@ def check(used_by: str, own: Variables, lookup: Lookup, sides: t.Collection[str]
 
 
 def gathered(used_by: str, reports: t.Mapping[str, Report]) -> list[str]:
-    """The errors of all hosts, each once, and decisions of the run about which they disagree."""
-    errors = [error for report in reports.values() for error in report.errors]
+    """The errors of all hosts, each once with its hosts, and decisions of the run about which they disagree."""
+    told: dict[str, list[str]] = {}
+    for error in (error for report in reports.values() for error in report.errors):
+        host, _colon, message = error.partition(": ")
+        told.setdefault(message, []).append(host)
+    errors = [f"{_few(list(dict.fromkeys(hosts)), 10)}: {message}" for message, hosts in told.items()]
     for variable in _variables.variables(used_by):
         if variable.run:
             said: dict[str, list[str]] = {}
@@ -76,9 +80,9 @@ def gathered(used_by: str, reports: t.Mapping[str, Report]) -> list[str]:
                 if variable.name in report.variables:
                     said.setdefault(repr(report.variables[variable.name]), []).append(host)
             if len(said) > 1:
-                differ = "; ".join(f"{value} on {_few(hosts)}" for value, hosts in said.items())
+                differ = _few([f"{value} on {_few(hosts)}" for value, hosts in said.items()], joint="; ")
                 errors.append(f"{variable.name}: a run has one value for all its hosts, not {differ}: set it for all")
-    return list(dict.fromkeys(errors))
+    return errors
 
 
 def group_errors(groups: t.Collection[str]) -> list[str]:
@@ -90,8 +94,8 @@ def group_errors(groups: t.Collection[str]) -> list[str]:
     return found
 
 
-def _few(hosts: list[str]) -> str:
-    return ", ".join(hosts[:3]) + (f" and {len(hosts) - 3} more" if len(hosts) > 3 else "")
+def _few(words: list[str], most: int = 3, joint: str = ", ") -> str:
+    return joint.join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
 def _read(variable: _variables.Variable, own: Variables, report: Report) -> t.Any:

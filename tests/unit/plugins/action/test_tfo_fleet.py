@@ -74,12 +74,12 @@ def test_role_of_the_other_side(run):
 def test_all_hosts(run):
     """What each was told of, once."""
     fleet = variables("ss1")
-    door = {"variables": {}, "errors": ["rollout_revert: x"]}
+    door = {"variables": {}, "errors": ["ss1: rollout_revert: x"]}
     fleet["hostvars"]["ss1"]["__rollout_door"] = door
-    fleet["hostvars"]["c1"]["__rollout_door"] = {**door, "errors": ["c1: y", "rollout_revert: x"]}
+    fleet["hostvars"]["c1"]["__rollout_door"] = {**door, "errors": ["c1: y", "c1: rollout_revert: x"]}
     with pytest.raises(AnsibleActionFail) as caught:
         run(tfo_fleet, fleet, used_by="rollout", hosts=["ss1", "c1"])
-    assert str(caught.value).splitlines()[1:] == ["rollout_revert: x", "c1: y"]
+    assert str(caught.value).splitlines()[1:] == ["ss1, c1: rollout_revert: x", "c1: y"]
     for name in GROUPS:
         fleet["hostvars"][name]["__rollout_door"] = {"variables": {}, "errors": []}
     assert run(tfo_fleet, fleet, used_by="rollout", hosts=["ss1", "c1"]) == {"changed": False}
