@@ -64,6 +64,26 @@ class HostPort:
         return f"[{host}]:{int(parts[2])}" if ":" in host else f"{host}:{int(parts[2])}"
 
 
+@dataclasses.dataclass(frozen=True)
+class NameServers:
+    """What c-ares takes for name servers (src/resolv.c, resolv_init); ss-server does not start with anything else."""
+
+    type: str = "str"
+    allowed: str = "addresses of name servers, with commas between them"
+
+    def read(self, value: t.Any) -> str:
+        """The text without blanks."""
+        servers = [server.strip() for server in Text(words=self.allowed).read(value).split(",")]
+        for server in servers:
+            parts = _PORT.fullmatch(server)
+            with_port = parts and (parts[1].startswith("[") or ":" not in parts[1])
+            try:
+                Address(names=False).read(parts[1] if parts and with_port else server)
+            except Wrong:
+                raise Wrong(f"{shown(server)} is no address: give {self.allowed}") from None
+        return ",".join(servers)
+
+
 def is_loopback(address: str) -> bool:
     """Whether it leads every host to itself."""
     try:

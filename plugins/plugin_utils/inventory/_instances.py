@@ -11,7 +11,11 @@ from collections.abc import Mapping
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _near
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._acl import AccessList
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address, HostPort
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import (
+    Address,
+    HostPort,
+    NameServers,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Unreadable
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
     Choice,
@@ -93,7 +97,7 @@ SERVER_KEYS: dict[str, Key] = {
     "public_address": Key(Address()),
     "workers": Key(Integer(1, 64), default=1),
     "acl": Key(AccessList()),
-    "nameserver": Key(Text(words="the address of a name server")),
+    "nameserver": Key(NameServers()),
     **_SHARED,
 }
 

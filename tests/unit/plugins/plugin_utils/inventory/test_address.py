@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address, HostPort
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import (
+    Address,
+    HostPort,
+    NameServers,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Wrong
 
 
@@ -83,3 +87,25 @@ def test_no_host_and_port(value):
     """The form is said."""
     with pytest.raises(Wrong, match=r"is not HOST:PORT or \[IPv6\]:PORT"):
         HostPort().read(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("9.9.9.9", "9.9.9.9"),
+        ("9.9.9.9, 2001:db8::1", "9.9.9.9,2001:db8::1"),
+        ("127.0.0.1:5353,[::1]:53", "127.0.0.1:5353,[::1]:53"),
+    ],
+)
+def test_name_servers(value, expected):
+    """Addresses, perhaps with a port."""
+    assert NameServers().read(value) == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["dns.example", "9.9.9.9 1.1.1.1", "9.9.9.9,", "localhost:53", "https://dns.example/q"]
+)
+def test_no_name_server(value):
+    """A name needs a name server itself."""
+    with pytest.raises(Wrong, match="is no address: give addresses of name servers"):
+        NameServers().read(value)
