@@ -44,6 +44,8 @@ def check(used_by: str, own: Variables, lookup: Lookup, sides: t.Collection[str]
     for variable in _variables.variables(used_by):
         raw[variable.name] = _read(variable, own, report)
     report.errors += _mistyped(used_by, own)
+    if used_by == "rollout":
+        report.errors += _unseen(own, lookup(own.host), sides)
     services: list[dict[str, t.Any]] = []
     for side in (side for side in ("server", "client") if side in sides):
         instances = raw.get(f"ss_{side}_instances")
@@ -130,6 +132,16 @@ def _mistyped(used_by: str, own: Variables) -> list[str]:
         if near:
             found.append(f"{own.host}: {name}: is no variable of this collection; did you mean {near}?")
     return found
+
+
+def _unseen(own: Variables, elsewhere: t.Optional[Variables], sides: t.Collection[str]) -> list[str]:
+    """Instances that only this play knows: the plan, which asks all hosts for witnesses, would do without them."""
+    names = [f"ss_{side}_instances" for side in sides]
+    return [
+        f"{own.host}: {name}: is set for a playbook, where other hosts do not see it: set it in the inventory"
+        for name in names
+        if elsewhere is not None and name in own and name not in elsewhere
+    ]
 
 
 def _relations(values: t.Mapping[str, t.Any], raw: t.Mapping[str, t.Any], sides: t.Collection[str]) -> t.Iterator[str]:

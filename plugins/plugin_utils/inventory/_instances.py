@@ -117,9 +117,9 @@ CLIENT_KEYS: dict[str, Key] = {
 
 
 def label(raw: t.Any, index: int) -> str:
-    """How messages call an entry: by its name where it has one, else by its number, from 0."""
+    """How messages call an entry: by its name where it has one that can be shown, else by its number, from 0."""
     name = raw.get("name") if isinstance(raw, Mapping) else None
-    return str(name) if isinstance(name, str) and name else str(index)
+    return str(name) if isinstance(name, str) and name and name.isprintable() else str(index)
 
 
 def check(

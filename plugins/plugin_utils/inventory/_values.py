@@ -58,7 +58,10 @@ def shown(value: t.Any) -> str:
     """A value in a message: as Python writes it, short, without line ends; one out of a vault is not shown."""
     if _vaulted(value):
         return "what the vault holds"
-    text = str(value) if isinstance(value, datetime.date) else repr(str(value) if isinstance(value, str) else value)
+    try:
+        text = str(value) if isinstance(value, datetime.date) else repr(str(value) if isinstance(value, str) else value)
+    except ValueError:  # a number of more digits than Python writes, say
+        return "what is given"
     text = _CONTROL.sub(" ", text)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -212,4 +215,4 @@ def _kind_of(value: t.Any) -> str:
         return "a boolean"
     if isinstance(value, datetime.date):
         return "a date"
-    return "a number" if isinstance(value, (int, float)) else f"a {type(value).__name__.lstrip('_')}"
+    return "a number" if isinstance(value, (int, float)) else "no text"

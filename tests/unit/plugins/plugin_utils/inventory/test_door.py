@@ -139,6 +139,16 @@ def test_one_mistake_hides_no_other():
     ]
 
 
+def test_instances_that_only_the_play_knows():
+    """Else a rollout would find no witness on these hosts, without a word."""
+    here, inventory = own(ss_client_instances=[CLIENT_INSTANCE], rollout_probe_url=URL), own(ss_server_instances=[])
+    lookup = {"h": inventory, "ss1": SS1}.get
+    (error,) = _door.check("rollout", here, lookup, BOTH).errors
+    assert error.startswith("h: ss_client_instances: is set for a playbook, where other hosts do not see it")
+    assert _door.check("deploy", here, lookup, BOTH).errors == []
+    assert _door.check("rollout", here, {"h": here, "ss1": SS1}.get, BOTH).errors == []
+
+
 def test_sides():
     """Instances of a side that the host does not have are not its business."""
     assert errors(sides=("client",), ss_server_instances=["x"]) == []

@@ -109,7 +109,10 @@ def test_absent_needs_a_name_only(keys):
 
 def test_label():
     """By name where there is one that serves."""
-    assert [label(raw, 3) for raw in ({"name": "main"}, {"name": 5}, {"name": ""}, {}, "x")] == ["main", *"3333"]
+    assert [label(raw, 3) for raw in ({"name": "main"}, {"name": 5}, {"name": ""}, {"name": "a\nb"}, {}, "x")] == [
+        "main",
+        *"33333",
+    ]
 
 
 SERVER_BAD = [

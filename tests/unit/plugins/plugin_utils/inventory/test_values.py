@@ -71,6 +71,8 @@ def test_read(kind, value, expected):
         (REQUESTS, "", "'' is not"),
         (REQUESTS, float("inf"), "inf is not"),
         (REQUESTS, [100], "[100] is not"),
+        pytest.param(REQUESTS, 1 << 20_000, "what is given is not", id="more digits than Python writes"),
+        (Text(), b"a", "b'a' must be text, but was read as no text: quote it"),
         (Number(0, 1), "5m", "'5m' is not a number from 0 to 1"),
         (Number(0, 1), float("nan"), "nan is not a number"),
         (Number(0, 1), "nan", "'nan' is not a number"),
