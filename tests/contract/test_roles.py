@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from _collection import ROLES, ROOT, entry_points, read_optional
+from _collection import ROLES, ROOT, entry_points, read_optional, read_yaml
 
 ENTRY_POINTS = [(role, entry_point) for role in ROLES for entry_point in entry_points(role)]
 
@@ -69,3 +69,11 @@ def test_options_are_described_and_carry_the_prefix_of_their_role(role: str, ent
         assert name.startswith(f"{role}_"), f"{name}: a role reads only variables that start with {role}_"
         assert option.get("description"), f"{name} has no description"
         assert option.get("type"), f"{name} has no type"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_no_task_sets_a_public_variable(role: str) -> None:
+    """An extra variable overrules it: what a role tells another one has a name that no operator is told of."""
+    public = {name for one in ROLES for name in options(one)}
+    tasks = [task for path in (ROOT / "roles" / role / "tasks").glob("*.yml") for task in read_yaml(path)]
+    assert [task["name"] for task in tasks if public & set(task.get("vars", {}))] == []
