@@ -107,6 +107,8 @@ HEAD = """\
 Made by `make docs` from the schema in `plugins/plugin_utils/inventory/_variables.py` and `_instances.py`: the one place where
 variables are checked, all of them before a host is touched. Values may come as YAML, from INI files or `-e` as text, from a
 survey, or out of a vault; numbers and booleans are read as Ansible reads them, lists also as JSON or Python literals.
+Text that YAML or an INI file would read as a number, a boolean or a date is quoted; on the line of a host in an INI file twice:
+`shadowsocks_version='"3.3"'`. Secrets, and values that are vaulted one by one, are shown in no message.
 What is set for a run is one decision and has the same value on all hosts. An empty default means that what a host has is kept.
 """
 
