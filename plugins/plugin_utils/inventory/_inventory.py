@@ -41,7 +41,7 @@ class Variables:
         try:
             return self.get(name)
         except Unreadable:
-            raw = self._raw[name]
+            raw = self._raw.get(name)
             if not isinstance(raw, Sequence) or isinstance(raw, (str, bytes)):
                 raise
             return [self._part(entry) for entry in raw]
@@ -85,6 +85,25 @@ class Variables:
             raise Unreadable(f"cannot be read: {error.message}") from error
 
 
+class Closed(Variables):
+    """A host of which no variable can be had: a vaulted file of its group is of another id, say."""
+
+    def __init__(self, host: str, why: str) -> None:
+        super().__init__(host, {})
+        self._why = why
+
+    def __contains__(self, name: str) -> bool:
+        return True
+
+    def get(self, name: str, default: t.Any = None) -> t.Any:
+        """Raises Unreadable."""
+        raise Unreadable(f"cannot be read: {self._why}")
+
+    def find(self, name: str, key: str, value: str) -> tuple[t.Optional[t.Any], list[str]]:
+        """Raises Unreadable."""
+        return self.get(name)
+
+
 Lookup = t.Callable[[str], t.Optional[Variables]]
 """Gives an inventory host's variables by its name, or None where there is no such host."""
 
@@ -106,8 +125,11 @@ def reader(hostvars: t.Any, template: t.Callable[[t.Mapping[str, t.Any]], Templa
         if name not in known:
             known[name] = None
             if name in hostvars:
-                raw = hostvars.raw_get(name)
-                known[name] = Variables(name, raw, template(raw))
+                try:
+                    raw = hostvars.raw_get(name)
+                    known[name] = Variables(name, raw, template(raw))
+                except AnsibleError as error:
+                    known[name] = Closed(name, error.message)
         return known[name]
 
     return lookup

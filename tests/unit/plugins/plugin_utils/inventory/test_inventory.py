@@ -9,6 +9,7 @@ import types
 from collections.abc import Sequence
 
 import pytest
+from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import trust_as_template as template
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import (
@@ -35,6 +36,20 @@ def lookup(**variables):
 def test_no_such_host():
     """None, so that the client's own message can name it."""
     assert lookup()("other") is None
+
+
+def test_host_whose_variables_cannot_be_had():
+    """It fails only where it is asked for something, and says why."""
+
+    class Locked(Hostvars):
+        def raw_get(self, name):
+            raise AnsibleError("Attempting to decrypt but no vault secrets found.")
+
+    own = reader(Locked(h={}), evaluation(DataLoader()))("h")
+    assert (own.host, "instances" in own, list(own)) == ("h", True, [])
+    for ask in (own.get, own.parts, lambda name: own.find(name, "name", "a")):
+        with pytest.raises(Unreadable, match="cannot be read: Attempting to decrypt"):
+            ask("instances")
 
 
 def test_get():
