@@ -15,6 +15,7 @@ class ActionModule(SideAction):
     """The module of this name, with its instances looked up, and what happened since an earlier look."""
 
     LOCAL = ("instances", "earlier")
+    ASKS_OTHERS = True
     WITH_ABSENT = True
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:

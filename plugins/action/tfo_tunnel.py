@@ -16,6 +16,7 @@ class ActionModule(SideAction):
     """The module of this name, with its instances looked up, and the rounds so far before its own."""
 
     LOCAL = ("instances", "earlier")
+    ASKS_OTHERS = True
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
         """Measure one round; with no requests, give back what there is."""

@@ -14,6 +14,8 @@ options:
     description:
       - The instances, as in C(ss_server_instances) or C(ss_client_instances).
       - They are checked on the controller, and a client's server is looked up in the inventory there.
+      - A task of M(fastopen.shadowsocks.tfo_host) or M(fastopen.shadowsocks.tfo_tunnel) that delegates and leaves them out
+        means those that the inventory has for the host it delegates to.
     type: list
     elements: dict
   services:

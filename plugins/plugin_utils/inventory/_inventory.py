@@ -127,7 +127,8 @@ def reader(hostvars: t.Any, template: t.Callable[[t.Mapping[str, t.Any]], Templa
             if name in hostvars:
                 try:
                     raw = hostvars.raw_get(name)
-                    known[name] = Variables(name, raw, template(raw))
+                    # Ansible leaves hostvars out of what one host sees of another.
+                    known[name] = Variables(name, raw, template({"hostvars": hostvars, **raw}))
                 except AnsibleError as error:
                     known[name] = Closed(name, error.message)
         return known[name]

@@ -21,6 +21,8 @@ class SideAction(ActionBase):
     _supports_async = False
     LOCAL: tuple[str, ...] = ("instances",)
     """Options that stay on the controller."""
+    ASKS_OTHERS = False
+    """Whether a task that delegates and names no instances means those that the inventory has for the other host."""
     WITH_ABSENT = False
     """Whether the module wants to know which instances are to go."""
 
@@ -45,12 +47,17 @@ class SideAction(ActionBase):
     def _side(self, side: str, task_vars: dict[str, t.Any]) -> _fleet.Side:
         """The services of the host that the task works on, which is another one if it delegates."""
         lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
-        instances = _inventory.plain(self._task.args.get("instances") or [])
+        instances = _inventory.plain(self._task.args.get("instances"))
         other = self._task.delegate_to
         own = lookup(other) or _inventory.Variables(other, {}) if other else None
         if own is None:
             own = _inventory.Variables(task_vars["inventory_hostname"], task_vars, self._templar.template)
-        return _fleet.side(side, own, instances, lookup, self.gone())
+        if instances is None and other and self.ASKS_OTHERS:
+            try:
+                instances = own.get(f"ss_{side}_instances")
+            except _inventory.Unreadable as error:
+                raise _fleet.FleetError([f"{own.host}: ss_{side}_instances {error}"]) from None
+        return _fleet.side(side, own, instances or [], lookup, self.gone())
 
     def gone(self) -> bool:
         """Whether all instances are to go, whatever they say themselves."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_host, tfo_service, tfo_stage
+from ansible.template import trust_as_template
+from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_host, tfo_service, tfo_stage, tfo_tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
@@ -74,6 +75,25 @@ def test_delegated(run, sent, monkeypatch):
     monkeypatch.setitem(HOSTVARS["ss1"], "ss_server_allow_insecure_methods", True)
     run(tfo_host, variables("c1"), delegate_to="ss1", side="server", instances=[old])
     assert sent[0]["services"][0]["method"] == "aes-256-cfb"
+
+
+@pytest.mark.parametrize(("plugin", "count"), [(tfo_host, 1), (tfo_tunnel, 1), (tfo_stage, 0)])
+def test_delegated_without_instances(run, sent, monkeypatch, plugin, count):
+    """A look or a measurement is of what the other host has, hostvars in it too; a way back names none."""
+    monkeypatch.setitem(HOSTVARS, "gateway", {"password": MARKER})
+    theirs = {**SERVER_INSTANCE, "password": trust_as_template("{{ hostvars.gateway.password }}")}
+    monkeypatch.setitem(HOSTVARS["ss1"], "ss_server_instances", [theirs])
+    run(plugin, variables("c1"), delegate_to="ss1", side="server")
+    services = _secrets.join(sent[0]["services"], sent[0]["secrets"])
+    assert [one["password"] for one in services] == [MARKER] * count
+
+
+def test_delegated_to_one_that_cannot_be_read(run, sent, monkeypatch):
+    """The variable is named."""
+    monkeypatch.setitem(HOSTVARS["ss1"], "ss_server_instances", trust_as_template("{{ gone }}"))
+    with pytest.raises(AnsibleActionFail, match="ss1: ss_server_instances cannot be read: 'gone' is undefined"):
+        run(tfo_host, variables("c1"), delegate_to="ss1", side="server")
+    assert sent == []
 
 
 @pytest.mark.parametrize("given", [{}, {"instances": None}, {"instances": []}])

@@ -60,6 +60,12 @@ def test_get():
     assert ("instances" in own, "other" in own, sorted(own)) == (True, False, ["instances", "port"])
 
 
+def test_hostvars():
+    """A host may take a value from another one, also where a third one asks."""
+    fleet = Hostvars(h={"password": template("{{ hostvars.other.password }}")}, other={"password": "x"})
+    assert reader(fleet, evaluation(DataLoader()))("h").get("password") == "x"
+
+
 def test_undefined():
     """The cause is told."""
     with pytest.raises(Unreadable, match="cannot be read: .*'vault_ss_password' is undefined"):
