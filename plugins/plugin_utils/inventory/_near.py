@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import typing as t
 
 EDITS = 2
@@ -32,7 +33,8 @@ def mistyped(name: str, known: t.Collection[str]) -> t.Optional[str]:
     close = [(_distance(name, other), other) for other in known if abs(len(name) - len(other)) <= EDITS]
     best = min(close, default=(EDITS + 1, ""))
     if best[0] <= EDITS:
-        return best[1]
+        # A part that a value is put together from, ss_server_instances_a say, is meant.
+        return None if re.fullmatch(f"{re.escape(best[1])}(_.|_?[0-9]+)", name) else best[1]
     longer = sorted(other for other in known if other.startswith(f"{name}_"))
     return longer[0] if longer else None
 
@@ -50,6 +52,8 @@ def astray(name: str, known: t.Mapping[str, str], kin: t.Iterable[t.Collection[s
         if not plain.endswith(end) or plain == end:
             continue
         given = plain[: -len(end)]
+        if given.startswith("_") or given[-1:].isdigit():
+            continue  # somebody's own part of it, such as _ss_server_instances or ss_server2_instances
         if _distance(given, prefix) <= 1 or any({given, prefix} <= set(one) for one in kin):
             return other
     return None

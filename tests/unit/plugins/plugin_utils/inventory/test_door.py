@@ -183,6 +183,7 @@ def test_variable_of_somebody_else():
         ("deploy", "tcp_fast_open_accept", "tcp_fastopen_accept"),
         ("deploy", "shadowsock_version", "shadowsocks_version"),
         ("rollout", "rolout_revert", "rollout_revert"),
+        ("deploy", "ss_server_fast_open_mod", "ss_server_fast_open_mode"),
         ("rollout", "rollout_Probe_url", "rollout_probe_url"),
     ],
 )
@@ -191,7 +192,20 @@ def test_mistyped(used_by, name, meant):
     assert errors(used_by, **{name: "all"}) == [f"{name}: is no variable of this collection; did you mean {meant}?"]
 
 
-@pytest.mark.parametrize("name", ["my_server_instances", "instances", "_strict", "outline_version", "rollout_ticket"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "my_server_instances",
+        "_ss_server_instances",
+        "ss_server2_instances",
+        "ss_server_instances_a",
+        "ss_server_instances2",
+        "instances",
+        "_strict",
+        "outline_version",
+        "rollout_ticket",
+    ],
+)
 def test_not_mistyped(name):
     """What only ends like ours is somebody's own."""
     assert errors("audit", **{name: 1}) == errors("deploy", **{name: 1}) == []
