@@ -16,6 +16,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _back,
     _deployment,
     _files,
+    _observe,
     _owned,
     _packaged,
     _restart,
@@ -30,8 +31,8 @@ class ApplyError(Exception):
 
 def apply(
     plan: _deployment.Plan,
-    wanted: _deployment.Wanted,
-    seen: _deployment.Seen,
+    wanted: _observe.Wanted,
+    seen: _observe.Seen,
     before_restart: t.Optional[t.Callable[[], None]] = None,
 ) -> None:
     """Do the plan's steps in order; where that fails, put files and services back as they were. Raises ApplyError.
@@ -52,8 +53,8 @@ def apply(
 
 def _carry_out(
     plan: _deployment.Plan,
-    wanted: _deployment.Wanted,
-    seen: _deployment.Seen,
+    wanted: _observe.Wanted,
+    seen: _observe.Seen,
     before_restart: t.Optional[t.Callable[[], None]],
 ) -> None:
     if any(file.group for file in plan.files.values()) and seen.gid is None:
@@ -108,7 +109,7 @@ def _make_folder(folder: str) -> None:
         os.chmod(folder, 0o755)
 
 
-def _make_config_folder(plan: _deployment.Plan, seen: _deployment.Seen, gid: int) -> None:
+def _make_config_folder(plan: _deployment.Plan, seen: _observe.Seen, gid: int) -> None:
     """The folder that the services' group may read. One that was there first is left as it is, unless it is ours."""
     if not any(file.group for file in plan.files.values()):
         return

@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _deployment,
     _files,
+    _observe,
     _owned,
     _packaged,
     _restart,
@@ -21,9 +22,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 )
 
 
-def put_back(
-    plan: _deployment.Plan, seen: _deployment.Seen, renew: t.Optional[t.Callable[[], None]] = None
-) -> list[str]:
+def put_back(plan: _deployment.Plan, seen: _observe.Seen, renew: t.Optional[t.Callable[[], None]] = None) -> list[str]:
     """Bring the host back to ``seen``, however far the plan came, and say what could not be. Raises nothing.
 
     ``renew`` lets drop-ins follow the files below them.
@@ -75,20 +74,20 @@ def _is_same(before: _systemd.Unit, now: t.Optional[_systemd.Unit]) -> bool:
     return now is not None and now.active and now.pid == before.pid
 
 
-def configs(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, t.Any]]:
+def configs(plan: _deployment.Plan, seen: _observe.Seen) -> list[dict[str, t.Any]]:
     """Every config that a service may have told of: as they are on the host, and as they are to be."""
     texts = [state.content for path, state in seen.files.items() if state and path.endswith(".json")]
     return [_secrets.config(text) for text in [*texts, *(file.text for file in plan.files.values() if file.secret)]]
 
 
-def _port(unit: str, seen: _deployment.Seen) -> t.Optional[int]:
+def _port(unit: str, seen: _observe.Seen) -> t.Optional[int]:
     """The TCP port of the old config, None where there is none."""
-    config = _deployment.config_of(unit, seen)
+    config = _observe.config_of(unit, seen)
     port = config.get("server_port" if unit.startswith("ss-server@") else "local_port")
     return port if isinstance(port, int) and config.get("mode") != "udp_only" else None
 
 
-def _remove_empty(plan: _deployment.Plan, seen: _deployment.Seen) -> None:
+def _remove_empty(plan: _deployment.Plan, seen: _observe.Seen) -> None:
     """Folders that the deployment made, if nothing else is in them by now; the configs' folder as it was."""
     for folder in {os.path.dirname(path) for path in plan.write if path.endswith(".conf")}:
         with contextlib.suppress(OSError):

@@ -14,6 +14,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deployment,
     _diff,
     _foreign,
+    _observe,
     _owned,
     _secrets,
     _service,
@@ -57,9 +58,9 @@ class Outcome:
     left: list[str]
 
 
-def build(params: t.Mapping[str, t.Any]) -> _deployment.Wanted:
+def build(params: t.Mapping[str, t.Any]) -> _observe.Wanted:
     """What is wanted, out of a module's parameters."""
-    return _deployment.Wanted(
+    return _observe.Wanted(
         side=params["side"],
         services=_secrets.join(params["services"], params["secrets"]),
         limit_nofile=params["limit_nofile"],
@@ -69,12 +70,12 @@ def build(params: t.Mapping[str, t.Any]) -> _deployment.Wanted:
     )
 
 
-def deploy(wanted: _deployment.Wanted, check: bool, before_restart: t.Optional[t.Callable[[], None]] = None) -> Outcome:
+def deploy(wanted: _observe.Wanted, check: bool, before_restart: t.Optional[t.Callable[[], None]] = None) -> Outcome:
     """Remove every difference, or with ``check`` only name them; ``before_restart`` as in _apply.apply.
 
     Raises Refused, before anything is changed, and ApplyError.
     """
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     plan = _deployment.compare(wanted, seen)
     refused = _foreign.refusals(wanted, seen)
     if not check:

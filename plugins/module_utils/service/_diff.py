@@ -11,13 +11,14 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deployment,
     _exec_start,
     _files,
+    _observe,
     _service,
 )
 
 NOT_SHOWN = "(somebody else wrote it: it is not shown)\n"
 
 
-def diff(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, str]]:
+def diff(plan: _deployment.Plan, seen: _observe.Seen) -> list[dict[str, str]]:
     """The plan as Ansible's diff: files line by line, secrets masked on both sides; services by what happens."""
     shown = []
     for path in [*plan.write, *plan.remove]:
@@ -42,12 +43,10 @@ def diff(plan: _deployment.Plan, seen: _deployment.Seen) -> list[dict[str, str]]
     return shown
 
 
-def _is_ours(path: str, state: _files.State, seen: _deployment.Seen) -> bool:
+def _is_ours(path: str, state: _files.State, seen: _observe.Seen) -> bool:
     """Whether we wrote what is there: a command line of somebody else may hold a password, as a config does."""
-    ours = {
-        own for unit in seen.owned for own in {*_deployment.own_paths(unit)} - _deployment.foreign_paths(unit, seen)
-    }
-    return path in ours or _deployment.is_marked(state)
+    ours = {own for unit in seen.owned for own in {*_observe.own_paths(unit)} - _observe.foreign_paths(unit, seen)}
+    return path in ours or _observe.is_marked(state)
 
 
 def masked(text: str) -> str:

@@ -11,6 +11,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _access,
     _deployment,
     _listeners,
+    _observe,
     _packaged,
     _service,
 )
@@ -19,7 +20,7 @@ REMEDY = "This collection did not write it: move it away, or take the instance o
 ANY = ("0.0.0.0", "::")
 
 
-def refusals(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
+def refusals(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
     """One line for each thing that the deployment would overwrite, stop, mask, remove or run into."""
     found = []
     for program in sorted({service["program"] for service in wanted.services}):
@@ -39,17 +40,17 @@ def refusals(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
     return [*(f"{line}. {REMEDY}" for line in found), *_ports(wanted, seen), *_folder(wanted, seen)]
 
 
-def _template(program: str, seen: _deployment.Seen) -> list[str]:
+def _template(program: str, seen: _observe.Seen) -> list[str]:
     path = _service.unit_path(program)
     state = seen.files.get(path)
-    if state is None or _deployment.is_marked(state):
+    if state is None or _observe.is_marked(state):
         return []
     what = f"is a link to {state.content.decode(errors='replace')}" if state.link else "is a unit of somebody else"
     users = sorted(unit for unit in seen.others if unit.startswith(f"{program}@"))
     return [f"{path} {what}{f' (used by {chr(44).join(users)})' if users else ''} and would be overwritten"]
 
 
-def _unit(unit: str, wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
+def _unit(unit: str, wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
     """A unit file that systemd would take in place of our template, and files that stand where ours would."""
     program = unit.partition("@")[0]
     found = []
@@ -60,13 +61,13 @@ def _unit(unit: str, wanted: _deployment.Wanted, seen: _deployment.Seen) -> list
         found.append(f"{unit} is masked")
     elif state.fragment and state.fragment != _service.unit_path(program):
         found.append(f"{state.fragment}, from which {unit} would run, is a unit of somebody else")
-    foreign = _deployment.foreign_paths(unit, seen)
+    foreign = _observe.foreign_paths(unit, seen)
     if unit in seen.owned and wanted.units[unit].get("acl") is None:
         foreign = set()  # nothing of ours takes their place, and they stay
     return [*found, *(f"{path} is there and would be overwritten" for path in sorted(foreign))]
 
 
-def _ports(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
+def _ports(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
     ours = {*wanted.units, *_deployment.leaving(wanted, seen.owned)}
     if wanted.packaged and seen.packaged.present and not seen.packaged.touched:
         ours.add(_packaged.UNIT)
@@ -79,12 +80,12 @@ def _ports(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _told(holder: _listeners.Holder, seen: _deployment.Seen) -> _listeners.Holder:
+def _told(holder: _listeners.Holder, seen: _observe.Seen) -> _listeners.Holder:
     """Instances of one template share a user: of those that we deployed, the config tells which one has the port."""
     if not holder.maybe or not set(holder.maybe) <= set(seen.owned):
         return holder
     for unit in holder.maybe:
-        config = _deployment.config_of(unit, seen)
+        config = _observe.config_of(unit, seen)
         if holder.port == config.get("server_port" if unit.startswith("ss-server@") else "local_port"):
             return holder._replace(unit=unit)
     return holder
@@ -94,7 +95,7 @@ def _where(service: t.Mapping[str, t.Any]) -> str:
     return f"{', '.join(_addresses(service))} port {_service.port(service)}"
 
 
-def _left(holder: _listeners.Holder, seen: _deployment.Seen) -> str:
+def _left(holder: _listeners.Holder, seen: _observe.Seen) -> str:
     """A service of ours that left the inventory holds what somebody else wants now."""
     if holder.unit not in seen.owned:
         return "Stop it, or give the instance another port"
@@ -122,7 +123,7 @@ def _is_name(address: str) -> bool:
     return not (":" in address or address.replace(".", "").isdigit())
 
 
-def _folder(wanted: _deployment.Wanted, seen: _deployment.Seen) -> list[str]:
+def _folder(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
     """The services' user reads its config as a member of the group: a folder of somebody else may shut it out."""
     if not wanted.services or seen.folder is None:
         return []

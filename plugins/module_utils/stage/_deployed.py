@@ -13,6 +13,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deploy,
     _deployment,
     _exec_start,
+    _observe,
     _owned,
     _service,
     _systemd,
@@ -21,7 +22,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
-def deploy(wanted: _deployment.Wanted, check: bool) -> _deploy.Outcome:
+def deploy(wanted: _observe.Wanted, check: bool) -> _deploy.Outcome:
     """Deploy the services of a side. Raises what _deploy.deploy and the record raise."""
     with contextlib.nullcontext() if check else _record.lock():
         # The record is read first: a damaged one is told before anything changes.
@@ -66,7 +67,7 @@ def _orphans(side: str) -> set[str]:
     }
 
 
-def _follow(wanted: _deployment.Wanted) -> None:
+def _follow(wanted: _observe.Wanted) -> None:
     """What is kept of services under TFO tells where they listen by now: the way down asks them there."""
     record, lease = _record.load(), _record.load_lease()
     request = Request(wanted.side)

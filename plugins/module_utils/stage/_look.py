@@ -15,6 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deployment,
     _exec_start,
     _foreign,
+    _observe,
     _owned,
     _package,
     _service,
@@ -24,9 +25,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
-def look(request: Request, wanted: _deployment.Wanted, package: str, probe_paths: bool) -> dict[str, t.Any]:
+def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: bool) -> dict[str, t.Any]:
     """What tfo_host returns for a side; see that module's RETURN. Changes nothing."""
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     plan = _deployment.compare(wanted, seen)
     fastopen = _probe.observe()
     packaged = _package.read(package, asked(wanted))
@@ -61,7 +62,7 @@ def look(request: Request, wanted: _deployment.Wanted, package: str, probe_paths
     }
 
 
-def asked(wanted: _deployment.Wanted) -> str:
+def asked(wanted: _observe.Wanted) -> str:
     """The program that stands for its side: one that is wanted here, as a host may have no other."""
     if wanted.side == "server":
         return "ss-server"
@@ -72,7 +73,7 @@ def asked(wanted: _deployment.Wanted) -> str:
 
 def _stage_of(
     side: str,
-    seen: _deployment.Seen,
+    seen: _observe.Seen,
     sysctl: t.Optional[t.Mapping[str, t.Any]],
     paths: t.Sequence[t.Mapping[str, t.Any]],
 ) -> dict[str, t.Any]:
@@ -93,7 +94,7 @@ def _stage_of(
 
 def actual(
     side: str,
-    seen: _deployment.Seen,
+    seen: _observe.Seen,
     sysctl: t.Optional[t.Mapping[str, t.Any]],
     paths: t.Sequence[t.Mapping[str, t.Any]],
 ) -> str:
@@ -118,7 +119,7 @@ def _package_differs(package: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
     return []
 
 
-def _service_state(service: t.Mapping[str, t.Any], seen: _deployment.Seen) -> dict[str, t.Any]:
+def _service_state(service: t.Mapping[str, t.Any], seen: _observe.Seen) -> dict[str, t.Any]:
     name = _service.unit(service)
     # Under another name it is somebody else's unit.
     unit, process = seen.units.get(name, _systemd.Unit(name)), seen.processes.get(name)

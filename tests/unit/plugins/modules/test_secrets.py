@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment, _secrets
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _observe, _secrets
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _pair, _temporary
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_host, tfo_service, tfo_tunnel
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, SERVER_SERVICE
@@ -20,7 +20,7 @@ def test_look(fake_host, run_module, monkeypatch, secret):
     """Sides, units, ports, states and booleans."""
     monkeypatch.setattr(_probe, "observe", lambda: {"sysctl": {"value": 1123, "send": True, "accept": False}})
     service = {**SERVER_SERVICE, **PLUGIN, "password": secret}
-    _deploy.deploy(_deployment.Wanted("server", [service]), check=False)
+    _deploy.deploy(_observe.Wanted("server", [service]), check=False)
     answer = run_module(tfo_host.main, side="server", services=[service])
     assert (answer["side"], answer["fastopen"]["sysctl"]["value"], answer["deployed"]) == ("server", 1123, "yes")
     assert answer["services"][0]["unit"] == "ss-server@main.service"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _observe
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_host, tfo_stage
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER, SERVER_SERVICE
 
@@ -26,7 +26,7 @@ def facts(fake_host, monkeypatch):
 def test_answer(fake_host, run_module, check, deployed):
     """Everything that RETURN says, nothing that it does not, and no password; the host stays as it was."""
     if deployed:
-        _deploy.deploy(_deployment.Wanted("server", [SERVER_SERVICE]), check=False)
+        _deploy.deploy(_observe.Wanted("server", [SERVER_SERVICE]), check=False)
     fake_host.done.clear()
     before = fake_host.tree()
     answer = run_module(tfo_host.main, check=check, side="server", services=[SERVER_SERVICE])
@@ -63,7 +63,7 @@ def test_damaged_record(fake_host, run_module):
 
 def test_what_the_stage_says(fake_host, run_module):
     """What the step of a run would do, whose the host is, and by whom services were taken off."""
-    _deploy.deploy(_deployment.Wanted("server", [SERVER_SERVICE]), check=False)
+    _deploy.deploy(_observe.Wanted("server", [SERVER_SERVICE]), check=False)
     side = {"side": "server", "services": [SERVER_SERVICE]}
     run = {"run": "run1", "who": "me@here"}
     run_module(tfo_stage.main, state="stepped", **side, **run)
@@ -84,6 +84,6 @@ def test_what_the_stage_says(fake_host, run_module):
 
 def test_without_probes(fake_host, run_module):
     """No packet is sent where none is asked for."""
-    _deploy.deploy(_deployment.Wanted("server", [SERVER_SERVICE]), check=False)
+    _deploy.deploy(_observe.Wanted("server", [SERVER_SERVICE]), check=False)
     answer = run_module(tfo_host.main, side="server", services=[SERVER_SERVICE], probe_paths=False)
     assert (answer["paths"], fake_host.probed) == ([], [])

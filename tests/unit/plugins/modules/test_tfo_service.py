@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _observe
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_service
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_SERVICE,
@@ -62,7 +62,7 @@ def test_limit_of_files(fake_host, run_module):
 def test_before_restart_is_not_for_check_mode(fake_host):
     """The hook writes."""
     calls = []
-    wanted = _deployment.Wanted("server", [SERVER_SERVICE])
+    wanted = _observe.Wanted("server", [SERVER_SERVICE])
     for check in (True, False):
         _deploy.deploy(wanted, check, lambda: calls.append(fake_host.tree()))
     assert len(calls) == 1

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _observe, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record, _request, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_stage
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER
@@ -22,7 +22,7 @@ RUN = {"run": "run1", "who": "me@here", "lease_seconds": 30}
 @pytest.fixture(autouse=True)
 def deployed(fake_host):
     """A client that runs plain."""
-    _deploy.deploy(_deployment.Wanted("client", [SERVICE]), check=False)
+    _deploy.deploy(_observe.Wanted("client", [SERVICE]), check=False)
     fake_host.done.clear()
 
 

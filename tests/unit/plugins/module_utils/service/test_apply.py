@@ -16,12 +16,13 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _diff,
     _exec_start,
     _files,
+    _observe,
     _owned,
     _service,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
-WANTED = _deployment.Wanted("server", [SERVER_SERVICE])
+WANTED = _observe.Wanted("server", [SERVER_SERVICE])
 GONE = dataclasses.replace(WANTED, services=[], prune=True)
 UNIT = "ss-server@main.service"
 PACKAGED = "shadowsocks-libev.service"
@@ -29,7 +30,7 @@ PACKAGED = "shadowsocks-libev.service"
 
 def bring(wanted):
     """Look, compare and apply; gives the plan and what was there before."""
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     plan = _deployment.compare(wanted, seen)
     _apply.apply(plan, wanted, seen)
     return plan, seen
@@ -107,7 +108,7 @@ def test_changes(fake_host, wanted, done):
     fake_host.done.clear()
     bring(wanted)
     assert fake_host.done == done
-    assert _deployment.compare(wanted, _deployment.observe(wanted)).differs == []
+    assert _deployment.compare(wanted, _observe.observe(wanted)).differs == []
 
 
 def test_mode_is_repaired_without_a_restart(fake_host):
@@ -124,7 +125,7 @@ def test_folder_is_repaired(fake_host):
     """And said to be, in check mode too."""
     bring(WANTED)
     os.chmod(fake_host.config_dir, 0o700)
-    seen = _deployment.observe(WANTED)
+    seen = _observe.observe(WANTED)
     plan, _seen = bring(WANTED)
     assert [(one["name"], one["why"].split(",")[0]) for one in plan.differs] == [(str(fake_host.config_dir), "is 0700")]
     assert _diff.diff(plan, seen)[0]["after"].startswith(f"{fake_host.config_dir}: is 0700")
@@ -200,7 +201,7 @@ def test_removal_without_the_template(fake_host):
     assert UNIT not in fake_host.running
     assert not fake_host._wants(UNIT).is_symlink()
     assert _owned.load() == {}
-    assert _deployment.observe(GONE).others == set()
+    assert _observe.observe(GONE).others == set()
 
 
 def test_before_restart(fake_host):
@@ -214,11 +215,11 @@ def test_before_restart(fake_host):
     bring(WANTED)
     drop_in = under_fast_open(fake_host, fake_host.unit_dir)
     wanted = dataclasses.replace(WANTED, limit_nofile=99)
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     _apply.apply(_deployment.compare(wanted, seen), wanted, seen, renew)
     assert argv(fake_host)[-2:] == ["-v", "--fast-open"]
     calls = []
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     _apply.apply(_deployment.compare(wanted, seen), wanted, seen, lambda: calls.append("called"))
     assert calls == ["called"]
 
@@ -242,7 +243,7 @@ def test_unwanted_unit_that_does_not_start_at_boot(fake_host, state, stopped):
     """It is stopped if there is something to stop, also between two automatic restarts."""
     bring(WANTED)
     wanted = GONE
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     unit = dataclasses.replace(seen.units[UNIT], active_state=state, sub_state="auto-restart", file_state="disabled")
     seen = dataclasses.replace(seen, units={**seen.units, UNIT: unit})
     fake_host.done.clear()
@@ -333,7 +334,7 @@ def test_udp_has_no_listener_to_wait_for(fake_host):
 
 def test_client_listens_on_its_local_port(fake_host):
     """Not on the server's, which is another host's."""
-    bring(_deployment.Wanted("client", [CLIENT_SERVICE]))
+    bring(_observe.Wanted("client", [CLIENT_SERVICE]))
     assert (fake_host.listening(1080), fake_host.listening(8388)) == (True, False)
 
 
@@ -361,7 +362,7 @@ def test_diff_shows_no_secret(fake_host, before):
     fake_host.put(f"{fake_host.config_dir}/ss-server-main.json", before, 0o640)
     _owned.store({UNIT: "main"})
     for wanted in (WANTED, GONE):
-        seen = _deployment.observe(wanted)
+        seen = _observe.observe(wanted)
         shown = _diff.diff(_deployment.compare(wanted, seen), seen)
         assert MARKER not in str(shown)
         assert "4711471147" not in str(shown)
@@ -372,7 +373,7 @@ def test_diff_tells_a_new_password(fake_host):
     """Masked on both sides, it would look like no change."""
     bring(WANTED)
     wanted = asks(password="other")
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     config, services = _diff.diff(_deployment.compare(wanted, seen), seen)
     assert config["before"] + "(a masked value changes)\n" == config["after"]
     assert '"password": "********"' in config["after"]
@@ -388,7 +389,7 @@ def test_diff_of_a_drop_in_shows_no_command(fake_host):
     drop_in = under_fast_open(fake_host, fake_host.unit_dir)
     assert MARKER in drop_in.read_text()
     gone = GONE
-    seen = _deployment.observe(gone)
+    seen = _observe.observe(gone)
     shown = _diff.diff(_deployment.compare(gone, seen), seen)
     assert str(drop_in) in [one["before_header"] for one in shown]
     assert MARKER not in str(shown)
@@ -398,7 +399,7 @@ def test_diff_shows_nothing_of_somebody_else(fake_host):
     """Check mode names what is in the way; a command line or a config of any kind may hold a password."""
     fake_host.put(fake_host.unit_dir / "ss-server@.service", f"[Service]\nExecStart=/opt/ss-server -k {MARKER}\n")
     fake_host.put(f"{fake_host.config_dir}/ss-server-main.json", f'{{"users": {{"bob": "{MARKER}"}}}}', 0o640)
-    seen = _deployment.observe(WANTED)
+    seen = _observe.observe(WANTED)
     shown = _diff.diff(_deployment.compare(WANTED, seen), seen)
     before = {os.path.basename(one["before_header"]): one["before"] for one in shown}
     assert before["ss-server@.service"] == before["ss-server-main.json"] == _diff.NOT_SHOWN
@@ -410,12 +411,12 @@ def test_diff_of_other_changes(fake_host):
     bring(WANTED)
     os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o600)
     wanted = dataclasses.replace(WANTED, limit_nofile=99)
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     unit, services = _diff.diff(_deployment.compare(wanted, seen), seen)
     assert "LimitNOFILE=65536" in unit["before"]
     assert "LimitNOFILE=99" in unit["after"]
     assert "is 0600" in services["after"]
     wanted = dataclasses.replace(WANTED)
     os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o640)
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     assert _diff.diff(_deployment.compare(wanted, seen), seen) == []

@@ -16,13 +16,14 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deploy,
     _deployment,
     _files,
+    _observe,
     _restart,
     _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER, SERVER_SERVICE
 
 OTHER_SERVICE = {**SERVER_SERVICE, "name": "other", "instance": "other", "server_port": 8389}
-BOTH = _deployment.Wanted("server", [SERVER_SERVICE, OTHER_SERVICE])
+BOTH = _observe.Wanted("server", [SERVER_SERVICE, OTHER_SERVICE])
 UNIT, OTHER = "ss-server@main.service", "ss-server@other.service"
 
 
@@ -41,7 +42,7 @@ def deployed(fake_host):
 
 def fail(host, wanted, seen=None):
     """The first service does not come up with another config than this."""
-    seen = seen or _deployment.observe(wanted)
+    seen = seen or _observe.observe(wanted)
     host.broken.add(UNIT)
     with pytest.raises(_apply.ApplyError) as caught:
         _apply.apply(_deployment.compare(wanted, seen), wanted, seen)
@@ -81,7 +82,7 @@ def test_failure_before_any_restart(deployed, monkeypatch):
     os.chmod(kept, 0o600)
     written = os.stat(kept).st_mtime_ns
     wanted = changed(password="new")
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
 
     def faulty(*_arguments):
         raise OSError(28, "No space left on device")
@@ -96,7 +97,7 @@ def test_failure_before_any_restart(deployed, monkeypatch):
 def test_service_that_was_tried_again_and_again(deployed):
     """What it waits for may come: it is not stopped for good."""
     wanted = changed(password="new")
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     waits = dataclasses.replace(seen.units[UNIT], active_state="activating", sub_state="auto-restart")
     fail(deployed, wanted, dataclasses.replace(seen, units={**seen.units, UNIT: waits}))
     assert deployed.done[-1] == f"restart {UNIT}"
@@ -116,7 +117,7 @@ def test_systemd_that_does_not_answer(deployed, monkeypatch, where):
         return systemctl(verb, *arguments)
 
     wanted = dataclasses.replace(changed(password="new"), services=[{**SERVER_SERVICE, "name": "new"}], prune=True)
-    seen = _deployment.observe(wanted)
+    seen = _observe.observe(wanted)
     monkeypatch.setattr(_systemd, "systemctl", silent)
     with pytest.raises(_apply.ApplyError, match="not put back: .*Connection timed out"):
         _apply.apply(_deployment.compare(wanted, seen), wanted, seen)
@@ -132,7 +133,7 @@ def test_fault_of_ours(deployed, monkeypatch):
 
     with monkeypatch.context() as patch:
         wanted = changed(password="new")
-        seen = _deployment.observe(wanted)
+        seen = _observe.observe(wanted)
         patch.setattr(_restart, "restart", faulty)
         with pytest.raises(UnicodeDecodeError):
             _apply.apply(_deployment.compare(wanted, seen), wanted, seen)

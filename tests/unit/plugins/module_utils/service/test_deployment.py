@@ -12,6 +12,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deployment,
     _exec_start,
     _files,
+    _observe,
     _packaged,
     _process,
     _service,
@@ -27,11 +28,11 @@ DROP_IN = "/etc/systemd/system/ss-server@main.service.d/acl.conf"
 UNIT_FILE = "/etc/systemd/system/ss-server@.service"
 UNIT = "ss-server@main.service"
 PACKAGED = "shadowsocks-libev.service"
-WANTED = _deployment.Wanted("server", [SERVER_SERVICE])
+WANTED = _observe.Wanted("server", [SERVER_SERVICE])
 PROGRAMS = {"ss-server": "/usr/bin/ss-server"}
 
 
-def settled(wanted: _deployment.Wanted = WANTED) -> _deployment.Seen:
+def settled(wanted: _observe.Wanted = WANTED) -> _observe.Seen:
     """A host that is as wanted."""
     files = {
         path: _files.State(file.text.encode(), file.mode, 0, GID if file.group else 0, mtime=WRITTEN)
@@ -46,39 +47,39 @@ def settled(wanted: _deployment.Wanted = WANTED) -> _deployment.Seen:
         units[unit] = _systemd.Unit(unit, "loaded", "active", "running", "enabled", pid)
         processes[unit] = _process.Process([f"/usr/bin/{service['program']}", "-c", "x.json"], STARTED)
     packaged = _packaged.Packaged(_systemd.Unit(PACKAGED, load_state="masked"))
-    return _deployment.Seen(owned, files, units, processes, GID, packaged, (0o750, 0, GID), PROGRAMS)
+    return _observe.Seen(owned, files, units, processes, GID, packaged, (0o750, 0, GID), PROGRAMS)
 
 
-def virgin() -> _deployment.Seen:
+def virgin() -> _observe.Seen:
     """A host with the package as apt leaves it, and nothing of ours."""
     paths = _service.files([SERVER_SERVICE], 1, PROGRAMS)
     packaged = _packaged.Packaged(_systemd.Unit(PACKAGED, "loaded", "active", "running", "enabled", 7))
     units = {UNIT: _systemd.Unit(UNIT)}
-    return _deployment.Seen({}, dict.fromkeys(paths), units, dict.fromkeys(units), None, packaged, programs=PROGRAMS)
+    return _observe.Seen({}, dict.fromkeys(paths), units, dict.fromkeys(units), None, packaged, programs=PROGRAMS)
 
 
-def with_file(seen: _deployment.Seen, path: str, **change) -> _deployment.Seen:
+def with_file(seen: _observe.Seen, path: str, **change) -> _observe.Seen:
     """The host with one file changed."""
     return dataclasses.replace(seen, files={**seen.files, path: seen.files[path]._replace(**change)})
 
 
-def with_unit(seen: _deployment.Seen, name: str = UNIT, **change) -> _deployment.Seen:
+def with_unit(seen: _observe.Seen, name: str = UNIT, **change) -> _observe.Seen:
     """The host with one unit in another state."""
     return dataclasses.replace(seen, units={**seen.units, name: dataclasses.replace(seen.units[name], **change)})
 
 
-def with_packaged(seen: _deployment.Seen, touched: str = "", **change) -> _deployment.Seen:
+def with_packaged(seen: _observe.Seen, touched: str = "", **change) -> _observe.Seen:
     """The host with the package's server in another state."""
     unit = dataclasses.replace(seen.packaged.unit, **change)
     return dataclasses.replace(seen, packaged=_packaged.Packaged(unit, touched))
 
 
-def with_process(seen: _deployment.Seen, **change) -> _deployment.Seen:
+def with_process(seen: _observe.Seen, **change) -> _observe.Seen:
     """The host with another process."""
     return dataclasses.replace(seen, processes={**seen.processes, UNIT: seen.processes[UNIT]._replace(**change)})
 
 
-def asks(**change) -> _deployment.Wanted:
+def asks(**change) -> _observe.Wanted:
     """Wanted with another service."""
     return dataclasses.replace(WANTED, services=[{**SERVER_SERVICE, **change}])
 
@@ -96,7 +97,7 @@ BELOW = _exec_start.resolve(
     [_exec_start.Source(UNIT_FILE, "[Service]\nExecStart=/usr/bin/ss-server -c /etc/shadowsocks/%p-%i.json\n", 0o644)]
 )
 FAST_OPEN = _files.State(_exec_start.drop_in(BELOW, "server").encode(), 0o644, 0, 0, mtime=STARTED + 1)
-DROP_INS = _deployment.fast_open_paths(UNIT)
+DROP_INS = _observe.fast_open_paths(UNIT)
 FOREIGN = _files.State(b"[Service]\nExecStart=/usr/bin/ss-server -c /etc/mine.json\n", 0o644, 0, 0, mtime=WRITTEN)
 WITH_ACL = settled(asks(acl="[white_list]"))
 EXTRA = {**SERVER_SERVICE, "name": "extra", "instance": "extra", "server_port": 8389}

@@ -13,20 +13,21 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deployment,
     _foreign,
     _listeners,
+    _observe,
     _owned,
     _packaged,
     _service,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, SERVER_SERVICE
 
-WANTED = _deployment.Wanted("server", [SERVER_SERVICE])
+WANTED = _observe.Wanted("server", [SERVER_SERVICE])
 UNIT = "ss-server@main.service"
 TEMPLATE = "[Service]\nExecStart=/usr/local/bin/ss-server -c /etc/mine/%i.json\n"
 
 
 def refused(wanted=WANTED):
     """The lines."""
-    return _foreign.refusals(wanted, _deployment.observe(wanted))
+    return _foreign.refusals(wanted, _observe.observe(wanted))
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_template(host, folder):
     assert ("ss-server@office.service" in line) == (folder == "unit_dir")
     assert line.endswith(_foreign.REMEDY)
     assert more == []
-    assert refused(_deployment.Wanted("client", [CLIENT_SERVICE])) == []
+    assert refused(_observe.Wanted("client", [CLIENT_SERVICE])) == []
 
 
 def test_linked_template(host):
@@ -107,7 +108,7 @@ def test_deployed_instance_that_somebody_took(fake_host, text, why):
     before, done = fake_host.tree(), list(fake_host.done)
     (line,) = refused(asked(password="new"))
     assert why in line
-    for wanted in [asked(password="new"), *([_deployment.Wanted("server", [], prune=True)] if text else [])]:
+    for wanted in [asked(password="new"), *([_observe.Wanted("server", [], prune=True)] if text else [])]:
         with pytest.raises(_deploy.Refused, match=UNIT):
             _deploy.deploy(wanted, check=False)
     assert (fake_host.tree(), fake_host.done) == (before, done)
@@ -136,7 +137,7 @@ def test_access_list_of_somebody_beside_ours(fake_host, name):
     fake_host.put(folder / name, "[white_list]\n")
     for wanted in (WANTED, asked(password="new"), dataclasses.replace(WANTED, services=[], prune=True)):
         assert refused(wanted) == []
-        assert str(folder / name) not in _deployment.compare(wanted, _deployment.observe(wanted)).remove
+        assert str(folder / name) not in _deployment.compare(wanted, _observe.observe(wanted)).remove
     (line,) = refused(asked(acl="[black_list]"))
     assert line.startswith(f"{folder / name} is there and would be overwritten")
 
@@ -145,12 +146,12 @@ def test_access_list_of_ours(fake_host):
     """Also where a killed run has left it without its config, or it was edited."""
     wanted = asked(acl="[white_list]")
     _deploy.deploy(wanted, check=False)
-    config, acl, drop_in = _deployment.own_paths(UNIT)
+    config, acl, drop_in = _observe.own_paths(UNIT)
     fake_host.put(drop_in, "[Service]\n# edited\n")
     assert refused(asked(acl="[black_list]")) == []
     _deploy.deploy(wanted, check=False)
     fake_host.put(config, "{}")
-    assert {acl, drop_in} <= set(_deployment.compare(WANTED, _deployment.observe(WANTED)).remove)
+    assert {acl, drop_in} <= set(_deployment.compare(WANTED, _observe.observe(WANTED)).remove)
 
 
 TOUCHED = {
@@ -169,9 +170,9 @@ def test_packaged_server_in_use(host, attribute, text, why):
         f"{_packaged.UNIT} (active, starts at boot) is somebody's service ({getattr(host, attribute)}"
     )
     assert why in line
-    assert not _deployment.compare(WANTED, _deployment.observe(WANTED)).mask
+    assert not _deployment.compare(WANTED, _observe.observe(WANTED)).mask
     assert refused(dataclasses.replace(WANTED, packaged=False)) == []
-    assert refused(_deployment.Wanted("server", [])) == []
+    assert refused(_observe.Wanted("server", [])) == []
 
 
 def test_packaged_server_that_nobody_uses(fake_host):
@@ -180,7 +181,7 @@ def test_packaged_server_that_nobody_uses(fake_host):
     for verb in ("stop", "disable"):
         fake_host._systemctl(verb, _packaged.UNIT)
     assert refused() == []
-    assert not _deployment.compare(WANTED, _deployment.observe(WANTED)).mask
+    assert not _deployment.compare(WANTED, _observe.observe(WANTED)).mask
 
 
 @pytest.mark.parametrize("kind", ["unit", "drop-in"])
@@ -250,12 +251,12 @@ def test_port_of_an_instance_that_left_the_list(fake_host):
 def test_folder_of_the_configs(host, mode, gid, fine):
     """One that was there first must let the services' group in (field: C)."""
     host.group = 990
-    seen = dataclasses.replace(_deployment.observe(WANTED), folder=(mode, 0, gid))
+    seen = dataclasses.replace(_observe.observe(WANTED), folder=(mode, 0, gid))
     lines = _foreign.refusals(WANTED, seen)
     assert (lines == []) == fine
     assert fine or f"(make it so: chgrp shadowsocks {_service.CONFIG_DIR} && chmod 0750" in lines[0]
     host.group = None
-    seen = dataclasses.replace(_deployment.observe(WANTED), folder=(0o700, 0, 0))
+    seen = dataclasses.replace(_observe.observe(WANTED), folder=(0o700, 0, 0))
     assert "(make it so: groupadd --system shadowsocks; chgrp" in _foreign.refusals(WANTED, seen)[0]
 
 

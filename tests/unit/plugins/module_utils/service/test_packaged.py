@@ -11,12 +11,12 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _apply,
     _deploy,
-    _deployment,
+    _observe,
     _packaged,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import SERVER_SERVICE
 
-WANTED = _deployment.Wanted("server", [SERVER_SERVICE])
+WANTED = _observe.Wanted("server", [SERVER_SERVICE])
 
 
 def mask(host):
@@ -29,7 +29,7 @@ def test_mask_that_systemd_has_not_read(fake_host):
     """An installation was killed in between: the next run masks and stops the server, and takes it for nobody's."""
     mask(fake_host)
     assert _packaged.UNIT in fake_host.running
-    seen = _deployment.observe(WANTED)
+    seen = _observe.observe(WANTED)
     assert (seen.packaged.touched, seen.packaged.masked) == ("", True)
     assert _deploy.deploy(WANTED, check=True).refused == []
     _deploy.deploy(WANTED, check=False)
@@ -50,11 +50,11 @@ def test_unit_that_came_in_place_of_the_mask(fake_host):
     """Also where systemd still takes it for masked."""
     fake_host.put(fake_host.unit_dir / _packaged.UNIT, "[Service]\nExecStart=/opt/mine\n")
     fake_host.told[_packaged.UNIT] = {"LoadState": "masked"}
-    assert "is a unit of somebody else" in _deployment.observe(WANTED).packaged.touched
+    assert "is a unit of somebody else" in _observe.observe(WANTED).packaged.touched
 
 
 def test_drop_in_for_every_service(fake_host):
     """A container's manager puts it there for all, so it makes the package's server nobody's."""
     fake_host.told[_packaged.UNIT] = {"DropInPaths": "/run/systemd/system/service.d/zzz-lxc-service.conf"}
-    assert _deployment.observe(WANTED).packaged.touched == ""
+    assert _observe.observe(WANTED).packaged.touched == ""
     assert _deploy.deploy(WANTED, check=True).refused == []

@@ -10,7 +10,7 @@ import json
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _sysctl_files
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _deployment
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _observe
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record, _request, _stage
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
@@ -24,7 +24,7 @@ class Stage:
     def __init__(self, host, sides):
         self.host = host
         for side in sides:
-            _deploy.deploy(_deployment.Wanted(side, [SERVICES[side]]), check=False)
+            _deploy.deploy(_observe.Wanted(side, [SERVICES[side]]), check=False)
         self.plain = self.observe()
         host.done.clear()
 

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _binary,
-    _deployment,
+    _observe,
     _packaged,
     _process,
     _systemd,
@@ -42,7 +42,7 @@ def look(stage, side, probe_paths=True, services=None, **change):
     """Look, and see that nothing changed by it and that no password is shown."""
     request = stage.request(side, **change)
     before, done = stage.observe(), list(stage.host.done)
-    wanted = _deployment.Wanted(side, request.services if services is None else services)
+    wanted = _observe.Wanted(side, request.services if services is None else services)
     found = _look.look(request, wanted, "shadowsocks-libev", probe_paths)
     assert (stage.observe(), stage.host.done) == (before, done)
     assert MARKER not in str(found)
@@ -188,7 +188,7 @@ def test_something_else_is_deployed(stage, side):
 def test_unit_that_nobody_lists(stage, side, prune):
     """It stays, or it goes, and each is told in one place."""
     found = _look.look(
-        _request.Request(side), _deployment.Wanted(side, [], prune=prune), "shadowsocks-libev", probe_paths=False
+        _request.Request(side), _observe.Wanted(side, [], prune=prune), "shadowsocks-libev", probe_paths=False
     )
     assert found["left"] == ([] if prune else [UNITS[side]])
     assert (UNITS[side] in [one["name"] for one in found["differs"]]) == prune
@@ -205,7 +205,7 @@ def test_unit_that_is_another_name(fake_host):
     """It is named, as a deployment names it."""
     (fake_host.unit_dir / UNITS["server"]).symlink_to("/etc/systemd/system/other.service")
     request = _request.Request("server", [SERVER_SERVICE])
-    found = _look.look(request, _deployment.Wanted("server", [SERVER_SERVICE]), "shadowsocks-libev", False)
+    found = _look.look(request, _observe.Wanted("server", [SERVER_SERVICE]), "shadowsocks-libev", False)
     assert (found["deployed"], found["services"][0]["state"]) == ("no", "inactive")
     assert any("is another name of a unit of somebody else" in line for line in found["foreign"])
 
@@ -244,7 +244,7 @@ def test_program_that_is_asked(fake_host, monkeypatch, programs, installed, diff
     monkeypatch.setattr(_binary, "knows_fast_open", lambda path: not path.endswith("ss-tunnel"))
     services = [{**CLIENT_SERVICE, "program": program, "local_port": at} for at, program in enumerate(programs, 1080)]
     request = _request.Request("client", services)
-    found = _look.look(request, _deployment.Wanted("client", services), "shadowsocks-libev", False)
+    found = _look.look(request, _observe.Wanted("client", services), "shadowsocks-libev", False)
     assert len([one for one in found["differs"] if one["what"] == "package"]) == differs
 
 
@@ -276,7 +276,7 @@ GOOD, BAD = [{"verdict": "fast_open"}], [{"verdict": "fast_open"}, {"verdict": "
 )
 def test_actual(side, processes, sysctl, paths, wanted):
     """By the processes, the kernel and a SYN; 0x1 must be there wherever the flag is."""
-    seen = _deployment.Seen({}, {}, {}, processes, None, _packaged.Packaged(_systemd.Unit("x")))
+    seen = _observe.Seen({}, {}, {}, processes, None, _packaged.Packaged(_systemd.Unit("x")))
     assert _look.actual(side, seen, sysctl, paths) == wanted
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deployment, _owned, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _observe, _owned, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
     _deployed,
@@ -173,7 +173,7 @@ def test_deploy_over_a_service_under_tfo(stage, side, before):
     """The drop-in follows what changes below it, with one restart."""
     service = {"server": SERVER_SERVICE, "client": CLIENT_SERVICE}[side]
     stage.ask("stepped" if before == "stepped" else "present", side)
-    wanted = _deployment.Wanted(side, [{**service, "server_port": 443, "local_port": 80}])
+    wanted = _observe.Wanted(side, [{**service, "server_port": 443, "local_port": 80}])
     stage.host.done.clear()
     _deployed.deploy(wanted, check=False)
     assert [line for line in stage.host.done if line.startswith("restart")] == [f"restart {UNITS[side]}"]
@@ -191,7 +191,7 @@ def test_deploy_over_a_service_under_tfo(stage, side, before):
 def test_instance_that_goes_gives_its_bits_back(stage, side):
     """And is forgotten: a new one of its name starts plain."""
     stage.ask("present", side)
-    _deployed.deploy(_deployment.Wanted(side, [], prune=True), check=False)
+    _deployed.deploy(_observe.Wanted(side, [], prune=True), check=False)
     assert (_record.load(), stage.host.sysctl(), stage.boot()) == (_record.Record(), "1", None)
     assert stage.places(side) == []
 
@@ -199,7 +199,7 @@ def test_instance_that_goes_gives_its_bits_back(stage, side):
 def test_bits_of_an_instance_that_goes_are_told(server):
     """In check mode as in the real run."""
     server.ask("present", "server")
-    wanted = _deployment.Wanted("server", [], prune=True)
+    wanted = _observe.Wanted("server", [], prune=True)
     planned = _deployed.deploy(wanted, check=True)
     assert server.host.sysctl() == "3"
     assert "net.ipv4.tcp_fastopen is 3, not 1" in planned.steps
@@ -212,7 +212,7 @@ def test_bits_of_an_instance_that_goes_are_told(server):
 def test_instance_that_goes_and_is_another_name_by_now(server):
     """Refused by name, in check mode too."""
     (server.host.unit_dir / UNITS["server"]).symlink_to("/etc/systemd/system/other.service")
-    (line,) = _deployed.deploy(_deployment.Wanted("server", [], prune=True), check=True).refused
+    (line,) = _deployed.deploy(_observe.Wanted("server", [], prune=True), check=True).refused
     assert UNITS["server"] in line
 
 
@@ -226,9 +226,9 @@ def test_instance_that_goes_in_a_run_that_is_killed(stage, side, monkeypatch, ag
     stage.ask("present", side)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(_down, "down", killed)
-        _deployed.deploy(_deployment.Wanted(side, [], prune=True), check=False)
+        _deployed.deploy(_observe.Wanted(side, [], prune=True), check=False)
     assert list(_record.load().units) == [UNITS[side]]
-    _deployed.deploy(_deployment.Wanted(side, list(stage.request(side).services) if again else []), check=False)
+    _deployed.deploy(_observe.Wanted(side, list(stage.request(side).services) if again else []), check=False)
     assert (_record.load(), stage.host.sysctl(), stage.boot()) == (_record.Record(), "1", None)
     assert (UNITS[side] in stage.host.running) == again
 
@@ -238,7 +238,7 @@ def test_service_of_somebody_under_tfo_is_no_orphan(server):
     server.ask("present", "server")
     _owned.store({})
     server.host._systemctl("stop", UNITS["server"])
-    _deployed.deploy(_deployment.Wanted("server", []), check=False)
+    _deployed.deploy(_observe.Wanted("server", []), check=False)
     assert list(_record.load().units) == [UNITS["server"]]
 
 
@@ -248,7 +248,7 @@ def test_damaged_record_is_told_before_a_deployment(stage, side, check):
     stage.host.put(stage.host.state_dir / "record.json", "{")
     before = stage.observe()
     with pytest.raises(_record.RecordError):
-        _deployed.deploy(_deployment.Wanted(side, [], prune=True), check)
+        _deployed.deploy(_observe.Wanted(side, [], prune=True), check)
     assert stage.observe() == before
 
 
@@ -256,7 +256,7 @@ def test_instance_that_came_later_keeps_running(server):
     """A way down of everything stops and removes nothing (field: A13)."""
     server.ask("present", "server")
     later = {**SERVER_SERVICE, "name": "later", "server_port": 8389}
-    _deployed.deploy(_deployment.Wanted("server", [SERVER_SERVICE, later]), check=False)
+    _deployed.deploy(_observe.Wanted("server", [SERVER_SERVICE, later]), check=False)
     pid = server.host.running["ss-server@later.service"]
     assert server.ask("plain", "server", run="", memory="forget").outcome == "plain"
     assert server.host.running["ss-server@later.service"] == pid
