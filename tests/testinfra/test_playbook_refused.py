@@ -127,7 +127,7 @@ def test_broken_host_outside_of_the_limit(tmp_path: Path) -> None:
     assert "vault_that_nobody_gave" in run.words
     alone = play("fastopen.shadowsocks.rollout", "--check", "--limit", "c1", "--inventory", str(more))
     assert alone.status != 0
-    assert "c1: ss_client_instances: cannot be read" in alone.words
+    assert "c1: ss_client_instances[main].password: cannot be read" in alone.words
 
 
 def test_rollback_refuses_unknown_scope() -> None:
