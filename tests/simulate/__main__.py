@@ -111,7 +111,7 @@ def main() -> int:
             table.row(loss, size, cell, "revert", goals)
     for share in (1.0, 0.2):
         table.head(
-            f"A wave with one client that loses {share:.0%} (1 of 5 is more than may be reverted)", "waves", "named"
+            f"A wave with one client that loses {share:.0%} (one may always be reverted)", "waves", "named"
         )
         for loss, size, seed in cells:
             extras = [share] + [0.0] * (size - 1)
