@@ -110,9 +110,7 @@ def main() -> int:
             cell = clients(share, loss, size, runs[name], 5 * runs["rivals"], f"{seed} {name}")
             table.row(loss, size, cell, "revert", goals)
     for share in (1.0, 0.2):
-        table.head(
-            f"A wave with one client that loses {share:.0%} (one may always be reverted)", "waves", "named"
-        )
+        table.head(f"A wave with one client that loses {share:.0%} (one may always be reverted)", "waves", "named")
         for loss, size, seed in cells:
             extras = [share] + [0.0] * (size - 1)
             cell = waves(extras, loss, runs["mixed"], runs["rivals"] // 5, f"{seed} mixed {share}")

@@ -150,6 +150,27 @@ def test_beside_services_of_others(production: dict[str, Any]) -> None:
         assert host(name).run(left).stdout == ""
 
 
+def test_program_without_a_package(tmp_path: Path) -> None:
+    """Role shadowsocks takes what is there, a client's program alone as well, and installs nothing where it shall not."""
+    book = tmp_path / "programs.yml"
+    book.write_text(
+        "- hosts: c4\n  gather_facts: false\n  vars: {shadowsocks_install: none}\n"
+        "  roles: [fastopen.shadowsocks.shadowsocks]\n",
+        encoding="utf-8",
+    )
+    assert "c4: Shadowsocks is not installed, and shadowsocks_install is none" in play(book).words
+    program = "/usr/local/bin/ss-local"
+    try:
+        for said, status in (("--fast-open", 0), ("nothing", 2)):
+            host("c4").check_output("printf '#!/bin/sh\\necho %s' > %s && chmod 0755 %s", said, program, program)
+            run = play(book)
+            assert run.status == status
+            assert run.recap["c4"]["changed"] == 0
+        assert f"{program} has no --fast-open in its help" in run.words
+    finally:
+        host("c4").check_output("rm -f %s", program)
+
+
 HOLD = """
 import fcntl, time
 with open("/var/lib/dpkg/lock-frontend", "w") as stream:
