@@ -97,7 +97,9 @@ class Bench:
     def __init__(self, scratch: Path, probe_url: str) -> None:
         self.scratch, self.log = scratch, scratch / "log"
         units = {
-            program: _service.unit_text(program, 65536).replace("%i.json\n", "%i.json --fast-open\n")
+            program: _service.unit_text(program, 65536, f"/usr/bin/{program}").replace(
+                "%i.json\n", "%i.json --fast-open\n"
+            )
             for program in ("ss-server", "ss-local")
         }
         variables = {"bench_units": units, "rollout_probe_url": probe_url}
