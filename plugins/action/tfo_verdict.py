@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _measurement, _verdict
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _lines, _measurement, _verdict
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._evidence import STEP, UNACCEPTABLE_SHARE
 
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
             )
         except _measurement.MeasurementError as error:
             raise AnsibleActionFail(str(error)) from error
-        for line in _verdict.lines(verdict) if arguments["clients"] else []:
+        for line in _lines.lines(verdict) if arguments["clients"] else []:
             self._display.display(line)
         result.update(verdict, changed=False)
         return result

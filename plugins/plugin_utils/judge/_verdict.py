@@ -1,7 +1,6 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
 """A wave of clients, or a batch of servers seen by its clients: promote, roll_back or inconclusive.
 
 - A client that is worse with fast open than without is to be reverted; too many of those roll the wave back.
@@ -51,7 +50,6 @@ def judge(
     """The verdict over ``hosts``, with every reason and figure; the other ``clients`` are the control.
 
     ``earlier``: of how many clients earlier waves of the run were judged, and how many of them were bad.
-
     ``stage`` is the one just entered: ``send`` (the hosts have fast open, judged against plain) or ``accept`` (their
     servers have, the hosts' plain traffic is judged against ``before``).
     """
@@ -139,23 +137,6 @@ def _measure(found: dict[str, Finding], others: list[Finding], clients: Clients,
         if more > 0:
             wanted[name] = more
     return wanted
-
-
-def lines(result: dict[str, Any]) -> list[str]:
-    """The verdict as text for the terminal: every number that decided, or one line each while it is still measured."""
-    shown = [f"verdict: {result['verdict']}", *(f"  {reason}" for reason in result["reasons"])]
-    for name, finding in [*result["hosts"].items(), *result["servers"].items(), ("kept clients", result["pooled"])]:
-        summary, *details = finding["reasons"] or ["nothing to judge"]
-        shown.append(f"{name}: {finding['verdict']}: {summary}")
-        shown += [] if result["measure"] else [f"  {detail}" for detail in details]
-    control, coverage = result["control"], result["coverage"]
-    if control["clients"]:
-        shown.append(f"control: {len(control['suffering'])} of {control['clients']} clients outside the wave suffer")
-    shown.append(
-        f"coverage: {coverage['networks']} networks judged; a breakage of {coverage['detectable_share']:.0%} of the "
-        f"networks or more would have shown with {coverage['confidence']:.0%} probability"
-    )
-    return shown
 
 
 def _since_before(

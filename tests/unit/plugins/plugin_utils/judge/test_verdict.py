@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._lines import lines
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._measurement import Arm, Client, Server
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._verdict import judge, lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._verdict import judge
 
 POLICY = Policy()
 
