@@ -17,7 +17,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from _wire import CLIENT, OTHER_CLIENT, SERVER, Namespace, Wire  # noqa: E402
+from _wire import CLIENT, OTHER_CLIENT, SERVER, Namespace, Wire  # noqa: E402  (found by the line before)
 
 
 @pytest.fixture

@@ -21,7 +21,9 @@ import typing as t
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc  # noqa: E402
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import (
+    _proc,
+)  # noqa: E402  (found by the line before)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _stage  # noqa: E402
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED  # noqa: E402
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Request  # noqa: E402

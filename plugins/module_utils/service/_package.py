@@ -24,13 +24,13 @@ def read(package: str, binary: str) -> dict[str, t.Any]:
 
 
 def _version(package: str) -> t.Optional[str]:
-    if shutil.which("dpkg-query") is None:
-        return None
-    status = _output(["dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", package])
-    state, _blank, version = status.partition(" ")
+    state, _blank, version = query(package, "${db:Status-Status} ${Version}").partition(" ")
     return version if state == "installed" else None
 
 
-def _output(command: list[str]) -> str:
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr
+def query(package: str, form: str) -> str:
+    """What dpkg-query(1) shows of the package in this form; '' where it does not know it, or is not here itself."""
+    if shutil.which("dpkg-query") is None:
+        return ""
+    command = ["dpkg-query", "--show", f"--showformat={form}", package]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stdout

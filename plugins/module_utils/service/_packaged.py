@@ -9,10 +9,9 @@ import dataclasses
 import hashlib
 import os
 import re
-import subprocess
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _package, _systemd
 
 UNIT = "shadowsocks-libev.service"
 """Started by the Debian package itself on 127.0.0.1:8388 with a random password (facts: packaging)."""
@@ -79,11 +78,6 @@ def _is_own_defaults(defaults: t.Optional[_files.State]) -> bool:
     """Whether the file is what dpkg put there, by the digest that dpkg keeps (dpkg-query(1), Conffiles)."""
     if defaults is None:
         return True
-    package = UNIT.partition(".")[0]
-    command = ["dpkg-query", "--show", "--showformat=${Conffiles}", package]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    except OSError:
-        return False
     digest = hashlib.md5(defaults.content, usedforsecurity=False).hexdigest()
-    return any(line.split()[:2] == [DEFAULTS, digest] for line in done.stdout.split("\n"))
+    lines = _package.query(UNIT.partition(".")[0], "${Conffiles}").split("\n")
+    return any(line.split()[:2] == [DEFAULTS, digest] for line in lines)

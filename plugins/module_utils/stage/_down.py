@@ -10,6 +10,7 @@ may be killed and run again, and nothing that is only kept for later can stop it
 from __future__ import annotations
 
 import dataclasses
+import functools
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch
@@ -201,8 +202,8 @@ def _keep(
     if descent.memory == "add":
         said = {"by": descent.by, "when": _record.now(), "why": descent.why}
         record.undone.update({unit: {**said, "side": entry["side"]} for unit, entry in units.items()})
-    for store, kept in ((_record.store, record), (_record.store_lease, lease)):
+    for store in (functools.partial(_record.store, record), functools.partial(_record.store_lease, lease)):
         try:
-            store(kept)  # type: ignore[operator]
+            store()
         except OSError as error:
             result.reasons.append(f"done, but it cannot be kept: {error}")

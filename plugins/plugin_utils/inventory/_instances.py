@@ -70,11 +70,6 @@ class Key:
     required: bool = False
     default: t.Any = None
 
-    @property
-    def secret(self) -> bool:
-        """Whether its value must never be shown."""
-        return getattr(self.kind, "secret", False)
-
 
 _NAME = Text(
     r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", "1 to 64 letters, digits, '_', '.', '-': it becomes a systemd instance"

@@ -111,13 +111,13 @@ def judge(
         _not_decided(hosts, stepped, "too many hosts of its wave were lost")
     revert = [h for h, one in hosts.items() if h in on_now and measured.get(h, {}).get("verdict") == "revert"]
     revert += [host for host in failed if host not in revert]
-    told = "\n".join(f"  {host}: {one['outcome']}{_because(one)}" for host, one in hosts.items())
 
     def decided(verdict: str, msg: str) -> Judgement:
+        told = "\n".join(f"  {host}: {one['outcome']}{_because(one)}" for host, one in hosts.items())
         return Judgement(verdict, hosts, stepped, revert, f"{step}: {msg}\n{told}")
 
     if check and not failed:
-        return Judgement("promote", hosts, stepped, [], f"{step}: planned\n{told}")
+        return decided("promote", "planned")._replace(revert=[])
     if over:
         return decided("roll_back", f"{', '.join(bad)} not proven: the wave goes back")
     if stop:
@@ -137,7 +137,6 @@ def judge(
         )
     if final:
         hosts.update({host: {**hosts[host], "outcome": "promoted"} for host in stepped})
-        told = "\n".join(f"  {host}: {one['outcome']}{_because(one)}" for host, one in hosts.items())
     return decided("promote", f"{len(stepped)} of {len(hosts)} proven")
 
 
