@@ -85,8 +85,8 @@ def _carry_out(
         _systemd.systemctl("daemon-reload")
     if plan.enable:
         _systemd.systemctl("enable", *plan.enable)
-    ports = {unit: None if one["mode"] == "udp_only" else _service.port(one) for unit, one in wanted.units.items()}
-    problems = _restart.restart({unit: ports[unit] for unit in plan.restart}, _back.configs(plan, seen))
+    ports = {unit: _service.tcp_port(wanted.units[unit]) for unit in plan.restart}
+    problems = _restart.restart(ports, _back.configs(plan, seen))
     if problems:
         raise ApplyError("; ".join(problems))
     if plan.owned != _owned.load():

@@ -82,9 +82,8 @@ def configs(plan: _deployment.Plan, seen: _observe.Seen) -> list[dict[str, t.Any
 
 def _port(unit: str, seen: _observe.Seen) -> t.Optional[int]:
     """The TCP port of the old config, None where there is none."""
-    config = _observe.config_of(unit, seen)
-    port = config.get("server_port" if unit.startswith("ss-server@") else "local_port")
-    return port if isinstance(port, int) and config.get("mode") != "udp_only" else None
+    port = _observe.port_of(unit, seen)
+    return port if isinstance(port, int) and _observe.config_of(unit, seen).get("mode") != "udp_only" else None
 
 
 def _remove_empty(plan: _deployment.Plan, seen: _observe.Seen) -> None:

@@ -85,14 +85,13 @@ def _told(holder: _listeners.Holder, seen: _observe.Seen) -> _listeners.Holder:
     if not holder.maybe or not set(holder.maybe) <= set(seen.owned):
         return holder
     for unit in holder.maybe:
-        config = _observe.config_of(unit, seen)
-        if holder.port == config.get("server_port" if unit.startswith("ss-server@") else "local_port"):
+        if holder.port == _observe.port_of(unit, seen):
             return holder._replace(unit=unit)
     return holder
 
 
 def _where(service: t.Mapping[str, t.Any]) -> str:
-    return f"{', '.join(_addresses(service))} port {_service.port(service)}"
+    return f"{', '.join(_service.addresses(service))} port {_service.port(service)}"
 
 
 def _left(holder: _listeners.Holder, seen: _observe.Seen) -> str:
@@ -104,19 +103,16 @@ def _left(holder: _listeners.Holder, seen: _observe.Seen) -> str:
     return f"It was deployed as instance {name}: list that with state: absent, set ss_{side}_prune: true, or take another port"
 
 
-def _addresses(service: t.Mapping[str, t.Any]) -> list[str]:
-    return list(service["server"]) if service["program"] == "ss-server" else [service["local_address"]]
-
-
 def _meet(service: t.Mapping[str, t.Any], holder: _listeners.Holder) -> bool:
     """Whether both cannot have the port: same protocol, and one address in common. A name may be any address."""
-    protocols = {"tcp_only": ("tcp",), "udp_only": ("udp",)}.get(service["mode"], ("tcp", "udp"))
-    if holder.protocol not in protocols or holder.port != _service.port(service):
+    if holder.protocol not in _service.protocols(service) or holder.port != _service.port(service):
         return False
     if holder.address in ANY:
         return True
     either = ("::",) if ":" in holder.address else ANY  # all of IPv4 is nothing of IPv6
-    return any(address in either or address == holder.address or _is_name(address) for address in _addresses(service))
+    return any(
+        address in either or address == holder.address or _is_name(address) for address in _service.addresses(service)
+    )
 
 
 def _is_name(address: str) -> bool:

@@ -121,6 +121,11 @@ def config_of(unit: str, seen: Seen) -> dict[str, t.Any]:
     return _secrets.config(state.content if state else None)
 
 
+def port_of(unit: str, seen: Seen) -> t.Any:
+    """Where a deployed unit listens by its config as it is on the host, None where that does not say."""
+    return config_of(unit, seen).get("server_port" if unit.startswith("ss-server@") else "local_port")
+
+
 def foreign_paths(unit: str, seen: Seen) -> set[str]:
     """Of the files that belong to one instance those that somebody else wrote.
 

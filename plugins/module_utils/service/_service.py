@@ -70,6 +70,21 @@ def port(service: t.Mapping[str, t.Any]) -> int:
     return service["server_port" if service["program"] == "ss-server" else "local_port"]
 
 
+def tcp_port(service: t.Mapping[str, t.Any]) -> t.Optional[int]:
+    """Where it listens for TCP; None where it carries UDP only."""
+    return None if service["mode"] == "udp_only" else port(service)
+
+
+def protocols(service: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """What it listens for."""
+    return {"tcp_only": ("tcp",), "udp_only": ("udp",)}.get(service["mode"], ("tcp", "udp"))
+
+
+def addresses(service: t.Mapping[str, t.Any]) -> list[str]:
+    """What it binds."""
+    return list(service["server"]) if service["program"] == "ss-server" else [service["local_address"]]
+
+
 def unit_path(program: str) -> str:
     """The template unit that all services of a program share."""
     return f"{UNIT_DIR}/{program}@.service"

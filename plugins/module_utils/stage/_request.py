@@ -40,14 +40,14 @@ class Request:
     def unit(self, service: t.Mapping[str, t.Any]) -> _record.Unit:
         """What the record keeps of a service, so that the way down needs no inventory. No secret is in it."""
         server = self.side == "server"
-        tcp = service["mode"] != "udp_only"
+        port = _service.tcp_port(service)
         return {
             "side": self.side,
             "mode": self.mode if server else "flag",
             "program": service["program"],
             "address": service["server"][0] if server else service.get("local_address") or "127.0.0.1",
-            "port": (service["server_port"] if server else service["local_port"]) if tcp else None,
-            "url": self.probe_url if service["program"] == "ss-local" and tcp else "",
+            "port": port,
+            "url": self.probe_url if service["program"] == "ss-local" and port is not None else "",
         }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _lists, _values
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address, is_loopback
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import (
@@ -77,11 +78,8 @@ def same_port(host: str, services: t.Sequence[t.Mapping[str, t.Any]]) -> list[st
     for service in services:
         name = f"{service['program']} {service['name']}"
         group = service["instance"] if service.get("reuse_port") else name
-        if service["program"] == "ss-server":
-            addresses, port = set(service["server"]), service["server_port"]
-        else:
-            addresses, port = {service["local_address"]}, service["local_port"]
-        for protocol in {"tcp_only": ["tcp"], "udp_only": ["udp"]}.get(service["mode"], ["tcp", "udp"]):
+        addresses, port = set(_service.addresses(service)), _service.port(service)
+        for protocol in _service.protocols(service):
             for others, other_group, other in seen.setdefault((protocol, port), []):
                 overlap = addresses & others or addresses & set(WILDCARDS) or others & set(WILDCARDS)
                 if overlap and not (service.get("reuse_port") and other_group == group):
