@@ -76,11 +76,11 @@ def test_open_connection_is_marked_on_both_ends(client: str) -> None:
 
 @every_client
 def test_one_round_trip_is_saved(client: str) -> None:
-    """Within 5 %. A busy machine adds noise to every figure, so there are three rounds, and one of them has to be quiet."""
+    """One, neither none nor two; the exact figure is the demo's. A stall of a busy machine ruins a round: one of three counts."""
     rounds = []
     while len(rounds) < 3:
         rounds.append(saved(client, server_of(client), 21))
         won, round_trip = rounds[-1]
-        if round_trip >= 50 and won == pytest.approx(round_trip, rel=0.05):  # 50 ms is the router's delay
+        if round_trip >= 50 and 0.75 * round_trip < won < 1.5 * round_trip:  # 50 ms is the router's delay
             return
     pytest.fail(f"saved ms, round trip ms: {rounds}")
