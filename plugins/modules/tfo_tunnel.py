@@ -12,6 +12,10 @@ version_added: 0.1.0
 description:
   - Starts two temporary clients of each instance on free loopback ports, one with C(--fast-open) and one without, and makes
     real requests through them in turn. The running instance is not touched, so this also serves before it has TFO.
+  - Each instance is a path of its own, see RV(paths). One whose first 5 pairs show every request with TFO late or failed,
+    and no plain one, is not asked any more, for each further one would take a second or more. Late is one whose connection
+    to the server had to send a segment again or, where that was not seen, whose first byte came 500 ms or more after the
+    fastest plain one.
   - The cookie is fetched by a first request that does not count.
   - For an ss-redir instance, ss-local measures the same path; for ss-tunnel, an ss-tunnel to the host of O(url).
   - The password is neither in the arguments of a process nor on disk, and nothing is left when the module is killed.
@@ -24,7 +28,7 @@ options:
     type: str
     required: true
   requests:
-    description: How many requests of each kind. With V(0) nothing is measured and O(earlier) comes back.
+    description: How many requests of each kind, at least 1. The instances take turns, and each gets at least one.
     type: int
     default: 10
   arms:
@@ -57,9 +61,11 @@ options:
     description: For how long, see M(fastopen.shadowsocks.tfo_stage).
     type: float
     default: 600
-  earlier:
-    description: What an earlier task of this module returned. Its rounds are put before this one in RV(rounds).
-    type: dict
+  servers:
+    description: Inventory hosts. Only instances that lead to them are measured, all where it is empty.
+    type: list
+    elements: str
+    default: []
 attributes:
   diff_mode:
     description: There is nothing to compare.
@@ -117,11 +123,62 @@ plain:
       returned: success
       type: list
       elements: str
+    connections:
+      description:
+        - The client's own connection to its server, as the kernel saw it when the first byte had come or the request had
+          failed, of each request that showed one (sock_diag). None where the kernel does not tell, and fewer where the
+          origin does not keep connections open.
+      returned: success
+      type: list
+      elements: dict
+      contains:
+        syn_data:
+          description: Whether data in its SYN was acknowledged.
+          returned: success
+          type: bool
+        lost:
+          description:
+            - How many segments had to be sent again until then. SYN data that the server refused follows at once and does
+              not count, on Linux 5.5 or later.
+          returned: success
+          type: int
+        rtt_ms:
+          description: The smoothed round trip in milliseconds; null where the handshake has not ended.
+          returned: success
+          type: float
 fast_open:
   description: The requests with TFO.
   returned: success
   type: dict
   contains: *arm
+paths:
+  description: The same by instance.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The instance.
+      returned: success
+      type: str
+    server:
+      description: The inventory host of its server, else the server's first address.
+      returned: success
+      type: str
+    plain:
+      description: Its requests without TFO.
+      returned: success
+      type: dict
+      contains: *arm
+    fast_open:
+      description: Its requests with TFO.
+      returned: success
+      type: dict
+      contains: *arm
+    saved_ms:
+      description: What RV(saved_ms) is, on this path.
+      returned: success
+      type: float
 saved_ms:
   description: By how much the median first byte came earlier with TFO; null where a kind has no answered request.
   returned: success
@@ -154,20 +211,16 @@ network:
   description: The given label.
   returned: success
   type: str
-rounds:
-  description: Each measurement of this host so far, without its own RV(rounds).
-  returned: success
-  type: list
-  elements: dict
 """
 
 import dataclasses
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _proof, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _pair, _temporary
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _answers, _pair, _temporary
 
 
 def main() -> None:
@@ -177,61 +230,63 @@ def main() -> None:
             "services": {"type": "list", "elements": "dict", "options": _service.SERVICE_SPEC},
             "url": {"type": "str", "required": True},
             "requests": {"type": "int", "default": 10},
-            "arms": {"type": "list", "elements": "str", "choices": list(_pair.ARMS), "default": list(_pair.ARMS)},
+            "arms": {"type": "list", "elements": "str", "choices": list(_answers.ARMS), "default": list(_answers.ARMS)},
             "timeout_seconds": {"type": "float", "default": 10.0},
             "pause_seconds": {"type": "float", "default": 0.05},
             "network": {"type": "str", "default": ""},
             "running": {"type": "bool", "default": False},
             "run": {"type": "str", "default": ""},
             "lease_seconds": {"type": "float", "default": 600.0},
-            "earlier": {"type": "dict"},
+            "servers": {"type": "list", "elements": "str", "default": []},
             **_secrets.SPEC,
         },
         supports_check_mode=True,
     )
     params = module.params
+    if params["requests"] < 1:
+        module.fail_json(msg=f"requests: {params['requests']} is less than 1")
     try:
-        wanted = _secrets.join(params["services"], params["secrets"])
-    except _secrets.SecretsError as error:
-        module.fail_json(msg=str(error))
-    services = [service for service in wanted if service["mode"] != "udp_only"]
-    if not services:
-        module.fail_json(msg="no client instance carries TCP, so there is nothing to measure")
-    try:
+        services = _measured(_secrets.join(params["services"], params["secrets"]), params["servers"])
         if params["run"] and not module.check_mode:
             with _record.lock():
                 _lease.keep(params["run"], params["lease_seconds"])
+        terms = _pair.Terms(params["url"], params["arms"], params["timeout_seconds"], params["pause_seconds"])
         try:
-            arms, warmed = _pair.measure(
-                services,
-                params["url"],
-                params["requests"],
-                params["arms"],
-                params["timeout_seconds"],
-                params["pause_seconds"],
-            )
+            paths, warmed = _pair.measure(services, params["requests"], terms)
         except _temporary.Missing as error:  # no fault: a host that runs nothing yet has nothing to tell
-            arms, warmed = {arm: _pair.Answers(errors=[str(error)]) for arm in params["arms"]}, False
+            paths, warmed = _pair.untold(services, params["arms"], str(error)), False
         running, reasons = _proof.tunnels(services if params["running"] else [], params["url"])
         units = _systemd.show([_service.unit(service) for service in services])
-    except (_temporary.ClientError, *EXPECTED) as error:
+    except (_Nothing, _temporary.ClientError, *EXPECTED) as error:
         module.fail_json(msg=str(error))
-    found = {name: dataclasses.asdict(arms.get(name, _pair.Answers())) for name in _pair.ARMS}
-    counters = {
-        name: sum(arm["counters"].get(name, 0) for arm in found.values())
-        for name in sorted({name for arm in found.values() for name in arm["counters"]})
-    }
+    arms = _answers.total(paths)
     module.exit_json(
         changed=False,
-        **found,
-        saved_ms=_pair.saved_ms(arms),
-        counters=counters,
+        **{name: dataclasses.asdict(answers) for name, answers in arms.items()},
+        paths=[path.result() for path in paths],
+        saved_ms=_answers.saved_ms(arms),
+        counters=_answers.counters(arms.values()),
         warmed=warmed,
         running=running,
         reasons=reasons,
         restarts=sum(unit.restarts for unit in units.values()) if params["running"] else 0,
         network=params["network"],
     )
+
+
+class _Nothing(Exception):
+    """There is no instance to measure."""
+
+
+def _measured(services: _pair.Services, servers: t.Sequence[str]) -> _pair.Services:
+    """Those that carry TCP to one of the servers, to any where none is named. Raises _Nothing."""
+    found = [service for service in services if service["mode"] != "udp_only"]
+    if not found:
+        raise _Nothing("no client instance carries TCP, so there is nothing to measure")
+    led = [service for service in found if not servers or service.get("server_host") in servers]
+    if not led:
+        raise _Nothing(f"no client instance leads to {' or '.join(servers)}, so there is nothing to measure")
+    return led
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ SYN_RETRANSMITTED = 3
 
 _OPTIONS = 5  # offset of tcpi_options
 _BITS = 7  # offset of the byte with tcpi_fastopen_client_fail
+_RTT = 68  # offset of tcpi_rtt, microseconds
 _TOTAL_RETRANS = 100  # offset of tcpi_total_retrans
 _SIZE = 104
 _OPTION_SYN_DATA = 32  # TCPI_OPT_SYN_DATA: data in the SYN was acknowledged
@@ -40,6 +41,12 @@ def parse(raw: bytes) -> TcpInfo:
     client_fail = (bits >> 1) & 3 if sys.byteorder == "little" else (bits >> 5) & 3
     (retransmits,) = struct.unpack_from("=I", raw, _TOTAL_RETRANS)
     return TcpInfo(bool(raw[_OPTIONS] & _OPTION_SYN_DATA), client_fail, retransmits)
+
+
+def rtt_ms(raw: bytes) -> float:
+    """Return the smoothed round-trip time in milliseconds, 0 before the handshake has ended."""
+    (microseconds,) = struct.unpack_from("=I", raw, _RTT)
+    return microseconds / 1000
 
 
 def read(sock: socket.socket) -> TcpInfo:

@@ -5,91 +5,82 @@
 
 from __future__ import annotations
 
-import dataclasses
-import statistics
 import time
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _answers
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import TemporaryClient
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._tunnel import Fetch
 
-ARMS = {"plain": False, "fast_open": True}
-COUNTERS = (
-    "TCPFastOpenActive",
-    "TCPFastOpenActiveFail",
-    "TCPFastOpenBlackhole",
-    "TCPSynRetrans",
-    "TCPTimeouts",
-    "RetransSegs",
-    "AttemptFails",
-    "EstabResets",
-)
-"""What tells good paths from bad ones at a client (net/ipv4/proc.c); each of them only ever rises."""
+Services = t.Sequence[t.Mapping[str, t.Any]]
 
 
-@dataclasses.dataclass
-class Answers:
-    """One kind of requests: ``ttfb_ms`` of the answered ones, the counters' increase, and how often the client died."""
-
-    ok: int = 0
-    failed: int = 0
-    ttfb_ms: list[float] = dataclasses.field(default_factory=list)
-    counters: dict[str, int] = dataclasses.field(default_factory=dict)
-    exits: int = 0
-    errors: list[str] = dataclasses.field(default_factory=list)
-
-
-def measure(
-    services: t.Sequence[t.Mapping[str, t.Any]],
-    url: str,
-    requests: int,
-    arms: t.Sequence[str],
-    timeout: float,
-    pause: float,
-) -> tuple[dict[str, Answers], bool]:
-    """``requests`` of each arm, the services taken in turn; and whether the cookie was fetched first.
-
-    The pause, in seconds, after each request lets late retransmissions count where they belong.
+class Terms(t.NamedTuple):
+    """How a path is asked. ``timeout`` and ``pause`` in seconds: the pause after each request lets late retransmissions
+    count where they belong.
     """
-    found = {arm: Answers() for arm in arms}
-    clients = {arm: [TemporaryClient(service, url, ARMS[arm]) for service in services] for arm in arms}
-    try:
-        warmed = "fast_open" in arms and _warm(clients["fast_open"], url, timeout)
-        for number in range(requests):
-            for arm in arms:
-                _request(found[arm], clients[arm][number % len(services)], url, timeout, pause)
-    finally:
-        for client in (client for group in clients.values() for client in group):
+
+    url: str
+    arms: t.Sequence[str]
+    timeout: float
+    pause: float
+
+
+class Pair:
+    """One service's path to its server, and a temporary client for each kind of requests."""
+
+    def __init__(self, service: t.Mapping[str, t.Any], terms: Terms) -> None:
+        self.path = _answers.Path(service["name"], _server(service), {arm: _answers.Answers() for arm in terms.arms})
+        self._clients = {arm: TemporaryClient(service, terms.url, _answers.ARMS[arm]) for arm in terms.arms}
+        self._made: dict[str, list[Fetch]] = {arm: [] for arm in _answers.ARMS}
+        self._terms = terms
+
+    def warm(self) -> bool:
+        """The first connection of a client may only fetch the cookie, and no rollout is judged by that one."""
+        client = self._clients.get("fast_open")
+        return client is not None and client.fetch(self._terms.url, self._terms.timeout).ok
+
+    def ask(self) -> None:
+        """One request of each kind, none where the path is decided."""
+        if _answers.decided(**self._made):
+            return
+        for arm, client in self._clients.items():
+            before = _counters.read()
+            result = client.fetch(self._terms.url, self._terms.timeout)
+            time.sleep(self._terms.pause)
+            self.path.arms[arm].add(result, _counters.delta(before, _counters.read()))
+            self.path.arms[arm].exits = client.exits
+            self._made[arm].append(result)
+
+    def close(self) -> None:
+        """End the clients."""
+        for client in self._clients.values():
             client.close()
-    for arm, group in clients.items():
-        found[arm].exits = sum(client.exits for client in group)
-    return found, warmed
 
 
-def _warm(clients: t.Sequence[TemporaryClient], url: str, timeout: float) -> bool:
-    """The first connection of a client may only fetch the cookie, and no rollout is judged by that one."""
-    fetched = [client.fetch(url, timeout) for client in clients]
-    return all(one.ok for one in fetched)
+def measure(services: Services, requests: int, terms: Terms) -> tuple[list[_answers.Path], bool]:
+    """``requests`` of each kind, the services taken in turn, each at least once; and whether the cookies were fetched
+    first. A client's death at that request counts as well. Raises ClientError.
+    """
+    pairs = [Pair(service, terms) for service in services]
+    try:
+        warmed = [pair.warm() for pair in pairs]
+        for number in range(max(requests, len(pairs))):
+            pairs[number % len(pairs)].ask()
+    finally:
+        for pair in pairs:
+            pair.close()
+    return [pair.path for pair in pairs], all(warmed)
 
 
-def _request(arm: Answers, client: TemporaryClient, url: str, timeout: float, pause: float) -> None:
-    before = _counters.read()
-    result = client.fetch(url, timeout)
-    time.sleep(pause)
-    risen = _counters.delta(before, _counters.read())
-    for name in COUNTERS:
-        arm.counters[name] = arm.counters.get(name, 0) + risen.get(name, 0)
-    if result.ok and result.ttfb_ms is not None:
-        arm.ok += 1
-        arm.ttfb_ms.append(result.ttfb_ms)
-        return
-    arm.failed += 1
-    if result.error not in arm.errors:
-        arm.errors.append(result.error)
+def untold(services: Services, arms: t.Sequence[str], error: str) -> list[_answers.Path]:
+    """The paths of a host that cannot be measured."""
+    return [
+        _answers.Path(service["name"], _server(service), {arm: _answers.Answers(errors=[error]) for arm in arms})
+        for service in services
+    ]
 
 
-def saved_ms(arms: t.Mapping[str, Answers]) -> t.Optional[float]:
-    """By how much the median first byte comes earlier with TCP Fast Open, in ms; None where an arm has no answer."""
-    if any(name not in arms or not arms[name].ttfb_ms for name in ARMS):
-        return None
-    return round(statistics.median(arms["plain"].ttfb_ms) - statistics.median(arms["fast_open"].ttfb_ms), 3)
+def _server(service: t.Mapping[str, t.Any]) -> str:
+    return service.get("server_host") or service["server"][0]

@@ -17,7 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary, _process, _secrets, _service
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _sock_diag, _tunnel
 
 START_SECONDS = 5.0
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
@@ -37,6 +37,8 @@ class Missing(ClientError):
 
 class TemporaryClient:
     """ss-local (for an ss-tunnel instance: ss-tunnel to the URL's host) with or without --fast-open.
+
+    Requests are made one after the other, so a connection to the server that is new belongs to the one that is made.
 
     The config is a nameless file in memory, so the password is neither on disk nor in argv, and nothing is left when
     the module is killed; the kernel then kills the client as well (PR_SET_PDEATHSIG). As root it runs as nobody.
@@ -61,7 +63,8 @@ class TemporaryClient:
         """One request through this client; a client that has ended by itself is counted in ``exits`` and started anew."""
         if self._process is None:
             self._start()
-        result = _tunnel.fetch((LOOPBACK, self.port), url, timeout, socks=self.socks)
+        watch = _sock_diag.Watch(self._service["server"], self._service["server_port"], _user()[0])
+        result = _tunnel.fetch((LOOPBACK, self.port), url, timeout, socks=self.socks, look=watch.only)
         if not result.ok and self._ended():
             self.exits += 1
             words = _secrets.hidden(self.close(), self._service)
@@ -145,20 +148,28 @@ def _executable_memory(name: str) -> int:
         raise ClientError(f"{name} cannot be copied into memory (vm.memfd_noexec is 2?): {error}") from None
 
 
+def _user() -> tuple[int, int]:
+    """User and group of the client: nobody's for root, else our own."""
+    if os.geteuid() != 0:
+        return os.geteuid(), os.getegid()
+    nobody = pwd.getpwnam("nobody")
+    return nobody.pw_uid, nobody.pw_gid
+
+
 def _restrict(parent: int, config: int) -> t.Callable[[], None]:
     """What the child does before it becomes the client: drop root, gain nothing, die with its parent.
 
     The user changes first, for a change of user clears the death signal (kernel/cred.c, commit_creds).
     """
     prctl = ctypes.CDLL(None, use_errno=True).prctl
-    nobody = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+    (user, group), root = _user(), os.geteuid() == 0
 
     def child() -> None:
-        if nobody is not None:
-            os.fchown(config, nobody.pw_uid, nobody.pw_gid)
+        if root:
+            os.fchown(config, user, group)
             os.setgroups([])
-            os.setgid(nobody.pw_gid)
-            os.setuid(nobody.pw_uid)
+            os.setgid(group)
+            os.setuid(user)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _observe, _secrets
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _pair, _temporary
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _answers, _pair, _temporary
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_host, tfo_service, tfo_tunnel
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, SERVER_SERVICE
 
@@ -31,11 +31,12 @@ def test_look(fake_host, run_module, monkeypatch, secret):
 
 def test_measurement(fake_host, run_module, monkeypatch):
     """Times, counts and counters with the password in their digits."""
-    answers = {arm: _pair.Answers(ok=2, ttfb_ms=[1123.123, 123.0], counters={"RetransSegs": 123}) for arm in _pair.ARMS}
-    monkeypatch.setattr(_pair, "measure", lambda *_arguments: (answers, True))
+    answers = _answers.Answers(ok=2, ttfb_ms=[1123.123, 123.0], counters={"RetransSegs": 123})
+    paths = [_answers.Path("main", "203.0.113.7", dict.fromkeys(_answers.ARMS, answers))]
+    monkeypatch.setattr(_pair, "measure", lambda *_arguments: (paths, True))
     service = {**CLIENT_SERVICE, "password": "123"}
     answer = run_module(tfo_tunnel.main, url="http://origin/", services=[service])
-    for arm in _pair.ARMS:
+    for arm in _answers.ARMS:
         assert (answer[arm]["ttfb_ms"], answer[arm]["counters"]) == ([1123.123, 123.0], {"RetransSegs": 123})
 
 
@@ -48,7 +49,7 @@ def test_client_that_is_not_installed_has_nothing_to_tell(fake_host, run_module,
     monkeypatch.setattr(_pair, "measure", missing)
     answer = run_module(tfo_tunnel.main, url="http://origin/", services=[CLIENT_SERVICE])
     assert "failed" not in answer
-    assert [(answer[arm]["ok"], answer[arm]["failed"], answer[arm]["errors"]) for arm in _pair.ARMS] == [
+    assert [(answer[arm]["ok"], answer[arm]["failed"], answer[arm]["errors"]) for arm in _answers.ARMS] == [
         (0, 0, ["ss-local is not installed"])
     ] * 2
 
