@@ -9,10 +9,10 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _lines, _measurement, _verdict
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._evidence import STEP, UNACCEPTABLE_SHARE
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import ControllerAction
 
 ARGUMENTS = {
     "stage": {"type": "str", "choices": ["accept", "send"], "default": "send"},
@@ -22,25 +22,21 @@ ARGUMENTS = {
     "servers": {"type": "dict", "default": {}},
     "confidence": {"type": "float", "default": 0.95},
     "probe_requests": {"type": "int", "default": 100},
-    "max_error_share": {"type": "float", "default": 0.01},
+    "max_error_share": {"type": "float", "default": 0.05},
     "max_slowdown_ms": {"type": "float", "default": 20.0},
     "max_reverted_share": {"type": "float", "default": 0.1},
     "earlier": {"type": "dict", "default": {}},
+    "last": {"type": "bool", "default": False},
 }
 
 
-class ActionModule(ActionBase):
-    """Read the measurements, judge them, print every number that decided."""
+class ActionModule(ControllerAction):
+    """Read the measurements and judge them; no host is contacted."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
+    ARGUMENTS = ARGUMENTS
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+    def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """The verdict; it fails only for arguments that cannot be read: what a verdict leads to is the playbook's."""
-        result = super().run(tmp, task_vars)
-        _checked, arguments = self.validate_argument_spec(ARGUMENTS)
         try:
             verdict = _verdict.judge(
                 arguments["stage"],
@@ -50,13 +46,11 @@ class ActionModule(ActionBase):
                 {name: _measurement.server(value, name) for name, value in arguments["servers"].items()},
                 policy(arguments),
                 (int(arguments["earlier"].get("judged", 0)), int(arguments["earlier"].get("bad", 0))),
+                last=arguments["last"],
             )
         except _measurement.MeasurementError as error:
             raise AnsibleActionFail(str(error)) from error
-        for line in _lines.lines(verdict) if arguments["clients"] else []:
-            self._display.display(line)
-        result.update(verdict, changed=False)
-        return result
+        return {**verdict, "lines": _lines.lines(verdict), "details": _lines.lines(verdict, details=True)}
 
 
 def policy(arguments: dict[str, t.Any]) -> Policy:

@@ -13,38 +13,43 @@ version_added: 0.1.0
 description:
   - Decides from measured requests whether a wave of clients keeps TCP Fast Open, or a batch of servers keeps
     accepting it.
-  - Each client's requests with Fast Open are compared with plain ones from the same client at the same time. The
-    loss that is natural there is not assumed but comes from the plain requests.
-  - The decision is sequential. Start with no measurement, make the requests that RV(measure) asks for, judge all
-    rounds together, and go on until RV(measure) is empty. A clear case needs 5 to 15 requests of each kind.
+  - Each client's requests with Fast Open are compared with plain ones from the same client at the same time. The loss
+    that is natural there is not assumed but comes from the plain requests.
+  - Each path of a client is judged by itself, by what happened to its own connections to the server. A noisy origin
+    behind the server is not the path's fault.
+  - There are two looks. Make the first requests (20 of each kind and path), judge, make those that RV(measure) asks
+    for, and judge both measurements together with O(last=true).
   - A client whose path is bad is named in RV(revert), and its wave goes on. The wave is rolled back when too many
-    are, when the others are worse together, or when a server was restarted or refuses most of the SYN data.
+    are, when the others are worse together, or when a server was restarted.
   - A client without data, or with a failed measurement, is never counted as passed.
 options:
   stage:
     description:
       - The stage that was just entered.
-      - With V(send) the hosts' requests with Fast Open are judged against their plain ones, and their plain ones
-        against O(before) where that is given.
-      - With V(accept) their servers were changed, and the hosts' plain requests are judged against O(before).
+      - With V(send) the hosts' requests with Fast Open are judged against their plain ones at the same time.
+      - With V(accept) their servers were changed, and the hosts' plain requests are judged against O(before), beyond
+        what clients of other servers saw meanwhile. Without any such client they are shown, not judged.
     type: str
     choices: [accept, send]
     default: send
   hosts:
     description:
-      - Names of the clients to judge, also those that an earlier round has already decided.
+      - Names of the clients to judge, also those that the first look has already decided.
     type: list
     elements: str
     required: true
   clients:
     description:
-      - Results of M(fastopen.shadowsocks.tfo_tunnel) since the step by name of the client, or a list of them, one
-        a round.
+      - Results of M(fastopen.shadowsocks.tfo_tunnel) since the step by name of the client, or a list of them, which
+        are added up.
       - Needed in each are C(plain) and C(fast_open), with C(ok), C(failed), C(ttfb_ms) (times of the answered
-        requests) and C(counters) (their increase). Optional are C(exits) (how often the process ended by itself) in
-        both, and C(restarts) (of the client's service since the step) and C(network) (a label) beside them.
+        requests) and C(counters) (their increase). Optional are C(exits) (how often the process ended by itself) and
+        C(connections) (of each request whose connection was seen C(syn_data), whether its SYN data was taken,
+        C(lost), how often its SYN or request was sent again, and C(rtt_ms)) in both.
+      - With C(paths), a list, each of its entries holds both, and C(name) and C(server), and is judged by itself.
+      - Optional beside them are C(restarts) (of the client's service since the step) and C(network) (a label).
       - Null, failed and unreachable results are no data.
-      - Clients that are not in O(hosts) are the control for O(before).
+      - With O(stage=accept), clients that are not in O(hosts) are the control.
     type: dict
     required: true
   before:
@@ -55,7 +60,8 @@ options:
   servers:
     description:
       - The servers that the hosts use, each with C(counters) (their increase since the step) and C(restarts) since
-        then, or a list of such results with the increase in each round.
+        then, or a list of such results, which are added up.
+      - A restart rolls back. The counters are shown, not judged, since strangers can raise them.
     type: dict
     default: {}
   confidence:
@@ -71,26 +77,34 @@ options:
     default: 100
   max_error_share:
     description:
-      - Share of requests that may fail or be late with Fast Open beyond those that fail or are late without it.
+      - Share of requests that may fail with Fast Open beyond those that fail without it. Of lost SYNs none is
+        tolerated.
     type: float
-    default: 0.01
+    default: 0.05
   max_slowdown_ms:
     description:
-      - By how many milliseconds the first byte may come later. Fast Open normally brings it one round trip earlier.
+      - By how many milliseconds a request may reach the server and be answered later. Fast Open normally saves one
+        round trip.
+      - A promotion needs the upper limit of the interval to be within it, a reversion the lower one above it.
     type: float
     default: 20.0
   max_reverted_share:
     description:
-      - Share of the hosts that may be reverted without rolling the wave back, counted with O(earlier). One client may always,
-        if others are left.
+      - Share of the hosts that may be reverted without rolling the wave back, counted with O(earlier). One client may
+        always, if others are left.
     type: float
     default: 0.1
   earlier:
     description:
-      - What earlier waves of the same run came to, how many clients were C(judged), and how many of them were C(bad), that is
-        reverted or failed.
+      - What earlier waves of the same run came to, how many clients were C(judged), and how many of them were C(bad),
+        that is reverted or failed.
     type: dict
     default: {}
+  last:
+    description:
+      - Whether this is the last look, so that nobody can be asked for more requests.
+    type: bool
+    default: false
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 notes:
   - Runs on the controller and changes nothing. It does not fail for a verdict; the playbook acts on it.
@@ -105,9 +119,9 @@ EXAMPLES = r"""
   fastopen.shadowsocks.tfo_verdict:
     hosts: [client1, client2]
     clients:
-      client1: "{{ hostvars['client1'].rounds | default([]) }}"
-      client2: "{{ hostvars['client2'].rounds | default([]) }}"
-    probe_requests: "{{ rollout_probe_requests | default(100) }}"
+      client1: "{{ hostvars['client1'].measured }}"
+      client2: "{{ hostvars['client2'].measured }}"
+    last: true
   register: step
   run_once: true
 
@@ -120,8 +134,8 @@ EXAMPLES = r"""
 RETURN = r"""
 verdict:
   description:
-    - V(promote) goes on, V(roll_back) takes the whole step back, V(inconclusive) changes nothing more.
-    - V(inconclusive) with a RV(measure) that is not empty asks for more requests; without, it is final.
+    - V(promote) goes on, V(roll_back) takes the whole step back, V(inconclusive) goes no further.
+    - With a RV(measure) that is not empty it is V(inconclusive) and not final.
   returned: success
   type: str
   sample: promote
@@ -132,7 +146,7 @@ reasons:
   elements: str
   sample: ["3 of 3 clients are fine"]
 measure:
-  description: How many more requests of each kind each client should make before the next look. Empty at the end.
+  description: How many more requests of each kind each client should make, on all paths together, before the last look.
   returned: success
   type: dict
   sample: {client1: 10}
@@ -149,7 +163,10 @@ revert:
   sample: [client2]
 hosts:
   description:
-    - Verdict (V(promote), V(revert) or V(inconclusive)), C(more), C(reasons) and C(figures) of each client.
+    - Verdict (V(promote), V(revert) or V(inconclusive)), C(more), C(summary) (one line for people), C(reasons) (the
+      same, then odds and limits) and C(figures) of each client. One that is V(inconclusive) at the last look is not
+      proven
+      either way, and is not counted as fine.
   returned: success
   type: dict
 servers:
@@ -161,19 +178,24 @@ pooled:
   returned: success
   type: dict
 control:
-  description: How many clients outside the wave could be compared with before, and which of them are worse.
+  description: What the hosts were compared with beside their own requests. Always 0 paths with O(stage=send).
   returned: success
   type: dict
   contains:
-    clients:
-      description: Number of clients compared.
+    paths:
+      description: Number of paths of other clients that were measured before and after.
       returned: success
       type: int
-    suffering:
-      description: Names of those whose plain traffic is worse than before.
-      returned: success
-      type: list
-      elements: str
+lines:
+  description: The verdict for people, a line a client.
+  returned: success
+  type: list
+  elements: str
+details:
+  description: The same with odds, limits and counters.
+  returned: success
+  type: list
+  elements: str
 coverage:
   description: What the judged clients can tell about access networks that were not among them.
   returned: success

@@ -1,34 +1,33 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-
-"""One client: is the treated arm worse than its reference, as good, or not known yet?"""
+"""The operator's limits, and what two samples say of each of them: worse, fine, or not known yet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import exp, isfinite, log
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._evidence import (
     CLIENT_HARM,
-    STEP,
     UNACCEPTABLE_SHARE,
     Counts,
-    Odds,
-    decide,
     harm,
     safety,
-    wanted,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._interval import shift, z_fixed, z_sequential
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._measurement import LATE_MS, Arm
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._interval import Shift, z_fixed
 
-PROMOTE, REVERT, INCONCLUSIVE = "promote", "revert", "inconclusive"
-# Requests spoiled, requests failed, times shifted.
-TESTS = 3
-# Of the error that promotion may make, four fifths are spent on the way and one fifth at the end of the budget.
-ON_THE_WAY = 0.8
+PROMOTE, REVERT, INCONCLUSIVE, ROLL_BACK = "promote", "revert", "inconclusive", "roll_back"
+WORSE, OPEN, FINE = 1, 0, -1
+# SYNs lost, requests failed, time of the leg, time of the first byte.
+TESTS = 4
+# A wave is looked at twice, see tfo_verdict.
+LOOKS = 2
+# Of the error that promotion may make, four fifths are spent at the first look and one fifth at the last.
+FIRST_LOOK = 0.8
+# Requests of a client after which a harm of UNACCEPTABLE_SHARE nearly always has odds that are clear.
+MANY, CLEAR = 60, 5.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Policy:
 
     confidence: float = 0.95
     requests: int = 100
-    max_error_share: float = 0.01
+    max_error_share: float = 0.05
     max_slowdown_ms: float = 20.0
     max_reverted_share: float = 0.1
 
@@ -45,130 +44,120 @@ class Policy:
         """Probability that anything is wrongly reverted in a whole wave: a fifth of 1 - confidence, 1 % at 95 %."""
         return (1 - self.confidence) / 5
 
-    def false_alarm(self, clients: int) -> float:
-        """The same for one test of one client, or of all together: equal parts of the wave's (Bonferroni)."""
-        return self.wave_alarm() / (clients + 1) / TESTS
+    def false_alarm(self, paths: int) -> float:
+        """The same for one test of one of so many paths, or of all together: equal parts of the wave's (Bonferroni)."""
+        return self.wave_alarm() / (paths + 1) / TESTS
 
-    def odds(self, clients: int, ended: bool) -> Odds:
-        """Wald's boundaries, 1/alpha to call it harm and 1/beta to call it safe.
+    def harm_odds(self, paths: int, last: bool) -> float:
+        """Log odds that prove harm, by Wald's boundary 1/alpha.
 
-        When the budget has ended there is one look only, and only the few that are still undecided get it: harm then
-        needs no more than the odds for a whole wave, and safety that it is the likelier of the two.
+        At the last look only the few that are still undecided are judged: the odds for a whole wave are enough.
         """
-        if ended:
-            return Odds(log(1 / self.wave_alarm()), 0.0)
-        return Odds(log(1 / self.false_alarm(clients)), log(1 / (ON_THE_WAY * (1 - self.confidence))))
+        return log(1 / (self.wave_alarm() if last else self.false_alarm(paths)))
 
-    def left(self, treated: Arm) -> int:
-        """Requests that the budget still has for an arm."""
-        return max(self.requests - treated.requests, 0)
+    def safe_odds(self, last: bool, requests: int) -> float:
+        """Log odds that exclude harm after so many requests, 1/beta at the first look.
+
+        At the last one harm has to be the less likely of the two; after MANY requests of a client it is refuted unless
+        the odds for it are clear, for then they would be.
+        """
+        if not last:
+            return log(1 / (FIRST_LOOK * (1 - self.confidence)))
+        return -log(CLEAR) if requests >= MANY else 0.0
+
+    def z_slower(self, paths: int) -> float:
+        """Normal score of the lower limit of a shift."""
+        return z_fixed(1 - self.false_alarm(paths) / LOOKS)
+
+    def z_fast_enough(self) -> float:
+        """Normal score of its upper limit."""
+        return z_fixed(self.confidence)
 
 
 @dataclass
 class Finding:
-    """What came of a judgement; ``more`` is how many more requests an arm it asks for, ``reasons[0]`` the summary."""
+    """What came of a judgement.
+
+    ``more`` is how many more requests a kind would help, ``summary`` a line for people, ``reasons`` what decided, with
+    odds and limits.
+    """
 
     verdict: str
-    more: int = 0
+    summary: str = ""
     reasons: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
+    more: int = 0
+
+    def plain(self) -> dict[str, Any]:
+        """As a result of a module holds it."""
+        return {
+            "verdict": self.verdict,
+            "more": self.more,
+            "summary": self.summary,
+            "reasons": [self.summary, *self.reasons],
+            "figures": self.figures,
+        }
 
 
-def compare(reference: Arm, treated: Arm, policy: Policy, clients: int, names: tuple[str, str]) -> Finding:
-    """Judge the treated arm against its reference in a wave of so many clients; ``names`` are for the reasons.
+def of_paths(found: dict[str, Finding]) -> Finding:
+    """The findings of a client's paths, by name, as one: the worst decides. Several are named in the words."""
+    worst = min(found.values(), key=lambda one: (REVERT, INCONCLUSIVE, PROMOTE).index(one.verdict))
+    total = Finding(worst.verdict, figures={"paths": {name: one.figures for name, one in found.items()}})
+    for name, one in found.items():
+        where = f"path {name}: " if len(found) > 1 else ""
+        if one is worst:
+            total.summary = where + one.summary
+        total.reasons += [where + reason for reason in ([] if one is worst else [one.summary]) + one.reasons if reason]
+        total.more = max(total.more, one.more)
+    if total.verdict != INCONCLUSIVE:
+        total.more = 0
+    return total
 
-    Harm in one of spoiled requests (failed or late), failed requests and first-byte time reverts; promotion needs all
-    three clear. Ends as inconclusive when the budget of requests does.
+
+class Test(NamedTuple):
+    """One question: WORSE, OPEN or FINE; in an operator's words, with odds, and as figures."""
+
+    name: str
+    state: int
+    words: str
+    detail: str
+    figures: dict[str, Any]
+
+
+def shares(name: str, counts: Counts, of_all: Counts, tolerated: float, harm_odds: float, safe_odds: float) -> Test:
+    """Whether more than the ``tolerated`` share is spoiled beyond the reference, or UNACCEPTABLE_SHARE is excluded.
+
+    It has to be on this path, and on all of the client's together (``of_all``).
     """
-    left = policy.left(treated)
-    if not reference.requests or not treated.requests:
-        empty = names[1] if reference.requests else names[0]
-        return Finding(INCONCLUSIVE, min(STEP, left), [f"no data: no request of the kind {empty!r} was measured"])
-    if not reference.ok:
-        more = 0 if reference.requests >= STEP else min(STEP, left)
-        reason = f"none of {reference.requests} requests of the kind {names[0]!r} was answered: nothing to compare with"
-        return Finding(INCONCLUSIVE, more, [f"{reason}; repair that first, then measure again"])
-
-    odds = policy.odds(clients, left == 0)
-    baseline = reference.baseline()
-    late = (reference.late(baseline), treated.late(baseline))
-    spoiled = Counts(treated.failed + late[1], treated.requests, reference.failed + late[0], reference.requests)
-    failed = Counts(treated.failed, treated.requests, reference.failed, reference.requests)
-    states, mores, reasons = {}, [0], []
-    figures: dict[str, Any] = {"late_ms": LATE_MS, "baseline_ms": round(baseline, 1)}
-    figures[names[0]] = {"requests": reference.requests, "failed": reference.failed, "late": late[0]}
-    figures[names[1]] = {"requests": treated.requests, "failed": treated.failed, "late": late[1]}
-    for label, counts in (("failed or late", spoiled), ("failed", failed)):
-        states[label] = decide(counts, policy.max_error_share, odds)
-        if states[label] == 0:
-            mores.append(wanted(counts, policy.max_error_share, odds, left))
-        reason, figures[label.replace(" ", "_")] = _odds(label, counts, policy, odds, names)
-        reasons.append(reason)
-    if not treated.failed + reference.failed:
-        reasons.pop()
-    if treated.ok:
-        states["first byte"], reason, figures["first_byte"] = _slowdown(reference, treated, policy, clients, names)
-        if states["first byte"] == 0:
-            mores.append(min(max(STEP, treated.requests // 2), left))
-        reasons.append(reason)
-
-    worse = [label for label, state in states.items() if state == 1]
-    if worse:
-        return Finding(REVERT, 0, [f"worse: {', '.join(worse)}", *reasons], figures)
-    unclear = [label for label, state in states.items() if state == 0]
-    if unclear:
-        what = f"wants {max(mores)} more requests" if left else f"not clear after all {policy.requests} requests"
-        return Finding(INCONCLUSIVE, max(mores), [f"{what}: {', '.join(unclear)}", *reasons], figures)
-    return Finding(PROMOTE, 0, [f"fine after {treated.requests} requests", *reasons], figures)
-
-
-def _odds(
-    label: str, counts: Counts, policy: Policy, odds: Odds, names: tuple[str, str]
-) -> tuple[str, dict[str, float]]:
-    """Reason and figures of a comparison of shares."""
-    against, favour = harm(counts, policy.max_error_share, CLIENT_HARM), safety(counts)
-    reason = (
-        f"{label}: {names[1]} {counts.treated_spoiled} of {counts.treated}, "
-        f"{names[0]} {counts.reference_spoiled} of {counts.reference}; odds of harm {text(against)} "
-        f"(proven at {text(odds.harm)}), odds against {UNACCEPTABLE_SHARE:.0%} harm {text(favour)} "
-        f"(enough at {text(odds.safe)})"
+    against, favour = harm(counts, tolerated, CLIENT_HARM), min(safety(one, tolerated) for one in (counts, of_all))
+    state = WORSE if against >= harm_odds else FINE if favour >= safe_odds else OPEN
+    words = f"{counts.treated_spoiled} of {counts.treated} {name}, {counts.reference_spoiled} of {counts.reference}"
+    detail = (
+        f"{words} without; odds of harm {text(against)} (proven at {text(harm_odds)}), odds against "
+        f"{UNACCEPTABLE_SHARE:.0%} harm {text(favour)} (enough at {text(safe_odds)})"
     )
-    return reason, {
-        "harm_odds": number(against),
-        "harm_odds_limit": number(odds.harm),
-        "safe_odds": number(favour),
-        "safe_odds_limit": number(odds.safe),
-    }
+    figures = {"harm_odds": number(against), "harm_odds_limit": number(harm_odds)}
+    figures.update({"safe_odds": number(favour), "safe_odds_limit": number(safe_odds)})
+    return Test(name, state, words, detail, figures)
 
 
-def _slowdown(
-    reference: Arm, treated: Arm, policy: Policy, clients: int, names: tuple[str, str]
-) -> tuple[int, str, dict[str, Any]]:
-    """State as in ``decide``, reason and figures of the shift of the first-byte time (answered requests).
-
-    At the end of the budget the estimate has to be within the limit, before it the upper confidence limit.
-    """
-    found = shift(
-        reference.ttfb_ms,
-        treated.ttfb_ms,
-        z_sequential(policy.false_alarm(clients), min(reference.ok, treated.ok)),
-        z_fixed(policy.confidence),
+def times(name: str, found: Shift, limit: float) -> Test:
+    """Whether a shift in ms is above the limit by its lower limit, or not above it by its upper one."""
+    least, most = (f"{end:+.1f}" if isfinite(end) else "unknown" for end in (found.lower, found.upper))
+    state = WORSE if found.lower > limit else FINE if found.upper <= limit else OPEN
+    return Test(
+        name,
+        state,
+        f"{name} {found.estimate:+.1f} ms",
+        f"{name} {found.estimate:+.1f} ms, at least {least} (slower is proven above {limit:+g}), at most {most} ms "
+        f"(fine up to {limit:+g})",
+        {
+            "shift_ms": round(found.estimate, 1),
+            "lower_ms": _finite(found.lower),
+            "upper_ms": _finite(found.upper),
+            "limit_ms": limit,
+        },
     )
-    limit = policy.max_slowdown_ms
-    figures = {
-        "shift_ms": round(found.estimate, 1),
-        "lower_ms": _finite(found.lower),
-        "upper_ms": _finite(found.upper),
-        "limit_ms": limit,
-    }
-    least = f"{found.lower:+.1f}" if isfinite(found.lower) else "unknown"
-    most = f"{found.upper:+.1f}" if isfinite(found.upper) else "unknown"
-    reason = (
-        f"first byte: {names[1]} {found.estimate:+.1f} ms against {names[0]}; at most {most} ms "
-        f"(fine up to {limit:+g} ms), at least {least} ms (slower is proven above that)"
-    )
-    decisive = found.upper if policy.left(treated) else found.estimate
-    return 1 if found.lower > limit else -1 if decisive <= limit else 0, reason, figures
 
 
 def number(log_odds: float) -> float:

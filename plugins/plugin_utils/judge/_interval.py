@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb, floor, inf, log, sqrt
+from math import comb, floor, fsum, hypot, inf, sqrt
 from statistics import NormalDist, median
-
-# Requests at which the sequential bound is tightest (the variance of Robbins' mixing distribution is 1/SHARPEST).
-SHARPEST = 10
+from typing import Sequence
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,27 @@ class Shift:
     estimate: float
     lower: float
     upper: float
+
+    def less(self, other: Shift) -> Shift:
+        """The difference of two independent shifts.
+
+        Its limits are as far from the estimate as the root of the summed squares (method of variance estimates
+        recovery; Zou and Donner, Statist. Med. 27, 2008).
+        """
+        estimate = self.estimate - other.estimate
+        return Shift(
+            estimate,
+            estimate - hypot(self.estimate - self.lower, other.upper - other.estimate),
+            estimate + hypot(self.upper - self.estimate, other.estimate - other.lower),
+        )
+
+
+def mean(shifts: Sequence[Shift]) -> Shift:
+    """The mean of independent shifts, its limits as in ``Shift.less``."""
+    estimate = fsum(one.estimate for one in shifts) / len(shifts)
+    below = hypot(*(one.estimate - one.lower for one in shifts)) / len(shifts)
+    above = hypot(*(one.upper - one.estimate for one in shifts)) / len(shifts)
+    return Shift(estimate, estimate - below, estimate + above)
 
 
 def shift(reference: list[float], treated: list[float], z_lower: float, z_upper: float) -> Shift:
@@ -46,18 +65,8 @@ def shift(reference: list[float], treated: list[float], z_lower: float, z_upper:
 
 
 def z_fixed(confidence: float) -> float:
-    """One-sided normal quantile, for a single look."""
+    """One-sided normal quantile."""
     return NormalDist().inv_cdf(confidence)
-
-
-def z_sequential(error: float, requests: int) -> float:
-    """Normal score that a harmless arm ever exceeds with a probability of at most ``error``, however often it is seen.
-
-    Robbins' mixture boundary, Ann. Math. Stat. 41 (1970): with S a random walk of variance n and a normal mixture of
-    variance 1/r, S / sqrt(n) stays below sqrt((1 + r/n) (ln(1 + n/r) + 2 ln(1/error))). Asymptotic for rank statistics.
-    """
-    n, r = max(requests, 1), SHARPEST
-    return sqrt((1 + r / n) * (log(1 + n / r) + 2 * log(1 / error)))
 
 
 @lru_cache(maxsize=4096)

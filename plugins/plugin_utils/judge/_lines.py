@@ -8,16 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 
-def lines(result: dict[str, Any]) -> list[str]:
-    """The verdict as text for the terminal: every number that decided, or one line each while it is still measured."""
-    shown = [f"verdict: {result['verdict']}", *(f"  {reason}" for reason in result["reasons"])]
+def lines(result: dict[str, Any], details: bool = False) -> list[str]:
+    """The verdict as text for the terminal, a line each; with ``details`` odds, limits and counters below it."""
+    shown = [f"verdict: {'measures more' if result['measure'] else result['verdict']}"]
+    shown += [f"  {reason}" for reason in result["reasons"]]
     for name, finding in [*result["hosts"].items(), *result["servers"].items(), ("kept clients", result["pooled"])]:
-        summary, *details = finding["reasons"] or ["nothing to judge"]
-        shown.append(f"{name}: {finding['verdict']}: {summary}")
-        shown += [] if result["measure"] else [f"  {detail}" for detail in details]
-    control, coverage = result["control"], result["coverage"]
-    if control["clients"]:
-        shown.append(f"control: {len(control['suffering'])} of {control['clients']} clients outside the wave suffer")
+        asked = name in result["measure"] or (name == "kept clients" and result["measure"] and finding["more"])
+        shown.append(f"{name}: {'measures more' if asked else finding['verdict']}: {finding['summary']}")
+        shown += [f"  {detail}" for detail in finding["reasons"][1:]] if details else []
+    coverage = result["coverage"]
     shown.append(
         f"coverage: {coverage['networks']} networks judged; a breakage of {coverage['detectable_share']:.0%} of the "
         f"networks or more would have shown with {coverage['confidence']:.0%} probability"

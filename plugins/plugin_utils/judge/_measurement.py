@@ -2,113 +2,69 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was measured at a client or a server, read from results of modules and added up over several rounds."""
+"""Clients and servers, read from results of modules and added up path by path."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Sequence
 
-# A request counts as late from half the initial retransmission timeout of 1 s on (RFC 6298 section 2): a lost SYN
-# costs 1 s, a second one 3 s in all, and jitter on either side of the middle does not change the class.
-LATE_MS = 500.0
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._arms import (
+    Arm,
+    Client,
+    Connection,
+    Path,
+    Server,
+    add_counters,
+)
 
 
 class MeasurementError(ValueError):
     """A measurement that cannot be read; the message names the field and what was expected."""
 
 
-@dataclass
-class Arm:
-    """Requests of one kind: answered and failed ones, first-byte times of the answered ones in ms, counter deltas."""
-
-    ok: int = 0
-    failed: int = 0
-    ttfb_ms: list[float] = field(default_factory=list)
-    counters: dict[str, int] = field(default_factory=dict)
-    exits: int = 0
-
-    @property
-    def requests(self) -> int:
-        return self.ok + self.failed
-
-    def add(self, other: Arm) -> None:
-        self.ok += other.ok
-        self.failed += other.failed
-        self.ttfb_ms += other.ttfb_ms
-        self.exits += other.exits
-        _add_counters(self.counters, other.counters)
-
-    def baseline(self) -> float:
-        """Lower quartile of the times, in ms (nearest rank): what a request takes when nothing is lost.
-
-        Right as long as fewer than three in four are late; the median would be late itself at one in two.
-        """
-        return sorted(self.ttfb_ms)[(len(self.ttfb_ms) - 1) // 4]
-
-    def late(self, baseline: float) -> int:
-        """How many answered requests came LATE_MS or more after the baseline."""
-        return sum(1 for time in self.ttfb_ms if time >= baseline + LATE_MS)
-
-
-@dataclass
-class Client:
-    """Both arms of a client, restarts of its service since the step, the label of its access network."""
-
-    plain: Arm = field(default_factory=Arm)
-    fast_open: Arm = field(default_factory=Arm)
-    restarts: int = 0
-    network: str = ""
-    trouble: str = ""
-
-
-@dataclass
-class Server:
-    """Counter deltas of a server and restarts of its service since the step."""
-
-    counters: dict[str, int] = field(default_factory=dict)
-    restarts: int = 0
-
-
 def client(value: Any, name: str) -> Client:
-    """A client from one measurement, one that holds its ``rounds``, or a list of rounds; null, failed and unreachable results are no data.
+    """A client from one measurement, or from a list of them; null, failed and unreachable results are no data.
 
-    Requests and counters of the rounds are added, restarts (each counted since the step) are not: the highest stays.
+    Requests and counters are added path by path, restarts (each counted since the step) are not: the highest stays.
     """
     total = Client()
-    if isinstance(value, Mapping) and value.get("rounds"):
-        total.trouble = _trouble(value)
-        value = value["rounds"]
     for number, part in enumerate(value if isinstance(value, (list, tuple)) else [value]):
-        where = f"{name}, round {number + 1}"
+        where = f"{name}, measurement {number + 1}"
         if part is None:
             continue
         part = _mapping(part, where)
-        trouble = _trouble(part)
-        if trouble:
-            total.trouble = trouble
+        total.trouble = total.trouble or _trouble(part)
+        if _trouble(part):
             continue
-        total.plain.add(_arm(part.get("plain"), f"{where}: plain"))
-        total.fast_open.add(_arm(part.get("fast_open"), f"{where}: fast_open"))
+        for path in _list(part.get("paths"), f"{where}: paths") or [part]:
+            total.add(_path(_mapping(path, f"{where}: paths"), where, whole=path is part))
         total.restarts = max(total.restarts, _count(part.get("restarts"), f"{where}: restarts"))
         total.network = str(part.get("network") or total.network)
     return total
 
 
+def _path(value: Mapping[str, Any], where: str, whole: bool) -> Path:
+    """One path; a measurement as a ``whole`` that names none is one without a name."""
+    name, server = ("", "") if whole else (str(value.get("name") or ""), str(value.get("server") or ""))
+    where = ": ".join(part for part in (where, name) if part)
+    arms = (_arm(value.get(kind), f"{where}: {kind}") for kind in ("plain", "fast_open"))
+    return Path(name, server, *arms)
+
+
 def _trouble(part: Mapping[str, Any]) -> str:
-    """Why there is no measurement of this round, '' where there is one."""
+    """Why there is no measurement, '' where there is one."""
     failed = part.get("failed") is True or part.get("unreachable") is True
     return str(part.get("msg") or "the measurement failed") if failed else ""
 
 
 def server(value: Any, name: str) -> Server:
-    """A server from one result or a list of rounds, added up like a client's."""
+    """A server from one result or a list of them, added up like a client's."""
     total = Server()
     for part in value if isinstance(value, (list, tuple)) else [value]:
         if part is None:
             continue
         part = _mapping(part, name)
-        _add_counters(total.counters, _counters(part.get("counters"), f"{name}: counters"))
+        add_counters(total.counters, _counters(part.get("counters"), f"{name}: counters"))
         total.restarts = max(total.restarts, _count(part.get("restarts"), f"{name}: restarts"))
     return total
 
@@ -117,8 +73,8 @@ def _arm(value: Any, where: str) -> Arm:
     if value is None:
         return Arm()
     value = _mapping(value, where)
-    times = value.get("ttfb_ms") or []
-    if not isinstance(times, (list, tuple)) or not all(_number(time) is not None for time in times):
+    times = _list(value.get("ttfb_ms"), f"{where}: ttfb_ms")
+    if not all(_number(time) is not None for time in times):
         raise MeasurementError(f"{where}: ttfb_ms must be a list of milliseconds, not {times!r}.")
     arm = Arm(
         _count(value.get("ok"), f"{where}: ok"),
@@ -126,6 +82,7 @@ def _arm(value: Any, where: str) -> Arm:
         [float(time) for time in times],
         _counters(value.get("counters"), f"{where}: counters"),
         _count(value.get("exits"), f"{where}: exits"),
+        [_connection(one, f"{where}: connections") for one in _list(value.get("connections"), f"{where}: connections")],
     )
     if len(arm.ttfb_ms) != arm.ok:
         raise MeasurementError(
@@ -133,6 +90,20 @@ def _arm(value: Any, where: str) -> Arm:
             "Give the first-byte time of every answered request and of no other."
         )
     return arm
+
+
+def _connection(value: Any, where: str) -> Connection:
+    value = _mapping(value, where)
+    rtt = _number(value.get("rtt_ms") or 0.0)  # null before the handshake has ended
+    if rtt is None or not isinstance(value.get("syn_data"), bool):
+        raise MeasurementError(f"{where}: each needs a boolean syn_data, a count lost, and rtt_ms, not {value!r}.")
+    return Connection(value["syn_data"], _count(value.get("lost"), f"{where}: lost"), rtt)
+
+
+def _list(value: Any, where: str) -> Sequence[Any]:
+    if value is not None and not isinstance(value, (list, tuple)):
+        raise MeasurementError(f"{where} must be a list, not {value!r}.")
+    return value or []
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
@@ -161,8 +132,3 @@ def _number(value: Any) -> Optional[float]:
     except (TypeError, ValueError):
         return None
     return number if abs(number) < float("inf") else None
-
-
-def _add_counters(total: dict[str, int], more: Mapping[str, int]) -> None:
-    for name, number in more.items():
-        total[name] = total.get(name, 0) + number

@@ -28,20 +28,28 @@ GOOD = {
 
 
 def run(check_mode: bool = False, **arguments: Any) -> tuple[dict[str, Any], list[str]]:
-    """The plugin's result, and the lines it showed on the terminal."""
+    """The plugin's result at the last look, and its lines for people."""
+    arguments.setdefault("last", True)
     task = mock.Mock(args=arguments, async_val=0, check_mode=check_mode, diff=False)
     plugin = tfo_verdict.ActionModule(task, mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock(), mock.Mock())
-    with mock.patch.object(plugin, "_display") as display:
-        result = plugin.run(task_vars={})
-    return result, [call.args[0] for call in display.display.call_args_list]
+    result = plugin.run(task_vars={})
+    return result, result["lines"]
 
 
 @pytest.mark.parametrize("check_mode", [False, True])
-def test_verdict_is_returned_and_printed(check_mode: bool) -> None:
+def test_verdict_is_returned_and_told(check_mode: bool) -> None:
     result, shown = run(check_mode, hosts=["c1"], clients={"c1": [GOOD]})
     assert (result["verdict"], result["changed"]) == ("promote", False)
     assert shown[0] == "verdict: promote"
+    assert "c1: promote: gains 100.0 ms (207.0 → 107.0), 0 of 15 failed" in shown
+    assert not any("odds" in line for line in shown)
+
+
+def test_odds_and_limits_are_details() -> None:
+    result, _shown = run(hosts=["c1"], clients={"c1": [GOOD]})
+    shown = result["details"]
     assert all(any(reason in line for line in shown) for reason in result["hosts"]["c1"]["reasons"])
+    assert any("odds" in line for line in shown)
 
 
 def test_returns_exactly_what_is_documented() -> None:
@@ -75,12 +83,19 @@ def test_a_host_given_twice_counts_once() -> None:
 
 def test_every_input_reaches_the_judge() -> None:
     broken = {**GOOD, "plain": {"ok": 0, "failed": 30}}
-    arguments = {"hosts": ["c1"], "clients": {"c1": GOOD}, "stage": "accept"}
+    arguments = {"hosts": ["c1"], "clients": {"c1": GOOD, "out": GOOD}, "stage": "accept"}
+    before = {"c1": GOOD, "out": GOOD}
     assert run(**arguments)[0]["verdict"] == "inconclusive"
-    assert run(**arguments, before={"c1": GOOD})[0]["verdict"] == "promote"
-    assert run(**{**arguments, "clients": {"c1": broken}}, before={"c1": GOOD})[0]["verdict"] == "roll_back"
-    assert run(**arguments, before={"c1": GOOD}, servers={"ss1": {"restarts": 1}})[0]["verdict"] == "roll_back"
-    assert run(hosts=["c1"], clients={}, probe_requests=5)[0]["measure"] == {"c1": 5}
+    assert run(**arguments, before=before)[0]["verdict"] == "promote"
+    assert run(**{**arguments, "clients": {"c1": broken, "out": GOOD}}, before=before)[0]["verdict"] == "roll_back"
+    assert run(**arguments, before=before, servers={"ss1": {"restarts": 1}})[0]["verdict"] == "roll_back"
+    first = {"hosts": ["c1"], "clients": {"c1": GOOD}, "last": False}
+    assert run(**first, probe_requests=25)[0]["measure"] == {"c1": 10}
+    assert run(**first, probe_requests=15)[0]["measure"] == {}
+    worse = {**GOOD, "fast_open": {"ok": 0, "failed": 15}}
+    many = {"hosts": ["c1", "c2"], "clients": {"c1": GOOD, "c2": worse}}
+    assert run(**many)[0]["verdict"] == "promote"
+    assert run(**many, earlier={"judged": 1, "bad": 1})[0]["verdict"] == "roll_back"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +105,7 @@ def test_every_input_reaches_the_judge() -> None:
         ({"hosts": ["c1"], "clients": {}, "stage": "off"}, "value of stage must be one of: accept, send"),
         ({"hosts": ["c1"], "clients": {}, "probe_request": 5}, "Unsupported parameters"),
         ({"hosts": ["c1"], "clients": {"c1": {"plain": {"ok": 1}}}}, "ttfb_ms holds 0 times"),
-        ({"hosts": ["c1"], "clients": {}, "before": {"c1": 1}}, "c1, round 1: expected a dictionary"),
+        ({"hosts": ["c1"], "clients": {}, "before": {"c1": 1}}, "c1, measurement 1: expected a dictionary"),
         ({"hosts": ["c1"], "clients": {}, "servers": {"ss1": 1}}, "ss1: expected a dictionary"),
         ({"hosts": ["c1"], "clients": {}, "confidence": 1.0}, "confidence must be between 0.5 and 0.9999, not 1"),
         ({"hosts": ["c1"], "clients": {}, "probe_requests": 4}, "probe_requests must be between 5 and"),

@@ -4,163 +4,179 @@
 
 from __future__ import annotations
 
-from math import log
-
 import pytest
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._client import judge_client, success
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy, compare, number, text
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._measurement import Arm, Client
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._arms import Arm, Client, Path
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._client import judge_client
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.judge._samples import arm, fast, one, seen
 
 POLICY = Policy()
-NAMES = ("plain", "fast_open")
-
-
-def arm(requests: int, base: float = 200.0, late: int = 0, failed: int = 0, **counters: int) -> Arm:
-    """An arm with evenly spread times around ``base``; the last ones of them late by a second, then the failed ones."""
-    times = [base + index % 7 for index in range(requests - failed)]
-    for index in range(late):
-        times[-1 - index] += 1000
-    return Arm(len(times), failed, times, counters)
-
-
-def fast(requests: int, base: float = 100.0, late: int = 0, failed: int = 0) -> Arm:
-    return arm(
-        requests, base, late, failed, TCPFastOpenActive=requests - late, TCPFastOpenActiveFail=late, TCPSynRetrans=late
-    )
-
-
-@pytest.mark.parametrize(
-    ("reference", "treated", "verdict", "summary"),
-    [
-        (Arm(), Arm(), "inconclusive", "no data: no request of the kind 'plain'"),
-        (arm(5), Arm(), "inconclusive", "no data: no request of the kind 'fast_open'"),
-        (arm(5), arm(5, 100), "inconclusive", "wants 10 more requests: failed or late"),
-        (arm(15), arm(15, 100), "promote", "fine after 15 requests"),
-        (arm(5), arm(5, 210, late=5), "revert", "worse: failed or late"),
-        (arm(5), arm(5, failed=5), "revert", "worse: failed or late, failed"),
-        (arm(30, late=1), arm(30, 100, late=1), "promote", "fine after 30 requests"),
-        (arm(100, late=1), arm(100, 100, late=18), "revert", "worse: failed or late"),
-        (arm(100, late=4), arm(100, 100, late=14), "inconclusive", "not clear after all 100 requests"),
-        (arm(40, 200), arm(40, 290), "revert", "worse: first byte"),
-        (
-            arm(10, failed=10),
-            arm(10, failed=10),
-            "inconclusive",
-            "none of 10 requests of the kind 'plain' was answered",
-        ),
-        # as many late ones as failed ones: only the failures tell them apart
-        (arm(40, late=12), arm(40, 100, failed=12), "revert", "worse: failed"),
-    ],
-)
-def test_compare(reference: Arm, treated: Arm, verdict: str, summary: str) -> None:
-    finding = compare(reference, treated, POLICY, 5, NAMES)
-    assert finding.verdict == verdict, finding.reasons
-    assert finding.reasons[0].startswith(summary)
-
-
-def test_more_is_asked_within_the_budget_and_only_while_it_is_open() -> None:
-    assert compare(Arm(), Arm(), POLICY, 5, NAMES).more == 5
-    assert compare(arm(5), arm(5, 100), POLICY, 5, NAMES).more == 10
-    assert compare(arm(5), arm(5, 100), Policy(requests=12), 5, NAMES).more == 7
-    assert compare(arm(100, late=4), arm(100, late=14), POLICY, 5, NAMES).more == 0
-    assert compare(arm(10, failed=10), arm(10, failed=10), POLICY, 5, NAMES).more == 0
-    earlier = compare(arm(15), arm(100, late=7), POLICY, 5, NAMES)
-    assert (earlier.more, earlier.figures["failed_or_late"]["safe_odds_limit"]) == (0, 1)
-
-
-def test_a_slower_first_byte_is_not_promoted_before_it_is_excluded() -> None:
-    """Within the noise of these samples the shift may be above the limit: more is asked, though nothing is late."""
-    noisy = [100.0 + 10 * index for index in range(20)]
-    finding = compare(Arm(20, 0, noisy), Arm(20, 0, [time + 10 for time in noisy]), POLICY, 5, NAMES)
-    assert (finding.verdict, finding.reasons[0]) == ("inconclusive", "wants 10 more requests: first byte")
-
-
-@pytest.mark.parametrize(("slower", "verdict"), [(10, "promote"), (30, "inconclusive")])
-def test_at_the_end_the_estimate_of_the_first_byte_counts(slower: float, verdict: str) -> None:
-    noisy = [100.0 + 10 * index for index in range(20)]
-    arms = Arm(20, 0, noisy), Arm(20, 0, [time + slower for time in noisy])
-    assert compare(*arms, Policy(requests=20), 5, NAMES).verdict == verdict
-
-
-def test_a_slower_first_byte_does_not_revert_before_it_is_proven() -> None:
-    noisy = [100.0 + 10 * index for index in range(20)]
-    finding = compare(Arm(20, 0, noisy), Arm(20, 0, [time + 30 for time in noisy]), POLICY, 5, NAMES)
-    assert finding.figures["first_byte"]["shift_ms"] == 30 and finding.verdict == "inconclusive"
-
-
-def test_the_end_of_the_budget_lowers_both_bars() -> None:
-    """What is likely enough in a wave of 20 at the end is not on the way there."""
-    roomy = Policy(requests=101)
-    for late, verdict in (((1, 18), "revert"), ((6, 13), "promote")):
-        arms = arm(100, late=late[0]), arm(100, 100, late=late[1])
-        assert compare(*arms, POLICY, 20, NAMES).verdict == verdict
-        assert compare(*arms, roomy, 20, NAMES).verdict == "inconclusive"
-
-
-def test_larger_waves_need_more_evidence() -> None:
-    limits = [
-        compare(arm(5), arm(5), POLICY, size, NAMES).figures["failed_or_late"]["harm_odds_limit"] for size in (1, 20)
-    ]
-    assert limits == [pytest.approx(600), pytest.approx(6300)]
-
-
-def test_reasons_hold_the_numbers_that_decided() -> None:
-    finding = compare(arm(15), arm(15, 100), POLICY, 5, NAMES)
-    odds, shift = finding.figures["failed_or_late"], finding.figures["first_byte"]
-    assert odds["safe_odds"] >= odds["safe_odds_limit"] == pytest.approx(25)
-    assert f"{odds['safe_odds']:.3g}:1 (enough at 25:1)" in finding.reasons[1]
-    assert shift["shift_ms"] == -100 and "-100.0 ms against plain" in finding.reasons[2]
-    assert finding.figures["plain"] == {"requests": 15, "failed": 0, "late": 0}
-
-
-@pytest.mark.parametrize(
-    ("odds", "shown"), [(230, "230:1"), (1 / 12, "1:12"), (45678, "45678:1"), (1e9, "over 1000000:1")]
-)
-def test_odds_are_readable(odds: float, shown: str) -> None:
-    assert text(log(odds)) == shown
-    assert number(log(odds)) == pytest.approx(odds, rel=1e-3)
-    assert number(5000.0) < float("inf") and number(-5000.0) > 0
 
 
 @pytest.mark.parametrize(
     ("client", "verdict", "summary"),
     [
-        (Client(arm(15), fast(15)), "promote", "fine after 15"),
-        (Client(arm(15), fast(15), restarts=2), "revert", "its service was restarted 2 times"),
-        (Client(arm(5), fast(5, 210, late=5)), "revert", "worse: failed or late"),
-        (Client(arm(15), arm(15, 200, TCPFastOpenActive=0)), "revert", "no gain: SYN data is refused"),
+        (one(arm(15), fast(15)), "promote", "gains 100.0 ms (203.0 → 103.0), 0 of 15 failed"),
+        (one(arm(30, late=1), fast(30, late=1)), "promote", "gains 100.0 ms"),
+        (one(arm(15), fast(15), restarts=2), "revert", "its service was restarted 2 times"),
+        (one(arm(15), fast(15, 210, late=14)), "revert", "loses SYNs with data: 14 of 15 late, 0 of 15 without"),
+        (one(arm(40), fast(40, failed=20)), "revert", "loses SYNs with data: 20 of 40 late, 0 of 40 without"),
+        (one(arm(100, late=1), fast(100, late=18)), "revert", "loses SYNs with data: 18 of 100 late"),
+        (one(arm(40), fast(40, 290)), "revert", "slower with fast open: first byte +90.0 ms"),
+        (one(arm(20), arm(20, 200, TCPFastOpenActive=0)), "revert", "no gain: SYN data taken by 0 of 20"),
         (
-            Client(arm(15), arm(15, 150, TCPFastOpenActive=5)),
+            one(arm(15), arm(15, 150, TCPFastOpenActive=5)),
             "inconclusive",
-            "SYN data taken (TCPFastOpenActive): 5 of 15",
+            "undecided after 15 requests: SYN data taken",
         ),
-        (Client(arm(15), arm(15, 100)), "inconclusive", "no counter TCPFastOpenActive was measured"),
-        (Client(arm(15), Arm()), "inconclusive", "no data"),
-        (Client(), "inconclusive", "no data"),
+        (one(arm(15), arm(15, 100)), "inconclusive", "undecided after 15 requests: SYN data taken (neither"),
+        (one(arm(5), fast(5)), "promote", "gains"),
+        (one(arm(15), Arm()), "inconclusive", "no data: no request with fast open"),
+        (one(Arm(), fast(15)), "inconclusive", "no data: no request with plain TCP"),
+        (one(arm(9, failed=9), fast(9, failed=9)), "inconclusive", "none of 9 plain requests was answered"),
+        (Client(), "inconclusive", "no data: nothing was measured"),
     ],
 )
-def test_judge_client(client: Client, verdict: str, summary: str) -> None:
+def test_the_last_look(client: Client, verdict: str, summary: str) -> None:
+    finding = judge_client(client, POLICY, 5, last=True)
+    assert (finding.verdict, finding.more) == (verdict, 0), finding
+    assert finding.summary.startswith(summary)
+
+
+@pytest.mark.parametrize(
+    ("client", "more"),
+    [
+        (one(arm(20), fast(20)), 0),
+        (one(arm(5), fast(5)), 95),
+        (one(arm(20), fast(20, late=1)), 80),
+        (one(arm(5), fast(5, late=5)), 0),
+        (one(arm(99), fast(99, late=10)), 1),
+        (one(arm(4, failed=4), fast(4, failed=4)), 96),
+        (one(arm(5, failed=5), fast(5, failed=5)), 0),
+        (Client(), 100),
+    ],
+)
+def test_the_first_look_asks_for_the_rest_of_the_budget_where_it_is_open(client: Client, more: int) -> None:
     finding = judge_client(client, POLICY, 5)
-    assert finding.verdict == verdict, finding.reasons
-    assert finding.reasons[0].startswith(summary)
-    assert finding.more == 0 if verdict != "inconclusive" else finding.more >= 0
+    assert finding.more == more
+    assert (finding.verdict == "inconclusive") == (more > 0) or not client.plain.ok
+
+
+def test_when_the_budget_has_ended_the_first_look_is_the_last() -> None:
+    client = one(arm(100, late=1), fast(100, late=6))
+    assert judge_client(client, POLICY, 5) == judge_client(client, POLICY, 5, last=True)
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(8, "promote"), (11, "inconclusive"), (16, "revert")])
+def test_between_safe_and_harmful_it_stays_undecided(late: int, verdict: str) -> None:
+    finding = judge_client(one(arm(100, late=1), fast(100, late=late)), POLICY, 5)
+    assert finding.verdict == verdict, finding
 
 
 def test_a_process_that_exits_is_told_apart() -> None:
     dying = fast(2, failed=2)
     dying.exits = 2
-    finding = judge_client(Client(arm(2), dying), POLICY, 5)
-    assert finding.verdict == "revert" and "exited 2 times" in finding.reasons[0]
+    finding = judge_client(one(arm(2), dying), POLICY, 5)
+    assert finding.verdict == "revert" and "exited 2 times" in finding.summary
     both = arm(2, failed=2)
     both.exits = 2
-    assert judge_client(Client(both, dying), POLICY, 5).verdict == "inconclusive"
+    assert judge_client(one(both, dying), POLICY, 5).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("failed", "tolerated", "verdict"), [(10, 0.05, "promote"), (10, 0.0, "inconclusive"), (18, 0.0, "revert")]
+)
+def test_a_failed_request_is_tolerated_up_to_the_share(failed: int, tolerated: float, verdict: str) -> None:
+    """None of these lost its SYN: the connections tell."""
+    client = one(seen(arm(100)), seen(fast(100, failed=failed), 100, taken=100))
+    assert judge_client(client, Policy(max_error_share=tolerated), 1, last=True).verdict == verdict
+
+
+def test_a_lost_syn_is_not_tolerated_at_all() -> None:
+    """The same number as SYNs that got lost, and none of the requests failed."""
+    client = one(seen(arm(100)), seen(fast(100), 100, lost=16, taken=84))
+    assert judge_client(client, Policy(max_error_share=0.1), 1, last=True).summary.startswith(
+        "loses SYNs with data: 16"
+    )
+
+
+def test_a_noisy_origin_is_not_the_paths_fault() -> None:
+    """Its answers are late by seconds now and then, whatever the request; the connections have lost nothing."""
+    plain, treated = arm(20), fast(20)
+    treated.ttfb_ms = [time + 1500 * (number % 3) for number, time in enumerate(treated.ttfb_ms)]
+    assert judge_client(one(plain, treated), POLICY, 5, last=True).verdict != "promote"
+    finding = judge_client(one(seen(plain), seen(treated, taken=20)), POLICY, 5)
+    assert finding.verdict == "promote" and finding.summary.startswith(
+        "gains 101.0 ms (202.0 → 101.0) to the server, 0 of 20"
+    )
+
+
+@pytest.mark.parametrize(
+    ("slower", "verdict"), [(-100.0, "promote"), (10.0, "promote"), (19.0, "inconclusive"), (40.0, "revert")]
+)
+def test_the_upper_limit_of_the_leg_decides_also_at_the_end(slower: float, verdict: str) -> None:
+    """The estimate of 19 is within the limit of 20, and its interval is not."""
+    plain, treated = arm(100), arm(100)
+    for number in range(100):
+        noise = number % 25
+        plain.connections += seen(Arm(1, 0, [1.0]), 100.0 + noise).connections
+        treated.connections += seen(Arm(1, 0, [1.0]), 200.0 + slower + 2 * noise, taken=1).connections
+    finding = judge_client(one(plain, treated), POLICY, 5, last=True)
+    assert finding.verdict == verdict, finding
+    assert verdict != "revert" or "on the way to the server" in finding.summary
+
+
+@pytest.mark.parametrize(("slower", "verdict"), [(10, "promote"), (19, "inconclusive"), (50, "revert")])
+def test_of_the_first_byte_where_no_connection_was_seen(slower: float, verdict: str) -> None:
+    noisy = [100.0 + number % 25 for number in range(100)]
+    counters = {"TCPFastOpenActive": 100}
+    client = one(Arm(100, 0, noisy), Arm(100, 0, [time + slower for time in noisy], counters))
+    assert judge_client(client, POLICY, 5, last=True).verdict == verdict
+
+
+def test_a_first_byte_that_is_proven_slower_reverts_whatever_the_leg_says() -> None:
+    client = one(seen(arm(40)), seen(fast(40, 290), taken=40))
+    assert judge_client(client, POLICY, 5).summary == "slower with fast open: first byte +90.0 ms"
+
+
+def test_connections_tell_better_than_the_counter_whether_syn_data_was_taken() -> None:
+    """The counter belongs to the namespace: here others have had their data taken, and ours was refused."""
+    refused = seen(arm(20, 200, TCPFastOpenActive=50), 100, taken=0)
+    assert judge_client(one(seen(arm(20)), refused), POLICY, 5).summary == "no gain: SYN data taken by 0 of 20"
+    unseen = arm(20, 200, TCPFastOpenActive=50)
+    assert judge_client(one(arm(20), unseen), POLICY, 5).verdict != "revert"
 
 
 def test_connections_of_others_add_attempts_and_never_hide_refusals() -> None:
     """20 requests of ours refused, 30 good ones of others: 30 of 50, not 20 of 20."""
     mixed = arm(20, 150, TCPFastOpenActive=30, TCPFastOpenActiveFail=20)
-    assert judge_client(Client(arm(20), mixed), POLICY, 5).figures["syn_data"]["attempts"] == 50
+    figures = judge_client(one(arm(20), mixed), POLICY, 5).figures["paths"][""]
+    assert figures["SYN_data_taken"]["attempts"] == 50
+
+
+def paths(*treated: Arm) -> Client:
+    return Client([Path(f"p{n}", f"s{n}", arm(treated_.requests), treated_) for n, treated_ in enumerate(treated)])
+
+
+@pytest.mark.parametrize(("bad", "words"), [(fast(20, 600), "slower"), (fast(20, late=18), "loses SYNs with data")])
+def test_one_bad_path_of_three_reverts_the_client_and_is_named(bad: Arm, words: str) -> None:
+    finding = judge_client(paths(fast(20), bad, fast(20)), POLICY, 5)
+    assert finding.verdict == "revert" and finding.summary.startswith(f"path p1 to s1: {words}")
+    assert any(reason.startswith("path p0 to s0: ") for reason in finding.reasons)
+
+
+def test_good_paths_are_summed_up() -> None:
+    finding = judge_client(paths(fast(20), fast(20, 150)), POLICY, 5)
+    assert finding.summary == "gains 50.0 ms to 100.0 ms on 2 paths, 0 of 40 failed"
+
+
+def test_a_client_that_is_bad_on_all_paths_a_little_is_not_safe() -> None:
+    """2 of 16 on one of six paths may be chance, on each of them they are not."""
+    finding = judge_client(paths(*(fast(16, late=2) for _path in range(6))), POLICY, 5, last=True)
+    assert finding.verdict == "inconclusive"
+    alone = judge_client(paths(fast(16, late=2), *(fast(16) for _path in range(5))), POLICY, 5, last=True)
+    assert alone.verdict == "promote"
 
 
 @pytest.mark.parametrize(
@@ -172,10 +188,10 @@ def test_connections_of_others_add_attempts_and_never_hide_refusals() -> None:
     ],
 )
 def test_the_counters_name_the_cause(counters: dict[str, int], hint: str) -> None:
-    finding = judge_client(Client(arm(5), arm(5, late=5, TCPFastOpenActive=0, **counters)), POLICY, 5)
+    finding = judge_client(one(arm(5), arm(5, late=5, TCPFastOpenActive=0, **counters)), POLICY, 5)
     assert finding.verdict == "revert" and any(reason.startswith(hint) for reason in finding.reasons)
 
 
-def test_success_needs_attempts() -> None:
-    assert success(0, 0, POLICY, 5, "x").verdict == "inconclusive"
-    assert success(1, 0, POLICY, 5, "x").verdict == "promote"
+def test_a_larger_wave_needs_more_evidence_at_the_first_look() -> None:
+    limits = [judge_client(one(arm(20), fast(20)), POLICY, size).figures["paths"][""]["late"] for size in (1, 20)]
+    assert [limit["harm_odds_limit"] for limit in limits] == [pytest.approx(800), pytest.approx(8400)]

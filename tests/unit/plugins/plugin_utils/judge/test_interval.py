@@ -66,19 +66,23 @@ def test_z_fixed_is_the_normal_quantile() -> None:
     assert _interval.z_fixed(0.95) == pytest.approx(stats.norm.ppf(0.95))
 
 
-@pytest.mark.parametrize("error", [0.05, 0.001])
-def test_z_sequential_bounds_a_random_walk_at_all_times(error: float) -> None:
-    random, runs, crossed = Random(11), 1000, 0
-    bounds = [_interval.z_sequential(error, n) * sqrt(n) for n in range(1, 101)]
-    for _run in range(runs):
-        walk = 0.0
-        for bound in bounds:
-            walk += random.gauss(0, 1)
-            if walk > bound:
-                crossed += 1
-                break
-    assert crossed <= stats.binom(runs, error).ppf(0.999)
-    assert bounds[99] / 10 < 2 * stats.norm.ppf(1 - error)
+def test_differences_and_means_of_shifts_are_those_of_normal_estimates() -> None:
+    """With symmetric limits z standard errors away, the method of variance estimates recovery is the usual interval."""
+    z = stats.norm.ppf(0.975)
+    errors = (3.0, 4.0)
+    one, other = (_interval.Shift(at, at - z * error, at + z * error) for at, error in zip((50.0, 20.0), errors))
+    low, high = stats.norm(30, sqrt(3.0**2 + 4.0**2)).interval(0.95)
+    found = one.less(other)
+    assert (found.estimate, found.lower, found.upper) == pytest.approx((30, low, high))
+    low, high = stats.norm(35, sqrt(3.0**2 + 4.0**2) / 2).interval(0.95)
+    found = _interval.mean([one, other])
+    assert (found.estimate, found.lower, found.upper) == pytest.approx((35, low, high))
+
+
+def test_unknown_limits_stay_unknown() -> None:
+    wide, narrow = _interval.Shift(0, -inf, inf), _interval.Shift(5, 4, 6)
+    assert (narrow.less(wide).lower, narrow.less(wide).upper) == (-inf, inf)
+    assert _interval.mean([narrow, wide]).lower == -inf
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 5), (0, 12), (3, 20), (49, 100), (99, 100), (500, 1000)])
