@@ -7,34 +7,26 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _door, _inventory, _variables
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import ControllerAction
 
 ROLE_SIDES = {"ss_server": ("server",), "ss_client": ("client",)}
 REGISTERED = "__rollout_door"
 """Where the playbooks register what this action returned for each host."""
 
 
-class ActionModule(ActionBase):
+class ActionModule(ControllerAction):
     """Check the variables of a host on the controller; no host is contacted."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
-    _supports_async = False
+    ARGUMENTS = {
+        "used_by": {"type": "str", "required": True, "choices": list(_variables.USED)},
+        "refuse": {"type": "bool", "default": True},
+        "hosts": {"type": "list", "elements": "str"},
+    }
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+    def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Check this host, or with ``hosts`` gather what was found on all of them, and refuse it."""
-        task_vars = task_vars or {}
-        super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(
-            {
-                "used_by": {"type": "str", "required": True, "choices": list(_variables.USED)},
-                "refuse": {"type": "bool", "default": True},
-                "hosts": {"type": "list", "elements": "str"},
-            }
-        )
         if arguments["hosts"] is not None:
             found = {host: _inventory.plain(task_vars["hostvars"][host].get(REGISTERED)) for host in arguments["hosts"]}
             if arguments["used_by"] == "rollback":
@@ -43,13 +35,13 @@ class ActionModule(ActionBase):
             reports = {host: self._report(host, one or {}) for host, one in found.items()}
             groups = _door.group_errors(task_vars.get("groups", {}))
             self._refuse(groups + _door.gathered(arguments["used_by"], reports))
-            return {"changed": False}
+            return {}
         report = self._check(arguments["used_by"], task_vars)
         for warning in report.warnings:
             self._display.warning(warning)
         if arguments["refuse"]:
             self._refuse(report.errors)
-        return {"changed": False, "variables": report.variables, "errors": report.errors}
+        return {"variables": report.variables, "errors": report.errors}
 
     def _check(self, used_by: str, task_vars: dict[str, t.Any]) -> _door.Report:
         own = _inventory.Variables(task_vars["inventory_hostname"], task_vars, self._templar.template)

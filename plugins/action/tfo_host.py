@@ -6,22 +6,36 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import plain
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _inventory
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._side_action import SideAction
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._since import since
 
 
 class ActionModule(SideAction):
-    """The module of this name, with its instances looked up, and what happened since an earlier look."""
+    """The module of this name, with its instances looked up on the controller.
 
-    LOCAL = ("instances", "earlier")
+    With ``told`` the options are the host's variables of these roles. A task's template is compiled again for every
+    host, and a rollout looks at all of them: read from here, its dozen of options costs nothing.
+    """
+
+    LOCAL = ("instances", "told")
     ASKS_OTHERS = True
     WITH_ABSENT = True
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
-        """Look at the host; with ``earlier``, say what happened in between."""
-        earlier = plain(self._task.args.get("earlier") or {})
-        result = super().run(tmp, task_vars)
-        if "fastopen" in earlier and "fastopen" in result:
-            result["since"] = since(earlier, result)
-        return result
+    def arguments(self) -> dict[str, t.Any]:
+        """The task's arguments, and where it has ``told`` those that follow from it."""
+        told, side = _inventory.plain(self._task.args.get("told")) or {}, self._task.args.get("side")
+        return {**(_wanted(told, str(side)) if told else {}), **super().arguments()}
+
+
+def _wanted(told: t.Mapping[str, t.Any], side: str) -> dict[str, t.Any]:
+    """What this side of a host is to become, by the variables that the door has let in."""
+    return {
+        "fast_open_mode": told["ss_server_fast_open_mode"] if side == "server" else "flag",
+        "limit_nofile": told[f"ss_{side}_limit_nofile"],
+        "prune": told[f"ss_{side}_prune"],
+        "package": told["shadowsocks_package"],
+        "packaged": told["shadowsocks_install"] != "none",
+        "sysctl_file": told["tcp_fastopen_sysctl_file"],
+        "take_over": told.get("rollout_take_over", ""),
+        "retry": told.get("rollout_retry", False),
+    }

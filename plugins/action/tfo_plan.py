@@ -4,50 +4,112 @@
 
 from __future__ import annotations
 
+import math
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _lists
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _plan
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _verdict
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _plan, _policy, _refusals
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
+    ControllerAction,
+    registered,
+)
+
+ASKED_SECONDS, REQUEST_SECONDS = 20, 3
+"""What a measurement takes at most, as a rule: to start, and for a request of each kind."""
 
 
-class ActionModule(ActionBase):
-    """Show the plan that follows from the looks at all hosts; no host is contacted."""
+class ActionModule(ControllerAction):
+    """Show the plan that follows from the looks at all hosts, and begin the journal; no host is contacted."""
 
-    TRANSFERS_FILES = False
-    _requires_connection = False
-    _supports_check_mode = True
+    ARGUMENTS = {
+        "hosts": {"type": "list", "elements": "str", "required": True},
+        "run": {"type": "str", "required": True},
+    }
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
-        """Read each host's __rollout_seen and give the plan."""
-        task_vars = task_vars or {}
-        super().run(tmp, task_vars)
-        _result, arguments = self.validate_argument_spec(
-            {"hosts": {"type": "list", "elements": "str", "required": True}}
-        )
-        hostvars = task_vars["hostvars"]
-        looks = {host: hostvars[host]["__rollout_seen"]["results"] for host in arguments["hosts"]}
-        errors = _plan.errors(looks)
+    def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Read each host's __rollout_seen and give the plan, without the hosts that are ``refused``."""
+        groups = task_vars["groups"]
+        known = {host: registered(task_vars, host, "__rollout_seen", "__rollout_door") for host in arguments["hosts"]}
+        told = {host: door["variables"] for host, (_seen, door) in known.items()}
+        looks = {host: seen["results"] for host, (seen, _door) in known.items()}
+        refused = self._refused(looks, told)
+        looks = {host: sides for host, sides in looks.items() if host not in refused}
+        self._refuse(_plan.errors(looks))
+        hosts = list(looks)
+        variables, canary = told[hosts[0]], groups.get("canary", [])
+        waves = _plan.waves(looks, canary, variables["rollout_server_batches"], variables["rollout_client_waves"])
+        lines = _plan.lines(looks, waves)
+        if variables["rollout_probe_requests"]:
+            policy = _policy.of(variables)
+            lines += _plan.smallest_harm(waves, lambda clients: _verdict.smallest_harm(clients, policy))
+        passed, ask = _plan.passed(looks, canary), _plan.questions(looks, task_vars["ansible_play_hosts_all"])
+        path = self._begin(variables["rollout_report_dir"], {"run": arguments["run"], "plan": lines, "hosts": hosts})
+        return {
+            "hosts": hosts,
+            "refused": refused,
+            "lines": [*([f"Journal: {path}"] if path else []), *lines],
+            "journal": path,
+            "ask": ask,
+            "passed": [{"host": host, "side": side} for host, sides in passed.items() for side in sides],
+            "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
+            "fresh": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
+            "canary_done": _plan.canary_done(looks, canary),
+            "witnesses": self._witnesses(task_vars, looks),
+            "lease_seconds": self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5)),
+        }
+
+    def _refused(
+        self, looks: t.Mapping[str, t.Sequence[_plan.Look]], told: t.Mapping[str, t.Mapping[str, t.Any]]
+    ) -> dict[str, str]:
+        """The hosts that are left out, and why. Raises what speaks against the run as a whole, or against all hosts."""
+        self._refuse([line for host, sides in looks.items() for line in _refusals.kept_out(host, sides, told[host])])
+        self._refuse([line for host, sides in looks.items() for line in _refusals.held(host, sides)])
+        reasons = {host: _refusals.refusals(sides) for host, sides in looks.items()}
+        refused = {
+            host: f"{host}: {'; '.join(why)}. Nothing was changed on it." for host, why in reasons.items() if why
+        }
+        if len(refused) == len(looks):
+            raise AnsibleActionFail("\n".join(refused.values()))
+        return refused
+
+    @staticmethod
+    def _refuse(errors: list[str]) -> None:
         if errors:
             raise AnsibleActionFail("Nothing was changed:\n" + "\n".join(errors))
-        lines = _plan.lines(looks)
-        for line in lines:
-            Display().display(f"  {line}")
-        lookup = _inventory.reader(hostvars, evaluation(self._loader))
-        clients = sorted(task_vars["groups"].get("shadowsocks_clients", []), key=lambda name: name not in looks)
+
+    def _begin(self, folder: str, event: dict[str, t.Any]) -> str:
+        """Begin the journal, but for check mode; nothing has changed yet, so that a folder that cannot be used is refused."""
+        if self._task.check_mode:
+            return ""
+        try:
+            path = _journal.start(folder, "rollout", {})
+            _journal.append(path, {"step": "preflight", **event})
+        except (OSError, ValueError) as error:
+            raise AnsibleActionFail(f"rollout_report_dir: the journal cannot be written: {error}") from error
+        return path
+
+    @staticmethod
+    def _lease_seconds(variables: dict[str, t.Any], waves: dict[str, list[str]], forks: int) -> float:
+        """For how long a host waits for the next call of this run before it undoes a step: the bake, then the requests of
+        all hosts of its wave that wait for a fork before it, and what the controller does in between."""
+        turns = math.ceil(max(map(len, waves.values()), default=1) / forks) + 1
+        asked = ASKED_SECONDS + REQUEST_SECONDS * variables["rollout_probe_requests"]
+        return variables["rollout_bake_seconds"] + 60 + turns * asked
+
+    def _witnesses(
+        self, task_vars: dict[str, t.Any], looks: t.Mapping[str, t.Sequence[_plan.Look]]
+    ) -> dict[str, list[str]]:
+        """By server of the run, and of some outside of it, the clients that tell how its plain traffic fares."""
+        lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
+        groups = task_vars["groups"]
+        clients = sorted(groups.get("shadowsocks_clients", []), key=lambda name: name not in looks)
         servers = [host for host, sides in looks.items() if any(look["side"] == "server" for look in sides)]
-        witnesses = _plan.witnesses(clients, lambda name: self._instances(name, lookup), servers)
-        return {
-            "changed": False,
-            "hosts": arguments["hosts"],
-            "plan": lines,
-            "ask": _plan.questions(looks, task_vars["ansible_play_hosts_all"]),
-            "senders": _plan.senders(looks),
-            "witnesses": {host: witnesses.get(host, []) for host in arguments["hosts"]},
-        }
+        others = [host for host in groups.get("shadowsocks_servers", []) if host not in servers]
+        wanted = servers + others[: _plan.OTHER_SERVERS] if servers else []
+        return _plan.witnesses(clients, lambda name: self._instances(name, lookup), wanted)
 
     def _instances(self, name: str, lookup: _inventory.Lookup) -> t.Sequence[t.Any]:
         """The client's instances; none where they cannot be used: a host outside of the limit has not been checked."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tfo_audit
-short_description: Show and keep the state of a fleet
+short_description: Compare and keep the state of a fleet
 version_added: 0.1.0
 description:
-  - Compares the intended with the real stage of every host that was looked at, prints a table and writes a JSON report.
+  - Compares the intended with the real stage of every host that was looked at, gives a table and writes a JSON report.
   - Runs on the controller; no host is contacted.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 options:
@@ -23,15 +23,11 @@ options:
     description: The folder on the controller that keeps the reports. It is made where it is missing.
     type: path
     required: true
-  strict:
-    description: Fail where a host is not as intended, or has a problem of severity error.
-    type: bool
-    default: false
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 """
 
 EXAMPLES = r"""
-- name: Show the state of the fleet
+- name: Compare and keep the state of the fleet
   fastopen.shadowsocks.tfo_audit:
     hosts: "{{ ansible_play_hosts_all }}"
     report_dir: rollout-reports
@@ -48,4 +44,14 @@ report:
   description: The path of the JSON report.
   returned: success
   type: str
+wrong:
+  description: The hosts that are not as intended, or have a problem of severity error.
+  returned: success
+  type: list
+  elements: str
+lines:
+  description: The table for people.
+  returned: success
+  type: list
+  elements: str
 """

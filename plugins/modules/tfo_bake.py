@@ -10,16 +10,12 @@ module: tfo_bake
 short_description: Wait while real traffic uses what was changed
 version_added: 0.1.0
 description:
-  - Waits on the controller with a countdown on the terminal. Does not wait in check mode.
+  - Serves the role rollout only. Waits on the controller; does not wait in check mode.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 options:
   seconds:
     description: How long to wait.
     type: float
-    required: true
-  step:
-    description: The step's name, for people.
-    type: str
     required: true
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 """
@@ -28,7 +24,6 @@ EXAMPLES = r"""
 - name: Bake the canary
   fastopen.shadowsocks.tfo_bake:
     seconds: 300
-    step: canary
   run_once: true
 """
 

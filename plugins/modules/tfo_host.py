@@ -44,9 +44,6 @@ options:
     description: Whether services that were taken off before would be tried again.
     type: bool
     default: false
-  earlier:
-    description: What an earlier task of this module returned. RV(since) then says what happened in between.
-    type: dict
 attributes:
   diff_mode:
     description: There is nothing to compare.
@@ -137,12 +134,6 @@ stage:
       why), C(claim) (the run that holds the host) and C(kill_switch).
   returned: success
   type: dict
-since:
-  description:
-    - With O(earlier), the C(counters) that rose since then, and C(restarts), automatic ones and services that do not run
-      any more.
-  returned: with O(earlier)
-  type: dict
 done:
   description: Whether this side is confirmed and as it should be, so that there is nothing to do.
   returned: success
@@ -166,7 +157,6 @@ def main() -> None:
             "run": {"type": "str", "default": ""},
             "take_over": {"type": "str", "default": ""},
             "retry": {"type": "bool", "default": False},
-            "earlier": {"type": "dict"},
         },
         supports_check_mode=True,
     )

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tfo_plan
-short_description: Show the plan of a rollout
+short_description: Plan the waves of a rollout
 version_added: 0.1.0
 description:
-  - Reads what the role rollout saw of every host, refuses what cannot work, and shows what would be done.
+  - Serves the role rollout only. It reads what that role saw of every host, refuses what cannot work, cuts the waves, and
+    begins the journal of the run.
   - Runs on the controller; no host is contacted.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 options:
@@ -19,13 +20,19 @@ options:
     type: list
     elements: str
     required: true
+  run:
+    description: The name of the run.
+    type: str
+    required: true
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 """
 
 EXAMPLES = r"""
-- name: Show the plan
+- name: Plan the waves
   fastopen.shadowsocks.tfo_plan:
     hosts: "{{ ansible_play_hosts }}"
+    run: "{{ __rollout_run }}"
+  register: __rollout_plan
   run_once: true
 """
 
@@ -35,23 +42,48 @@ hosts:
   returned: success
   type: list
   elements: str
-plan:
-  description: One line a side of a host.
-  returned: success
-  type: list
-  elements: str
-witnesses:
-  description: By server, the clients that shall witness its plain traffic.
+refused:
+  description: By host that is left out of the plan, because it may not be stepped as it is, why.
   returned: success
   type: dict
-senders:
-  description: The clients whose kernel may send SYN data already, so that they can be measured before their step.
+lines:
+  description: The plan for people, the journal's path first.
   returned: success
   type: list
   elements: str
+journal:
+  description: The path of the journal; empty in check mode.
+  returned: success
+  type: str
 ask:
-  description: Servers outside of the limit that must be asked whether they accept, with C(server), C(targets), C(clients).
+  description: By host which servers outside of the limit it asks whether they accept, with C(server), C(targets), C(clients).
+  returned: success
+  type: dict
+passed:
+  description: Each C(side) of a C(host) that no wave has, because it is in its stage already or cannot get there.
   returned: success
   type: list
   elements: dict
+busy:
+  description: Hosts of which a side is in a wave, or which ask a server. The others have nothing to do.
+  returned: success
+  type: list
+  elements: str
+fresh:
+  description: Hosts that are to be deployed first, plain.
+  returned: success
+  type: list
+  elements: str
+canary_done:
+  description: Whether a canary was promoted by an earlier run.
+  returned: success
+  type: bool
+witnesses:
+  description: By server the clients that tell how its plain traffic fares.
+  returned: success
+  type: dict
+lease_seconds:
+  description: For how long a host waits for the next call of the run before it undoes a step.
+  returned: success
+  type: float
 """

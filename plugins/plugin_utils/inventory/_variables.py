@@ -117,7 +117,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         Variable("rollout_probe_requests", Integer(STEP, 100_000, also=(0,)), 100, run=True),
         Variable("rollout_confidence", Number(0.5, 0.9999), 0.95, run=True),
         Variable("rollout_max_slowdown_ms", Number(0, 60_000, "milliseconds"), 20, run=True),
-        Variable("rollout_max_error_share", Number(0, UNACCEPTABLE_SHARE / 2), 0.01, run=True),
+        Variable("rollout_max_error_share", Number(0, UNACCEPTABLE_SHARE / 2), 0.05, run=True),
         Variable("rollout_max_reverted_share", Number(0, 1), 0.1, run=True),
         Variable("rollout_max_unreachable_share", Number(0, 1), 0.1, run=True),
         Variable("rollout_retry", _BOOLEAN, False, run=True),

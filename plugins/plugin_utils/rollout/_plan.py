@@ -7,30 +7,37 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _waves
+
 Look = t.Mapping[str, t.Any]
 """What tfo_host returned for one side of one host."""
 
 STAGES = {"server": "accept", "client": "send"}
 
 
-def lines(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
-    """The plan as text, one line a side of a host."""
+def lines(looks: t.Mapping[str, t.Sequence[Look]], waves_of: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+    """The plan as text: one line a side of a host, in the order of the waves, then those that are in none."""
+    order = {("client" if name[0] != "b" else "server", h): name for name, hosts in waves_of.items() for h in hosts}
+    sides = {(look["side"], host): look for host, seen in looks.items() for look in seen}
     rows = []
-    for host, sides in looks.items():
-        for look in sides:
-            stage = STAGES[look["side"]]
-            if look["done"]:
-                todo = f"{stage} already, confirmed"
-            else:
-                todo = f"{look['stage']['actual']} -> {stage}, {_todo(look)}"
-            rows.append((host, look["side"], todo))
-    width = max((len(host) for host, _side, _todo in rows), default=0)
-    return [f"{host:<{width}}  {side}  {todo}" for host, side, todo in rows]
+    for key in [*order, *(key for key in sides if key not in order)]:
+        look, stage = sides[key], STAGES[key[0]]
+        todo = f"{stage} already, confirmed" if look["done"] else f"{look['stage']['actual']} -> {stage}, {_todo(look)}"
+        rows.append((order.get(key, "-"), key[1], key[0], todo))
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    listed = ["  " + "  ".join([*(text.ljust(width) for text, width in zip(row, widths)), row[3]]) for row in rows]
+    return ["Plan", *listed, *_demand(looks)]
+
+
+def smallest_harm(waves_of: t.Mapping[str, t.Sequence[str]], of_clients: t.Callable[[int], float]) -> list[str]:
+    """What each wave of clients can exclude with all of its requests; less would not show."""
+    told = [f"{name} {of_clients(len(hosts)):.0%}" for name, hosts in waves_of.items() if not name.startswith("batch")]
+    return [f"  an extra loss of SYNs with data shows from about: {', '.join(told)}"] if told else []
 
 
 def _todo(look: Look) -> str:
     """What a step would do: nothing for a host that is skipped, else every thing by name."""
-    if look["step"]["outcome"] == "skipped":
+    if _is_skipped(look):
         return f"skipped: {'; '.join(look['reasons'])}"
     changes = ["deployed plain first"] if look["deployed"] == "no" else []
     changes += [f"{item['name']} {item['why']}" for item in look["step"]["differs"]]
@@ -40,11 +47,71 @@ def _todo(look: Look) -> str:
     return "; ".join(changes) or "to be proven"
 
 
-def questions(looks: t.Mapping[str, t.Sequence[Look]], in_play: t.Container[str]) -> list[dict[str, t.Any]]:
+def _demand(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
+    """Which servers were asked for cookies since they were booted, by whatever client: those get TFO at once."""
+    asked = {
+        host: look["fastopen"]["counters"].get("TCPFastOpenCookieReqd", 0)
+        for host, sides in looks.items()
+        for look in sides
+        if look["side"] == "server" and not look["done"]
+    }
+    told = [f"{host} {count}" for host, count in asked.items() if count]
+    return [f"  cookies asked for since boot, by clients managed or not: {', '.join(told)}"] if told else []
+
+
+def _is_skipped(look: Look) -> bool:
+    return look["step"]["outcome"] == "skipped"
+
+
+def passed(looks: t.Mapping[str, t.Sequence[Look]], canary: t.Container[str]) -> dict[str, list[str]]:
+    """By host the sides that no wave is to have: in their stage already, or not eligible as far as can be seen now.
+
+    A canary that is not eligible stays: that nobody is left of the canary is to be found out.
+    """
+    found = {}
+    for host, sides in looks.items():
+        for look in sides:
+            waits = look["side"] == "client" and host in canary
+            if look["done"] or (_is_skipped(look) and not waits):
+                found.setdefault(host, []).append(look["side"])
+    return found
+
+
+def waves(
+    looks: t.Mapping[str, t.Sequence[Look]],
+    canary: t.Container[str],
+    batches: t.Sequence[t.Union[int, str]],
+    client_waves: t.Sequence[t.Union[int, str]],
+) -> dict[str, list[str]]:
+    """The hosts of each batch and wave by its name, in the order in which they come, cut from those that are left."""
+    out = passed(looks, canary)
+    servers, clients = (
+        [
+            host
+            for host, sides in looks.items()
+            if any(look["side"] == side for look in sides) and side not in out.get(host, [])
+        ]
+        for side in ("server", "client")
+    )
+    canaries = [host for host in clients if host in canary]
+    others = [host for host in clients if host not in canary]
+    return {
+        **{f"batch {number}": hosts for number, hosts in enumerate(_waves.cut(servers, batches), 1)},
+        **({"canary": canaries} if canaries else {}),
+        **{f"wave {number}": hosts for number, hosts in enumerate(_waves.cut(others, client_waves), 1)},
+    }
+
+
+def canary_done(looks: t.Mapping[str, t.Sequence[Look]], canary: t.Container[str]) -> bool:
+    """Whether a canary client was promoted by an earlier run, so that something has been learnt."""
+    return any(look["done"] for host in looks if host in canary for look in looks[host] if look["side"] == "client")
+
+
+def questions(looks: t.Mapping[str, t.Sequence[Look]], in_play: t.Container[str]) -> dict[str, list[dict[str, t.Any]]]:
     """Servers outside of the play whose clients got no fast open: they must be asked themselves.
 
-    One {server, targets, clients} a server. A server that accepts has a bad path to that client, which is the wave's
-    business; one that does not must be rolled out first.
+    By the host that asks, one {server, targets, clients} a server. A server that accepts has a bad path to that client,
+    which is the wave's business; one that does not must be rolled out first.
     """
     asked: dict[str, dict[str, t.Any]] = {}
     for host, sides in looks.items():
@@ -58,7 +125,10 @@ def questions(looks: t.Mapping[str, t.Sequence[Look]], in_play: t.Container[str]
                 target = {"host": path["host"], "port": path["port"]}
                 entry["targets"] += [target] if target not in entry["targets"] else []
                 entry["clients"] += [host] if host not in entry["clients"] else []
-    return [asked[server] for server in sorted(asked)]
+    by_host: dict[str, list[dict[str, t.Any]]] = {}
+    for server in sorted(asked):
+        by_host.setdefault(asked[server]["clients"][0], []).append(asked[server])
+    return by_host
 
 
 def errors(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
@@ -74,20 +144,18 @@ def errors(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def senders(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
-    """The clients that are measured before their step.
+def is_sender(look: Look) -> bool:
+    """Whether this client is measured before its step.
 
-    Their kernel may send SYN data already (0x1): without it a client with --fast-open exits. Those that were taken off
-    before, and are not to be tried again, are not.
+    Its kernel may send SYN data already (0x1): without it a client with --fast-open exits. One that was taken off before,
+    and is not to be tried again, is not.
     """
-    return [host for host, sides in looks.items() if any(_is_sender(look) for look in sides)]
-
-
-def _is_sender(look: Look) -> bool:
     undone = look["step"]["outcome"] == "skipped" and look["stage"].get("undone")
     return look["side"] == "client" and bool((look["fastopen"]["sysctl"] or {}).get("send")) and not undone
 
 
+OTHER_SERVERS = 2
+"""Servers outside of a run whose clients are its control, where it has any."""
 WITNESSES = 2
 """Clients of one server that are asked whether its plain traffic suffers."""
 

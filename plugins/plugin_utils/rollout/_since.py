@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import typing as t
 
-Look = t.Mapping[str, t.Any]
+Watched = t.Mapping[str, t.Any]
+"""Of a look at a server, its ``counters`` and ``services``."""
 
 
-def since(earlier: Look, now: Look) -> dict[str, t.Any]:
+def since(earlier: Watched, now: Watched) -> dict[str, t.Any]:
     """``counters`` that rose, and ``restarts``: automatic ones, and services that do not run any more.
 
-    A service that did not run before either is no event. Both are tfo_host's results. Counters of a host that was rebooted
-    in between start anew and count from zero.
+    A service that did not run before either is no event. Counters of a host that was rebooted in between start anew and
+    count from zero.
     """
-    before, after = earlier["fastopen"]["counters"], now["fastopen"]["counters"]
-    risen = {name: value - before.get(name, 0) for name, value in after.items()}
+    before = earlier["counters"]
+    risen = {name: value - before.get(name, 0) for name, value in now["counters"].items()}
     if any(increase < 0 for name, increase in risen.items() if name.startswith("TCPFastOpen")):
-        risen = dict(after)
+        risen = dict(now["counters"])
     restarts = 0
     known = {service["unit"]: service for service in earlier["services"]}
     for service in now["services"]:

@@ -61,6 +61,33 @@ def test_client(run, sent, plugin):
     assert (service["password"], service["local_port"]) == (MARKER, 1080)
 
 
+TOLD = {
+    "ss_client_limit_nofile": 1024,
+    "ss_client_prune": True,
+    "ss_server_fast_open_mode": "listener",
+    "shadowsocks_package": "mine",
+    "shadowsocks_install": "none",
+    "tcp_fastopen_sysctl_file": "/etc/sysctl.d/50.conf",
+}
+
+
+def test_told(run, sent):
+    """What the door has let in counts where the task says nothing."""
+    run(tfo_host, variables("c1"), side="client", instances=[CLIENT_INSTANCE], told=TOLD, package="theirs")
+    told = {key: value for key, value in sent[0].items() if key not in ("services", "secrets", "absent")}
+    assert told == {
+        "side": "client",
+        "fast_open_mode": "flag",
+        "limit_nofile": 1024,
+        "prune": True,
+        "package": "theirs",
+        "packaged": False,
+        "sysctl_file": "/etc/sysctl.d/50.conf",
+        "take_over": "",
+        "retry": False,
+    }
+
+
 def test_server(run, sent):
     """One service a worker."""
     run(tfo_stage, variables("ss1"), side="server", instances=[{**SERVER_INSTANCE, "workers": 2}])

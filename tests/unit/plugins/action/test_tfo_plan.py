@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
@@ -13,57 +17,149 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services impor
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 
 
-def look(side, *, paths=(), differs=()):
+def look(side, *, paths=(), differs=(), done=False, outcome="planned", reasons=()):
     """What tfo_host returned."""
     return {
         "side": side,
-        "done": False,
+        "done": done,
         "differs": list(differs),
+        "foreign": [],
+        "reasons": list(reasons),
         "stage": {"actual": "off"},
         "paths": list(paths),
         "deployed": "yes",
-        "step": {"outcome": "planned", "differs": []},
-        "fastopen": {"sysctl": {"value": 1}, "boot": {"file": None}},
+        "step": {"outcome": outcome, "differs": []},
+        "fastopen": {"sysctl": {"value": 1}, "boot": {"file": None}, "counters": {}},
     }
 
 
-def variables(**looks):
-    """A play over two of three hosts."""
-    hostvars = {host: {"__rollout_seen": {"results": seen}} for host, seen in looks.items()}
-    return {"hostvars": Hostvars(hostvars), "ansible_play_hosts_all": ["ss1", "c1"], "groups": {}}
+@pytest.fixture
+def told(tmp_path):
+    """What the door has let in."""
+    return {
+        "rollout_server_batches": [1],
+        "rollout_client_waves": ["50%"],
+        "rollout_report_dir": str(tmp_path / "reports"),
+        "rollout_bake_seconds": 300,
+        "rollout_probe_requests": 100,
+        "rollout_confidence": 0.95,
+        "rollout_max_error_share": 0.05,
+        "rollout_max_slowdown_ms": 20,
+        "rollout_max_reverted_share": 0.1,
+    }
+
+
+def variables(told, **looks):
+    """A play over some hosts."""
+    hostvars = {
+        host: {"__rollout_seen": {"results": seen}, "__rollout_door": {"variables": told}}
+        for host, seen in looks.items()
+    }
+    return {"hostvars": Hostvars(hostvars), "ansible_play_hosts_all": ["ss1", "c1"], "groups": {}, "ansible_forks": 5}
 
 
 BAD_PATH = {"host": "192.0.2.2", "port": 8388, "verdict": "no_cookie", "server_hosts": ["ss2"]}
 
 
-def test_plan(run):
-    """Shown line by line, and returned with what is to be asked of servers outside of the play."""
-    result = run(tfo_plan, variables(ss1=[look("server")], c1=[look("client", paths=[BAD_PATH])]), hosts=["ss1", "c1"])
-    assert result["plan"] == ["ss1  server  off -> accept, to be proven", "c1   client  off -> send, to be proven"]
-    assert run.shown == [f"  {line}" for line in result["plan"]]
-    assert [question["server"] for question in result["ask"]] == ["ss2"]
-    assert (result["changed"], result["hosts"]) == (False, ["ss1", "c1"])
+def test_plan(run, told):
+    """For people and for the play, with what is to be asked of servers outside of it; the journal is begun."""
+    fleet = variables(told, ss1=[look("server")], c1=[look("client", paths=[BAD_PATH])])
+    result = run(tfo_plan, fleet, hosts=["ss1", "c1"], run="r1")
+    assert result["lines"][:-1] == [
+        f"Journal: {result['journal']}",
+        "Plan",
+        "  batch 1  ss1  server  off -> accept, to be proven",
+        "  wave 1   c1   client  off -> send, to be proven",
+    ]
+    assert re.fullmatch(r"  an extra loss of SYNs with data shows from about: wave 1 \d+%", result["lines"][-1])
+    assert [question["server"] for question in result["ask"]["c1"]] == ["ss2"]
+    assert (result["changed"], result["hosts"], result["passed"], result["busy"]) == (
+        False,
+        ["ss1", "c1"],
+        [],
+        ["ss1", "c1"],
+    )
+    (event,) = json.loads(Path(result["journal"]).read_text("utf-8"))["events"]
+    assert (event["step"], event["run"], event["hosts"]) == ("preflight", "r1", ["ss1", "c1"])
 
 
-def test_impossible(run):
-    """Told before anything is changed, and without a plan."""
-    build = {"what": "package", "name": "x", "why": "/usr/bin/ss-local has no --fast-open"}
-    with pytest.raises(AnsibleActionFail, match=r"Nothing was changed:\nc1: /usr/bin/ss-local has no --fast-open"):
-        run(tfo_plan, variables(c1=[look("client", differs=[build])]), hosts=["c1"])
-    assert run.shown == []
+def test_busy(run, told):
+    """Hosts with a side in a wave, and one that has to ask a server; the others are in the plan all the same."""
+    seen = {
+        "c1": [look("client", done=True)],
+        "c2": [look("client", done=True), look("server")],
+        "c3": [look("client", outcome="skipped", paths=[BAD_PATH], reasons=["no benefit"])],
+        "c4": [look("client", outcome="skipped", reasons=["no benefit"])],
+    }
+    fleet = variables(told, **seen)
+    fleet["groups"] = {"canary": ["c4"]}
+    result = run(tfo_plan, fleet, hosts=list(seen), run="r1")
+    assert (result["busy"], result["hosts"]) == (["c2", "c3", "c4"], list(seen))
+    assert result["passed"] == [{"host": host, "side": "client"} for host in ("c1", "c2", "c3")]
 
 
-def test_broken_client_outside_of_the_limit_is_no_witness(run, monkeypatch):
+def test_nothing_is_written_in_check_mode(run, told):
+    """A plan only."""
+    result = run(tfo_plan, variables(told, ss1=[look("server")]), check_mode=True, hosts=["ss1"], run="r1")
+    assert (result["journal"], result["lines"][0]) == ("", "Plan")
+    assert not Path(told["rollout_report_dir"]).exists()
+
+
+def test_journal_that_cannot_be_begun(run, told, tmp_path):
+    """Refused, for nothing has changed yet."""
+    (tmp_path / "reports").write_text("a file")
+    with pytest.raises(AnsibleActionFail, match="rollout_report_dir: the journal cannot be written"):
+        run(tfo_plan, variables(told, ss1=[look("server")]), hosts=["ss1"], run="r1")
+
+
+def test_lease_waits_for_forks_and_the_longest_measurement(run, told):
+    """The bake, and the turns of the largest wave."""
+    waves = {f"c{number}": [look("client")] for number in range(40)}
+    result = run(tfo_plan, variables(told, **waves), hosts=list(waves), run="r1")
+    assert result["lease_seconds"] == 300 + 60 + (20 / 5 + 1) * (20 + 300)
+
+
+BUILD = {"what": "package", "name": "x", "why": "/usr/bin/ss-local has no --fast-open"}
+HELD = {"outcome": "refused", "reasons": ["run r0 holds it: -e rollout_take_over=r0"]}
+
+
+def test_refused_alone(run, told):
+    """A host that cannot be stepped is out of the plan, and the others are in it; where none is left there is no plan."""
+    fleet = variables(told, c1=[look("client", differs=[BUILD])], c2=[look("client")])
+    result = run(tfo_plan, fleet, hosts=["c1", "c2"], run="r1")
+    assert result["refused"] == {"c1": "c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it."}
+    assert result["hosts"] == ["c2"]
+    with pytest.raises(
+        AnsibleActionFail, match="^c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it.$"
+    ):
+        run(tfo_plan, fleet, hosts=["c1"], run="r1")
+
+
+def test_held(run, told):
+    """By another run: nothing is changed anywhere, whatever else there is to say."""
+    fleet = variables(told, c1=[look("client", done=True, **HELD)], c2=[look("client", differs=[BUILD])])
+    with pytest.raises(AnsibleActionFail, match=r"^Nothing was changed:\nc1: run r0 holds it: .*$"):
+        run(tfo_plan, fleet, hosts=["c1", "c2"], run="r1")
+
+
+def test_kept_out(run, told):
+    """The inventory says no."""
+    fleet = variables({**told, "ss_client_fast_open": False, "ss_server_fast_open": False}, c1=[look("client")])
+    with pytest.raises(AnsibleActionFail, match="c1: ss_client_fast_open is false, and a rollout .*'all:!c1'"):
+        run(tfo_plan, fleet, hosts=["c1"], run="r1")
+
+
+def test_broken_client_outside_of_the_limit_is_no_witness(run, told, monkeypatch):
     """It is told of, and the run goes on (field: B1); one that nobody needs is not even evaluated."""
-    told = []
-    monkeypatch.setattr("ansible.utils.display.Display.warning", lambda _self, text, *_more: told.append(text))
-    fleet = variables(ss1=[look("server")])
+    warned = []
+    monkeypatch.setattr("ansible.utils.display.Display.warning", lambda _self, text, *_more: warned.append(text))
+    fleet = variables(told, ss1=[look("server")])
     fleet["hostvars"]["ss1"]["ss_server_instances"] = [SERVER_INSTANCE]
     for name in ("c2", "c3"):
         fleet["hostvars"][name] = {"ss_client_instances": [CLIENT_INSTANCE]}
     for name in ("c1", "c4"):
         fleet["hostvars"][name] = {"ss_client_instances": [{"name": trust_as_template("{{ nobody_set_this }}")}]}
-    fleet["groups"] = {"shadowsocks_clients": ["c1", "c2", "c3", "c4"]}
-    assert run(tfo_plan, fleet, hosts=["ss1"])["witnesses"] == {"ss1": ["c2", "c3"]}
-    assert [text.partition(":")[0] for text in told] == ["c1 is not asked how plain traffic fares"]
-    assert "nobody_set_this" in told[0]
+    fleet["groups"] = {"shadowsocks_clients": ["c1", "c2", "c3", "c4"], "shadowsocks_servers": ["ss1"]}
+    assert run(tfo_plan, fleet, hosts=["ss1"], run="r1")["witnesses"] == {"ss1": ["c2", "c3"]}
+    assert [text.partition(":")[0] for text in warned] == ["c1 is not asked how plain traffic fares"]
+    assert "nobody_set_this" in warned[0]

@@ -38,7 +38,7 @@ def look(
         "deployed": deployed,
         "step": {"outcome": "skipped" if skipped else "planned", "differs": list(step)},
         "reasons": list(skipped),
-        "fastopen": {"sysctl": {"value": 1} if kernel else None, "boot": {"file": boot}},
+        "fastopen": {"sysctl": {"value": 1} if kernel else None, "boot": {"file": boot}, "counters": {}},
     }
 
 
@@ -68,14 +68,57 @@ def path(verdict, *servers, port=8388):
 )
 def test_line(seen, line):
     """What is done to a side of a host."""
-    assert _plan.lines({"h": [seen]}) == [line]
+    assert _plan.lines({"h": [seen]}, {}) == ["Plan", f"  -  {line}"]
 
 
 def test_lines_are_aligned():
     """One a side; a host may have both."""
-    lines = _plan.lines({"longname": [look("server"), look("client")], "c1": [look("client", done=True)]})
-    assert [line.index(word) for line, word in zip(lines, ["server", "client", "client"])] == [10, 10, 10]
-    assert _plan.lines({}) == []
+    lines = _plan.lines({"longname": [look("server"), look("client")], "c1": [look("client", done=True)]}, {})
+    assert [line.index(word) for line, word in zip(lines[1:], ["server", "client", "client"])] == [15, 15, 15]
+    assert _plan.lines({}, {}) == ["Plan"]
+
+
+def test_waves_are_named_with_their_hosts_and_the_demand_with_its_servers():
+    """Who comes when, and who was asked for cookies already."""
+    asked = look("server")
+    asked["fastopen"]["counters"] = {"TCPFastOpenCookieReqd": 7}
+    lines = _plan.lines({"ss1": [asked], "ss2": [look("server")]}, {"batch 1": ["ss2"], "batch 2": ["ss1"]})
+    assert lines == [
+        "Plan",
+        "  batch 1  ss2  server  off -> accept, to be proven",
+        "  batch 2  ss1  server  off -> accept, to be proven",
+        "  cookies asked for since boot, by clients managed or not: ss1 7",
+    ]
+
+
+def test_waves():
+    """Cut from those that are left: done and skipped ones are passed, canaries that are skipped are not (field: B6)."""
+    looks = {
+        "ss1": [look("server", skipped=["plugin"])],
+        "ss2": [look("server")],
+        "ss3": [look("server"), look(done=True)],
+        "c1": [look(skipped=["no_cookie"])],
+        **{f"c{number}": [look()] for number in range(2, 6)},
+        "c6": [look(skipped=["no_cookie"])],
+    }
+    assert _plan.passed(looks, ["c1"]) == {"ss1": ["server"], "ss3": ["client"], "c6": ["client"]}
+    assert _plan.waves(looks, ["c1"], [1], ["50%", "100%"]) == {
+        "batch 1": ["ss2"],
+        "batch 2": ["ss3"],
+        "canary": ["c1"],
+        "wave 1": ["c2", "c3"],
+        "wave 2": ["c4", "c5"],
+    }
+    assert _plan.waves({"c1": [look(done=True)]}, ["c1"], [1], [1]) == {}
+
+
+@pytest.mark.parametrize(
+    ("seen", "done"),
+    [([look(done=True)], True), ([look("server", done=True), look()], False), ([look()], False)],
+)
+def test_canary_done(seen, done):
+    """By an earlier run, and as a client."""
+    assert _plan.canary_done({"c1": seen, "c2": [look(done=True)]}, ["c1"]) is done
 
 
 @pytest.mark.parametrize(
@@ -90,7 +133,7 @@ def test_lines_are_aligned():
 )
 def test_questions(paths, in_play, asked):
     """Only a server outside of the play whose client got no fast open."""
-    found = _plan.questions({"c1": [look(paths=paths)]}, in_play)
+    found = _plan.questions({"c1": [look(paths=paths)]}, in_play).get("c1", [])
     assert [one["server"] for one in found] == asked
     assert all(one["clients"] == ["c1"] and one["targets"] == [{"host": "192.0.2.1", "port": 8388}] for one in found)
 
@@ -101,14 +144,14 @@ def test_one_question_for_several_clients():
         "c1": [look(paths=[path("no_cookie", "ss1"), path("no_cookie", "ss1", port=443)])],
         "c2": [look(paths=[path("paused", "ss1")])],
     }
-    (question,) = _plan.questions(looks, [])
+    (question,) = _plan.questions(looks, [])["c1"]
     assert question["clients"] == ["c1", "c2"]
     assert [target["port"] for target in question["targets"]] == [8388, 443]
 
 
 def test_a_server_probes_itself():
     """Its own paths raise no question."""
-    assert _plan.questions({"ss1": [look("server", paths=[path("no_cookie", "ss2")])]}, []) == []
+    assert _plan.questions({"ss1": [look("server", paths=[path("no_cookie", "ss2")])]}, []) == {}
 
 
 @pytest.mark.parametrize(
@@ -157,14 +200,13 @@ def test_senders():
     """Clients whose kernel has 0x1; servers are not asked."""
     able = look() | {"fastopen": {"sysctl": {"value": 3, "send": True}}}
     unable = look() | {"fastopen": {"sysctl": {"value": 2, "send": False}}}
-    looks = {"c1": [able], "c2": [unable], "c3": [look(kernel=False)], "both": [look("server"), able]}
-    looks["ss1"] = [look("server") | {"fastopen": {"sysctl": {"value": 3, "send": True}}}]
-    assert _plan.senders(looks) == ["c1", "both"]
+    server = look("server") | {"fastopen": {"sysctl": {"value": 3, "send": True}}}
+    assert [_plan.is_sender(one) for one in (able, unable, look(kernel=False), server)] == [True, False, False, False]
 
 
-@pytest.mark.parametrize(("skipped", "measured"), [((), ["c1"]), (["taken off by rollout"], [])])
+@pytest.mark.parametrize(("skipped", "measured"), [((), True), (["taken off by rollout"], False)])
 def test_client_that_was_taken_off_is_not_measured(skipped, measured):
     """Unless it is to be tried again."""
     seen = look(skipped=skipped) | {"fastopen": {"sysctl": {"value": 3, "send": True}}}
     seen["stage"]["undone"] = {"ss-local@main.service": {"by": "rollout"}}
-    assert _plan.senders({"c1": [seen]}) == measured
+    assert _plan.is_sender(seen) is measured

@@ -10,9 +10,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._sinc
 
 
 def look(*services, **counters):
-    """What tfo_host returned: services as (unit, state, restarts)."""
+    """What is kept of a look: services as (unit, state, restarts)."""
     named = [{"unit": unit, "state": state, "restarts": restarts} for unit, state, restarts in services]
-    return {"services": named, "fastopen": {"counters": counters}}
+    return {"services": named, "counters": counters}
 
 
 @pytest.mark.parametrize(

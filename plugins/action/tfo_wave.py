@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _phases, _told
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
+    ControllerAction,
+    registered,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._measured import Measured
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._run import Run
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Wave
+
+KEPT = ("name", "side", "verdict", "why", "stop", "hosts", "confirm", "revert")
+"""What the journal keeps of a wave."""
+PHASES = ("begin", "measured", "stepped", "judged", "judged_again", "closed")
+
+
+class ActionModule(ControllerAction):
+    """Move a wave on by what its hosts have returned since; whatever goes wrong in here, its hosts go back."""
+
+    ARGUMENTS = {"at": {"type": "str", "required": True, "choices": list(PHASES)}}
+
+    def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The wave as it is now."""
+        at, batch = arguments["at"], list(task_vars["ansible_play_batch"])
+        run = Run(task_vars, batch, task_vars["__rollout_side"], self._task.check_mode)
+        if at == "begin":
+            wave, measured = run.wave(task_vars["__rollout_step"], batch), Measured()
+            report: list[str] = []
+        else:
+            (kept,) = registered(task_vars, batch[0], "__rollout_wave")
+            wave, measured, report = Wave.load(kept), Measured(**kept["measured"]), kept["report"]
+        ended, settled = at == "closed", bool(wave.verdict) and at != "closed"
+        try:
+            lines = getattr(self, f"_{at}")(run, wave, measured)
+        except Exception as error:  # our own bug must not leave a wave on
+            lines = self._given_up(wave, error)
+        if run.journal and not settled and not (wave.stop and not wave.verdict):
+            self._keep(run.journal, at, wave, measured)
+        return {
+            **dataclasses.asdict(wave),
+            "measured": {} if ended else dataclasses.asdict(measured),
+            "lines": lines,
+            "report": [*report, *lines],
+            "details": _told.details(wave) if ended else [],
+            "bake_seconds": run.variables["rollout_bake_seconds"],
+        }
+
+    def _begin(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
+        """Whom to measure before the step."""
+        if wave.stop:
+            return []
+        if run.judged:
+            wave.ask, wave.watch = run.first_asks(wave), run.watchers(wave)
+        return _told.begun(wave)
+
+    def _measured(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
+        """Who makes the step."""
+        measured.hear_before(run, wave)
+        if wave.side == "client":
+            _phases.measured_before(wave, *measured.findings_before(run, wave), run.on_now(wave))
+        wave.ask, wave.watch = {}, {}
+        return _told.measured(wave)
+
+    def _stepped(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
+        """What the step came to, and whom to measure after it."""
+        results = run.results(wave, "__rollout_stage")
+        _phases.stepped(wave, results, self._task.check_mode, not run.judged)
+        measured.restarted(host for host, result in results.items() if result and result.get("changed"))
+        if not wave.verdict:
+            wave.ask, wave.watch = run.asks_after(wave), run.watchers(wave)
+        return _told.stepped(wave, run.variables["rollout_bake_seconds"])
+
+    def _judged(self, run: Run, wave: Wave, measured: Measured, last: bool = False) -> list[str]:
+        """The verdict, or whom to ask once more."""
+        if wave.verdict:
+            return []
+        measured.hear_after(run, wave)
+        judgement = measured.judgement(run, wave, last)
+        if judgement["measure"]:
+            wave.ask, wave.watch = run.more_asks(wave, judgement["measure"]), run.watchers(wave)
+            return _told.asked_again(wave)
+        _phases.measured_after(wave, judgement, measured.last_asked(), measured.since())
+        wave.watch = {}
+        return []
+
+    def _judged_again(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
+        """The verdict."""
+        return self._judged(run, wave, measured, last=True)
+
+    def _closed(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
+        """How it ended."""
+        if not self._task.check_mode:
+            _phases.closed(wave, run.results(wave, "__rollout_confirmed"), run.results(wave, "__rollout_reverted"))
+        return _told.closed(wave)
+
+    def _given_up(self, wave: Wave, error: Exception) -> list[str]:
+        """Nobody knows any more: who is stepped, or may be, goes back."""
+        said = f"this is a bug of the collection, please report it: {type(error).__name__}: {error}"
+        self._display.vvv("".join(traceback.format_exception(error)))
+        wave.ask, wave.watch = {}, {}
+        for name in wave.with_outcome(""):
+            wave.hosts[name].end("stepped")
+        wave.decide(unknown=[said])
+        return [f"{wave.name}: {said}"]
+
+    def _keep(self, journal: str, at: str, wave: Wave, measured: Measured) -> None:
+        """Best effort: the journal never stands in front of a way back."""
+        content = dataclasses.asdict(wave)
+        event = {"step": wave.step, "what": at, **{key: content[key] for key in KEPT}}
+        if at.startswith("judged") and wave.verdict:
+            event["measured"] = dataclasses.asdict(measured)
+        try:
+            _journal.append(journal, event)
+        except (OSError, ValueError) as error:
+            self._display.warning(f"The journal cannot be written: {error}; see rollout_report_dir")

@@ -1,0 +1,48 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: tfo_end
+short_description: Say how a rollout has ended
+version_added: 0.1.0
+description:
+  - Serves the role rollout only. It reads how the waves of all hosts have ended.
+  - Runs on the controller; no host is contacted.
+author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
+options:
+  at:
+    description: Whether clients may have to be taken back still, or all of it has ended.
+    type: str
+    required: true
+    choices: [ending, ended]
+extends_documentation_fragment: [fastopen.shadowsocks._controller]
+"""
+
+EXAMPLES = r"""
+- name: See how the run has ended
+  fastopen.shadowsocks.tfo_end:
+    at: ended
+  register: __rollout_end
+  run_once: true
+"""
+
+RETURN = r"""
+revert:
+  description: The clients that go back with a wave that was rolled back, where C(rollout_revert) is C(all).
+  returned: at V(ending)
+  type: list
+  elements: str
+amiss:
+  description: By host what keeps it from being promoted, or skipped for a reason.
+  returned: at V(ended)
+  type: dict
+lines:
+  description: The end of the run for people, with the next command.
+  returned: at V(ended)
+  type: list
+  elements: str
+"""

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the actions of this collection that run on the controller alone have in common."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import plain
+
+
+class ControllerAction(ActionBase):
+    """An action is its ARGUMENTS (an argument spec) and ``act``; no host is contacted.
+
+    What is meant for people is returned as ``lines``, and ``details`` for those who ask for more: callbacks show them.
+    """
+
+    TRANSFERS_FILES = False
+    ARGUMENTS: dict[str, t.Any] = {}
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+        """Check the arguments, act."""
+        task_vars = task_vars or {}
+        super().run(tmp, task_vars)
+        _result, arguments = self.validate_argument_spec(self.ARGUMENTS)
+        return {"changed": False, **self.act(arguments, task_vars)}
+
+    def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """What the task returns. Raises AnsibleActionFail."""
+        raise NotImplementedError
+
+
+def registered(task_vars: t.Mapping[str, t.Any], host: str, *names: str) -> list[t.Any]:
+    """What tasks have registered for a host under these names, None for each that did not run there."""
+    found = task_vars["hostvars"].raw_get(host)
+    return [plain(found.get(name)) for name in names]

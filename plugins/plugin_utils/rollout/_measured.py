@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a wave has measured so far, before its step and after it, and what the judge says of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _measurement, _verdict
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _asking, _phases, _since
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._run import Run
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Wave
+
+KEPT = ("paths", "plain", "fast_open", "reasons", "restarts", "network", "failed", "unreachable", "msg")
+"""What is kept of a measurement; the rest is for people."""
+Results = dict[str, list[dict[str, t.Any]]]
+
+
+@dataclasses.dataclass
+class Measured:
+    """``before`` and ``after`` by client (see _asking.key), one result of tfo_tunnel a round; ``servers_before`` and
+    ``servers_now`` one result of tfo_host a server, None where it was not reached."""
+
+    before: Results = dataclasses.field(default_factory=dict)
+    after: Results = dataclasses.field(default_factory=dict)
+    servers_before: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    servers_now: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+
+    def hear_before(self, run: Run, wave: Wave) -> None:
+        """Take in what was measured before the step."""
+        self.servers_before = self._hear(run, wave, self.before)
+
+    def hear_after(self, run: Run, wave: Wave) -> None:
+        """Take in a round after the step."""
+        self.servers_now = {**self.servers_now, **self._hear(run, wave, self.after)}
+
+    def restarted(self, servers: t.Iterable[str]) -> None:
+        """The step has restarted these, and systemd counts from there."""
+        for server in servers:
+            for service in (self.servers_before.get(server) or {}).get("services", []):
+                service.update(restarts=0, state="active")
+
+    @staticmethod
+    def _hear(run: Run, wave: Wave, into: Results) -> dict[str, t.Any]:
+        servers: dict[str, t.Any] = {}
+        for host, requests, looks in run.measurements(wave):
+            results = {
+                _asking.key(one["__rollout_ask"], wave.hosts): one for one in (requests or {}).get("results", [])
+            }
+            for ask in wave.ask.get(host, []):
+                key = _asking.key(ask, wave.hosts)
+                result = results.get(key) or {"failed": True, "msg": _phases.trouble(requests)}
+                into.setdefault(key, []).append({name: result[name] for name in KEPT if name in result})
+            seen = {one["__rollout_server"]: one for one in (looks or {}).get("results", [])}
+            for server in wave.watch.get(host, []):
+                look = seen.get(server, {})
+                servers[server] = (
+                    {"counters": look["fastopen"]["counters"], "services": look["services"]}
+                    if "fastopen" in look
+                    else None
+                )
+        return servers
+
+    def findings_before(self, run: Run, wave: Wave) -> tuple[dict[str, t.Any], list[str]]:
+        """What the judge says of each client before its step, and which of them were not reached."""
+        hosts = [host for host in self.before if host in wave.hosts]
+        if not hosts:
+            return {}, []
+        clients = self._clients(self.before)
+        result = _verdict.judge("send", hosts, clients, {}, {}, run.policy, last=True)
+        findings = {
+            host: {**finding, "measured": bool(clients[host].plain.ok)} for host, finding in result["hosts"].items()
+        }
+        return findings, [host for host in hosts if _phases.lost(self.before[host][-1])]
+
+    def judgement(self, run: Run, wave: Wave, last: bool) -> dict[str, t.Any]:
+        """What the judge says after the step: ``measure`` (requests still wanted), ``hosts``, and ``shared``, the verdict
+        with its reasons that concerns the wave as a whole."""
+        after = self._clients(self.after)
+        if wave.side == "server":
+            found = self._of_servers(run, after, last)
+        else:
+            found = self._of_clients(run, wave, after, last)
+        return found if last or found["measure"] else self.judgement(run, wave, last=True)  # nobody has a request left
+
+    @staticmethod
+    def _of_clients(run: Run, wave: Wave, after: dict[str, _measurement.Client], last: bool) -> dict[str, t.Any]:
+        """A wave by the requests of its clients with TCP Fast Open and without, and by what they share."""
+        hosts, total = wave.with_outcome("stepped"), wave.total
+        earlier = (total.judged - len(hosts), total.bad)
+        result = _verdict.judge("send", hosts, after, {}, {}, run.policy, earlier, last=last)
+        return {**result, "shared": (result["pooled"]["verdict"], result["pooled"]["reasons"])}
+
+    def _of_servers(self, run: Run, after: dict[str, _measurement.Client], last: bool) -> dict[str, t.Any]:
+        """A batch is judged by the witnesses that had an answer before its step and can be asked still."""
+        before = self._clients(self.before)
+        able = [name for name, one in before.items() if one.plain.ok and _asking.TO not in name]
+        heard = [name for name in able if name in after and after[name].plain.requests]
+        if not heard:
+            said = (
+                "the clients of these servers cannot be asked any more"
+                if able
+                else "no client had plain traffic before"
+            )
+            return {"measure": {}, "hosts": {}, "shared": ("inconclusive" if able else "promote", [said])}
+        others = [name for name, one in after.items() if _asking.TO in name and one.plain.requests]
+        asked = {name: after[name] for name in [*heard, *others]}
+        result = _verdict.judge("accept", heard, asked, before, {}, run.policy, last=last)
+        return {**result, "shared": (result["verdict"], result["reasons"])}
+
+    @staticmethod
+    def _clients(results: Results) -> dict[str, _measurement.Client]:
+        return {name: _measurement.client(rounds, name) for name, rounds in results.items()}
+
+    def last_asked(self) -> dict[str, _phases.Result]:
+        """The last result of each client."""
+        return {name: rounds[-1] for name, rounds in self.after.items()}
+
+    def since(self) -> dict[str, t.Any]:
+        """What happened on each server since the step, see _since; None where that is not known."""
+        return {
+            server: _since.since(self.servers_before[server], now) if now and self.servers_before.get(server) else None
+            for server, now in self.servers_now.items()
+        }

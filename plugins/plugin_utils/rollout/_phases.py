@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tasks returned for the hosts of a wave, phase by phase, and what that makes of it."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Wave
+
+Result = t.Optional[t.Mapping[str, t.Any]]
+"""What a task registered for a host: a module's result, or a failed, skipped or unreachable one; None where it did not run."""
+Findings = t.Mapping[str, t.Mapping[str, t.Any]]
+"""By host what the judge says of it: {verdict, reasons, summary}."""
+
+STEPPED = ("stepped", "confirmed")
+
+
+def measured_before(wave: Wave, findings: Findings, gone: t.Collection[str], on_now: t.Collection[str]) -> None:
+    """Who does not make the step: clients that are worse with TCP Fast Open, or that nothing can be said of.
+
+    Those that have it ``on_now``, from an earlier run, leave it.
+    """
+    for name, finding in findings.items():
+        host, verdict = wave.hosts[name], finding["verdict"]
+        if name in gone:
+            host.end("unreachable", "unreachable before its step: it stays as it is")
+        elif verdict == "revert" and name in on_now:
+            host.end("reverted", *finding["reasons"], said=finding["summary"])
+            wave.revert.append(name)
+            wave.remember.append(name)
+        elif verdict == "revert" or not finding["measured"]:
+            host.end("skipped", "measured before its step", *finding["reasons"], said=finding["summary"])
+        else:
+            host.said = finding["summary"]
+
+
+def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: bool) -> None:
+    """Each host's own step and proof. ``final``: nothing is measured after it, so that this decides."""
+    for name, host in wave.hosts.items():
+        if host.outcome:
+            continue
+        result = results.get(name)
+        if check and result and result.get("skipped"):  # nothing runs on it that could be asked
+            host.end("planned")
+        elif lost(result):
+            host.end("unreachable", "lost in its step: it undoes it by itself when its lease ends")
+            host.since_step = True
+        elif not result or result.get("failed") or "outcome" not in result:
+            host.end("failed", trouble(result))
+        elif check:
+            host.end("planned" if result["outcome"] in (*STEPPED, "planned") else result["outcome"], *result["reasons"])
+        else:
+            proven = result["outcome"] in STEPPED
+            host.end("stepped" if proven else result["outcome"], *result["reasons"], said=host.said if proven else "")
+    if check:
+        wave.verdict = "promote"
+        return
+    wave.revert += [name for name in wave.with_outcome("failed") if name not in wave.revert]
+    total, someone = wave.total, bool(wave.with_outcome("stepped"))
+    if final or not someone or wave.limits.bad(wave.side, total) or wave.limits.lost(total):
+        wave.decide()
+
+
+def measured_after(
+    wave: Wave, judgement: t.Mapping[str, t.Any], asked: t.Mapping[str, Result], servers: t.Mapping[str, t.Any]
+) -> None:
+    """Decide about the wave: by the judge, by requests through the running services, and by how the servers fared.
+
+    ``asked`` is the last measurement of each client of the wave, with the reasons against its running service;
+    ``servers`` what happened on each server since, None where nobody knows.
+    """
+    for name in wave.with_outcome("stepped"):
+        host, result = wave.hosts[name], asked.get(name) or {}
+        finding = judgement["hosts"].get(name) or {"verdict": "promote", "reasons": [], "summary": ""}
+        if lost(result):
+            host.end("unreachable", "lost since its step: it undoes it by itself when its lease ends")
+            host.since_step = True
+        elif result.get("reasons") or finding["verdict"] == "revert":
+            host.end("reverted", *result.get("reasons", []), *finding["reasons"], said=finding["summary"])
+            wave.revert.append(name)
+            wave.remember.append(name)
+        elif finding["verdict"] == "inconclusive" and wave.side == "client":
+            host.end("inconclusive", *finding["reasons"], said=finding["summary"])
+            wave.revert.append(name)
+        else:
+            host.said = finding["summary"]
+    against, unknown = [], []
+    for name, since in servers.items():
+        if since is None:
+            unknown.append(f"{name}: it cannot be reached any more")
+        elif since["restarts"]:
+            against.append(f"{name}: its service was restarted or is gone since the step, see its journal")
+    verdict, reasons = judgement["shared"]
+    if verdict == "roll_back":
+        against += reasons
+    elif verdict == "inconclusive":
+        unknown += reasons
+    wave.decide(against, unknown)
+    if wave.verdict == "promote" and wave.side == "server":
+        wave.why = list(reasons)
+
+
+def closed(wave: Wave, confirmed: t.Mapping[str, Result], reverted: t.Mapping[str, Result]) -> None:
+    """What became of making the step last, and of taking it back; what is not proven plain is failed."""
+    for name in wave.confirm:
+        result, host = confirmed.get(name), wave.hosts[name]
+        if lost(result):
+            host.end("unreachable", "lost before its step was made to last: it undoes it by itself when its lease ends")
+            host.since_step = True
+        elif not result or result.get("failed") or result.get("outcome") != "confirmed":
+            host.end("failed", f"could not be made to last: {trouble(result)}")
+    for name, result in reverted.items():
+        host = wave.hosts[name]
+        if not result or result.get("skipped"):
+            continue
+        if lost(result):
+            host.end("unreachable", "not reached to be taken back: it undoes its step by itself", *host.reasons)
+        elif result.get("failed") or result.get("outcome") != "plain":
+            host.end("failed", f"not proven plain: {trouble(result)}", *host.reasons)
+    if not wave.stop and wave.limits.bad(wave.side, wave.total):
+        wave.stop, wave.verdict = True, "roll_back"
+        wave.why = [f"{wave.total.bad} hosts are bad so far: too many to go on; those that were promoted stay"]
+
+
+def lost(result: Result) -> bool:
+    """Whether the host was unreachable, in any item of a loop."""
+    return bool(result and (result.get("unreachable") or any(map(lost, result.get("results", [])))))
+
+
+def trouble(result: Result) -> str:
+    """Why there is nothing good to say of a host."""
+    if not result:
+        return "nothing was returned"
+    return "; ".join(result.get("reasons") or [str(result.get("msg") or result.get("outcome", "the task failed"))])

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What speaks against a rollout before anything is changed: against all of it, or against a host alone."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._plan import Look
+
+CLAIM = re.compile("rollout_take_over|no say on this host")
+"""Reasons of a step that is refused because another run holds the host."""
+UNFIT = " has no --fast-open"
+"""A build that no deployment changes, and no step can do without."""
+
+
+def kept_out(host: str, sides: t.Sequence[Look], told: t.Mapping[str, t.Any]) -> list[str]:
+    """What the inventory says against TCP Fast Open on this host, as one line."""
+    against = []
+    for side in (look["side"] for look in sides):
+        against += [f"ss_{side}_state is absent"] if told.get(f"ss_{side}_state") == "absent" else []
+        against += [f"ss_{side}_fast_open is false"] if told.get(f"ss_{side}_fast_open") is False else []
+    if not against:
+        return []
+    return [
+        f"{host}: {', '.join(against)}, and a rollout would turn it on: run it with --limit 'all:!{host}', or take the"
+        " variable away"
+    ]
+
+
+def held(host: str, sides: t.Sequence[Look]) -> list[str]:
+    """Who holds this host, as one line."""
+    claims = [reason for reason in _step_reasons(sides) if CLAIM.search(reason)]
+    return [f"{host}: {'; '.join(claims)}"] if claims else []
+
+
+def refusals(sides: t.Sequence[Look]) -> list[str]:
+    """Why this host alone is left out: it is not deployed as the inventory says, or may not be stepped."""
+    found = [reason for reason in _step_reasons(sides) if not CLAIM.search(reason)]
+    found += [line for look in sides for line in look["foreign"]]
+    found += [item["why"] for look in sides for item in look["differs"] if item["why"].endswith(UNFIT)]
+    undeployed = [
+        item["name"]
+        for look in sides
+        if look["deployed"] == "differs"
+        for item in look["differs"]
+        if not item["why"].endswith(UNFIT)
+    ]
+    if undeployed:
+        names = ", ".join(dict.fromkeys(undeployed))
+        found.append(f"deployed otherwise than the inventory says ({names}): run playbook deploy first")
+    return list(dict.fromkeys(found))
+
+
+def _step_reasons(sides: t.Sequence[Look]) -> list[str]:
+    return [reason for look in sides if look["step"]["outcome"] == "refused" for reason in look["reasons"]]

@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A wave in an operator's words: lines to show as its phases end, and details for those who ask for more."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Wave
+
+SHOWN_HOSTS = 10
+"""How many hosts of one outcome are named before they are only counted."""
+
+
+def begun(wave: Wave) -> list[str]:
+    """Its heading."""
+    return [f"{wave.name}: {named(list(wave.hosts))}"]
+
+
+def measured(wave: Wave) -> list[str]:
+    """What the step promises, and who does not make it."""
+    promised = _by_host(wave, "measured", ("",)) if any(host.said for host in wave.hosts.values()) else []
+    return promised + _by_host(wave, "", ("skipped", "unreachable", "reverted"))
+
+
+def stepped(wave: Wave, bake_seconds: float) -> list[str]:
+    """How many made it, and who did not."""
+    made, all_hosts = wave.with_outcome("stepped", "promoted", "planned"), len(wave.hosts)
+    word = "planned" if wave.with_outcome("planned") else "stepped"
+    bakes = "" if wave.verdict else f", baking {bake_seconds:g} s"
+    lines = [f"  {word}   {len(made)} of {all_hosts}{bakes}"] if made else []
+    return lines + _by_host(wave, "", ("failed", "unreachable", "refused", "skipped", "reverted"), named_before=True)
+
+
+def asked_again(wave: Wave) -> list[str]:
+    """Who makes more requests, so that it can be decided."""
+    asked = sorted({ask["host"] for asks in wave.ask.values() for ask in asks})
+    most = max(ask["requests"] for asks in wave.ask.values() for ask in asks)
+    return [f"  not clear yet, up to {most} more requests of each kind: {named(asked)}"]
+
+
+def closed(wave: Wave) -> list[str]:
+    """The verdict, why, and what became of each host. That a wave goes on is said by its hosts."""
+    meaning = {
+        "promote": "" if wave.with_outcome("promoted", "planned") else "passed over, nobody in it has TCP Fast Open",
+        "roll_back": "plain TCP again, and the run stops here",
+        "inconclusive": "plain TCP again, undecided, and the run stops here",
+    }[wave.verdict]
+    lines = [f"  {wave.verdict}: {meaning}"] if meaning else []
+    lines += [f"  {'because' if wave.stop else 'seen':<9} {why}" for why in wave.why]
+    outcomes = dict.fromkeys(host.outcome for host in wave.hosts.values())
+    return lines + _by_host(wave, "", tuple(outcomes))
+
+
+def _by_host(wave: Wave, word: str, outcomes: tuple[str, ...], named_before: bool = False) -> list[str]:
+    """A line a host of these outcomes; where many were promoted, or only measured, one line for all of them."""
+    lines = []
+    for outcome in outcomes:
+        names = wave.with_outcome(outcome)
+        if outcome in ("", "promoted") and len(names) > SHOWN_HOSTS:
+            lines.append(
+                f"  {word or outcome:<9} {len(names)} hosts, the first: {wave.hosts[names[0]].said}".rstrip(": ")
+            )
+            continue
+        for name in names:
+            host = wave.hosts[name]
+            if not named_before or not host.said:
+                because = host.because()
+                lines.append(f"  {word or outcome:<9} {name}{': ' if because else ''}{because}")
+    return lines
+
+
+def details(wave: Wave) -> list[str]:
+    """Every reason of every host, with odds and counters."""
+    return [f"    {name}: {reason}" for name, host in wave.hosts.items() for reason in host.reasons]
+
+
+def named(names: t.Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    more = len(names) - SHOWN_HOSTS
+    return ", ".join(names[:SHOWN_HOSTS]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,155 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One wave of clients or batch of servers: what became of its hosts so far, and what each of them does next."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+PROMOTE, INCONCLUSIVE, ROLL_BACK = "promote", "inconclusive", "roll_back"
+BAD = ("reverted", "failed")
+
+
+@dataclasses.dataclass
+class Host:
+    """``outcome`` is '' or ``stepped`` on the way, in the end one of the scale of outcomes; ``said`` is its figure in words.
+
+    ``since_step`` tells whether an unreachable host was lost since its step, so that it may be under TFO still.
+    """
+
+    outcome: str = ""
+    reasons: list[str] = dataclasses.field(default_factory=list)
+    said: str = ""
+    since_step: bool = False
+
+    def end(self, outcome: str, *reasons: str, said: str = "") -> None:
+        """What became of it, and why."""
+        self.outcome, self.reasons, self.said = outcome, list(reasons), said
+
+    def because(self) -> str:
+        """The figure, else the first reasons."""
+        return self.said or "; ".join(self.reasons[:2])
+
+
+@dataclasses.dataclass
+class Tally:
+    """Hosts of one side in the waves of a run: judged ones, the bad among them, undecided ones, and those that got lost."""
+
+    judged: int = 0
+    bad: int = 0
+    undecided: int = 0
+    lost: int = 0
+
+    def plus(self, hosts: t.Iterable[Host]) -> Tally:
+        """With these hosts as they are now; stepped ones count as judged."""
+        total = dataclasses.replace(self)
+        for host in hosts:
+            total.judged += host.outcome in ("stepped", "promoted", *BAD)
+            total.bad += host.outcome in BAD
+            total.undecided += host.outcome == "inconclusive"
+            total.lost += host.outcome == "unreachable" and host.since_step
+        return total
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """How many hosts may be bad, undecided or lost: more than one and more than the share of those judged are too many.
+
+    Counted over the run. Of servers none may be bad: they restart for everybody.
+    """
+
+    reverted_share: float = 0.1
+    unreachable_share: float = 0.1
+
+    def bad(self, side: str, tally: Tally) -> bool:
+        """Whether too many are bad."""
+        return tally.bad > 0 if side == "server" else _too_many(tally.bad, self.reverted_share, tally.judged)
+
+    def undecided(self, tally: Tally) -> bool:
+        """Whether too many are undecided."""
+        return _too_many(tally.undecided, self.reverted_share, tally.judged + tally.undecided)
+
+    def lost(self, tally: Tally) -> bool:
+        """Whether too many got lost since their step."""
+        return _too_many(tally.lost, self.unreachable_share, tally.judged + tally.undecided + tally.lost)
+
+
+def _too_many(count: int, share: float, of: int) -> bool:
+    return count > max(1.0, round(share * of, 6))
+
+
+@dataclasses.dataclass
+class Wave:
+    """``stop``: nothing new is started after this wave. The lists name hosts of the wave; ``remember`` those whose own path
+    was found bad, so that later runs leave them alone. ``tally`` counts the waves before this one.
+
+    ``ask`` and ``watch`` are what is to be measured next, see _asking. ``as_server`` is how those hosts of a wave of
+    clients that are servers as well have ended as such.
+    """
+
+    side: str
+    step: str
+    name: str
+    hosts: dict[str, Host]
+    limits: Limits = Limits()
+    tally: Tally = dataclasses.field(default_factory=Tally)
+    canary: bool = False
+    as_server: dict[str, Host] = dataclasses.field(default_factory=dict)
+    verdict: str = ""
+    why: list[str] = dataclasses.field(default_factory=list)
+    stop: bool = False
+    confirm: list[str] = dataclasses.field(default_factory=list)
+    revert: list[str] = dataclasses.field(default_factory=list)
+    remember: list[str] = dataclasses.field(default_factory=list)
+    ask: dict[str, list[dict[str, t.Any]]] = dataclasses.field(default_factory=dict)
+    watch: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def load(cls, kept: t.Mapping[str, t.Any]) -> Wave:
+        """A wave as ``dataclasses.asdict`` has kept it, other keys left out."""
+        known = {field.name: kept[field.name] for field in dataclasses.fields(cls)}
+        for key in ("hosts", "as_server"):
+            known[key] = {name: Host(**host) for name, host in kept[key].items()}
+        return cls(**{**known, "limits": Limits(**kept["limits"]), "tally": Tally(**kept["tally"])})
+
+    def with_outcome(self, *outcomes: str) -> list[str]:
+        """The hosts with one of these outcomes."""
+        return [name for name, host in self.hosts.items() if host.outcome in outcomes]
+
+    @property
+    def total(self) -> Tally:
+        """The waves before this one and its own hosts as they are now."""
+        return self.tally.plus(self.hosts.values())
+
+    def decide(self, against: t.Sequence[str] = (), unknown: t.Sequence[str] = ()) -> None:
+        """The verdict, from the budgets and from what speaks ``against`` all hosts of the wave, or is ``unknown`` of them.
+
+        Hosts that are stepped follow it: they are to be confirmed, or taken back. A canary in which nobody stays stops
+        the run, for nothing was learnt; any other wave like that is passed over.
+        """
+        stepped, total = self.with_outcome("stepped"), self.total
+        bad, lost = self.with_outcome(*BAD), self.with_outcome("unreachable")
+        undecided = self.with_outcome("inconclusive")
+        if self.limits.bad(self.side, total):
+            against = [*against, f"{total.bad} of {total.judged} are bad so far ({', '.join(bad)}): too many"]
+        if self.limits.lost(total):
+            unknown = [*unknown, f"{total.lost} hosts were lost since their step ({', '.join(lost)}): too many"]
+        if self.limits.undecided(total):
+            unknown = [*unknown, f"{total.undecided} hosts are undecided so far ({', '.join(undecided)}): too many"]
+        if self.canary and not stepped and not against and not unknown:
+            nothing = "no canary is left, so nothing can be learnt: mend what is named below, or choose other canaries"
+            against, unknown = ([nothing], []) if bad else ([], [nothing])
+        self.verdict = ROLL_BACK if against else INCONCLUSIVE if unknown else PROMOTE
+        self.why, self.stop = list(against or unknown), self.verdict != PROMOTE
+        self.ask, self.confirm = {}, [] if self.stop else stepped
+        outcome, reason = {
+            PROMOTE: ("promoted", ""),
+            INCONCLUSIVE: ("inconclusive", "goes back with its wave, undecided"),
+            ROLL_BACK: ("reverted", "goes back with its wave"),
+        }[self.verdict]
+        for name in stepped:
+            host = self.hosts[name]
+            host.end(outcome, *([reason] if reason else host.reasons), said="" if reason else host.said)
+        self.revert += [name for name in stepped if self.stop and name not in self.revert]

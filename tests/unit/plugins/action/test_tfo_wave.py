@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A wave from its beginning to its end, as the tasks of wave.yml move it on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible.utils.display import Display
+from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_wave
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _phases
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
+
+STEPPED = {"outcome": "stepped", "reasons": [], "changed": True}
+FAILED = {"failed": True, "msg": "it does not come up"}
+PLAIN = {"outcome": "plain", "reasons": []}
+CONFIRMED = {"outcome": "confirmed", "reasons": []}
+SKIPPED = {"skipped": True}
+
+
+class Play:
+    """Hosts of one wave of clients, and what is registered for them."""
+
+    def __init__(self, run, tmp_path, *hosts, **told):
+        self.run, self.hosts, self.check = run, list(hosts), False
+        self.told = {
+            "rollout_probe_requests": 0,
+            "rollout_bake_seconds": 300,
+            "rollout_confidence": 0.95,
+            "rollout_max_error_share": 0.05,
+            "rollout_max_slowdown_ms": 20,
+            "rollout_max_reverted_share": 0.1,
+            "rollout_max_unreachable_share": 0.1,
+            **told,
+        }
+        look = {
+            "side": "client",
+            "done": False,
+            "step": {"outcome": "planned"},
+            "stage": {"actual": "off"},
+            "fastopen": {"sysctl": {"send": True}},
+            "paths": [{"server_hosts": ["ss1"]}],
+        }
+        self.journal = _journal.start(str(tmp_path), "rollout", {})
+        plan = {"hosts": [*hosts, "other"], "journal": self.journal, "canary_done": False, "witnesses": {}}
+        self.vars = Hostvars(
+            {
+                host: {
+                    "__rollout_door": {"variables": self.told},
+                    "__rollout_plan": plan,
+                    "__rollout_seen": {"results": [look]},
+                }
+                for host in [*hosts, "other"]
+            }
+        )
+
+    def at(self, phase, **results):
+        """Run the task, and register it for all hosts; `results` are what their last task returned, by its name."""
+        for name, by_host in results.items():
+            for host in self.hosts:
+                self.vars[host][f"__rollout_{name}"] = by_host.get(host, SKIPPED)
+        variables = {
+            "hostvars": self.vars,
+            "ansible_play_batch": self.hosts,
+            "__rollout_side": "client",
+            "__rollout_step": "wave",
+        }
+        wave = self.run(tfo_wave, variables, check_mode=self.check, at=phase)
+        for host in self.hosts:
+            self.vars[host]["__rollout_wave"] = wave
+        return wave
+
+    def events(self):
+        """The journal."""
+        return json.loads(Path(self.journal).read_text("utf-8")).get("events", [])
+
+
+@pytest.fixture
+def play(run, tmp_path):
+    """A wave of two clients in a run that measures nothing."""
+    return Play(run, tmp_path, "c1", "c2")
+
+
+def through(play, stage, **settled):
+    """All phases; the last result."""
+    for phase in ("begin", "measured"):
+        play.at(phase)
+    play.at("stepped", stage=stage)
+    for phase in ("judged", "judged_again"):
+        play.at(phase)
+    return play.at("closed", **settled)
+
+
+def test_wave_that_is_promoted(play):
+    """Each phase is kept, and told once it is over."""
+    wave = through(play, {"c1": STEPPED, "c2": STEPPED}, confirmed={"c1": CONFIRMED, "c2": CONFIRMED}, reverted={})
+    assert (wave["verdict"], wave["confirm"], wave["revert"], wave["stop"]) == ("promote", ["c1", "c2"], [], False)
+    assert wave["report"] == [
+        "wave 1: c1, c2",
+        "  stepped   2 of 2",
+        "  promoted  c1",
+        "  promoted  c2",
+    ]
+    assert [event["what"] for event in play.events()] == ["begin", "measured", "stepped", "closed"]
+    assert play.events()[-1]["hosts"]["c1"]["outcome"] == "promoted"
+    assert wave["bake_seconds"] == 300
+
+
+def test_bad_host_is_taken_back(play):
+    """And the run goes on."""
+    wave = through(play, {"c1": STEPPED, "c2": FAILED}, confirmed={"c1": CONFIRMED}, reverted={"c2": PLAIN})
+    assert (wave["confirm"], wave["revert"], wave["stop"]) == (["c1"], ["c2"], False)
+    assert wave["lines"][-1] == "  failed    c2: it does not come up"
+    assert "    c2: it does not come up" in wave["details"]
+
+
+def test_run_that_has_stopped_starts_nothing(play):
+    """Whoever stopped it."""
+    play.vars["other"]["__rollout_wave"] = {"name": "canary", "step": "canary", "stop": True, "hosts": {}}
+    wave = play.at("begin")
+    assert (wave["stop"], wave["lines"], play.events()) == (True, [], [])
+
+
+def test_waves_are_numbered_and_bad_hosts_counted_over_the_run(play):
+    """By what is registered for the hosts of earlier ones."""
+    first = through(play, {"c1": STEPPED, "c2": FAILED}, confirmed={"c1": CONFIRMED}, reverted={"c2": PLAIN})
+    play.vars["other"]["__rollout_wave"] = {**first, "hosts": {"other": first["hosts"]["c2"]}}
+    second = through(play, {"c1": STEPPED, "c2": FAILED}, confirmed={}, reverted={"c1": PLAIN, "c2": PLAIN})
+    assert (second["name"], second["verdict"], second["revert"]) == ("wave 2", "roll_back", ["c2", "c1"])
+    assert second["tally"] == {"judged": 1, "bad": 1, "undecided": 0, "lost": 0}
+
+
+@pytest.mark.parametrize("phase", ["_stepped", "_judged"])
+def test_bug_of_our_own(play, monkeypatch, phase):
+    """Whatever goes wrong in here, nobody stays in a step that nobody has judged."""
+
+    def breaks(*_arguments):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(tfo_wave.ActionModule, phase, breaks)
+    play.told["rollout_probe_requests"] = 100
+    monkeypatch.setattr(tfo_wave.Run, "first_asks", lambda *_more: {})
+    monkeypatch.setattr(tfo_wave.Run, "asks_after", lambda *_more: {})
+    wave = through(play, {"c1": STEPPED, "c2": STEPPED}, confirmed={}, reverted={"c1": PLAIN, "c2": PLAIN})
+    assert (wave["verdict"], wave["confirm"], wave["revert"]) == ("inconclusive", [], ["c1", "c2"])
+    assert any("this is a bug of the collection" in line and "oops" in line for line in wave["report"])
+
+
+def test_journal_that_cannot_be_written(play, monkeypatch):
+    """It is told, and stands in front of nothing (field: A10)."""
+    warned = []
+    monkeypatch.setattr(Display, "warning", lambda _self, text, *_more: warned.append(text))
+    Path(play.journal).unlink()
+    wave = through(play, {"c1": FAILED, "c2": FAILED}, confirmed={}, reverted={"c1": PLAIN, "c2": PLAIN})
+    assert (wave["verdict"], wave["revert"], wave["stop"]) == ("roll_back", ["c1", "c2"], True)
+    assert "The journal cannot be written" in warned[0]
+
+
+def test_check_mode(play):
+    """A plan: nothing is kept, confirmed or taken back."""
+    play.check = True
+    for host in play.vars.values():
+        host["__rollout_plan"]["journal"] = ""
+    wave = through(play, {"c1": {"outcome": "planned", "reasons": []}}, confirmed={}, reverted={})
+    assert (wave["verdict"], wave["confirm"], wave["revert"]) == ("promote", [], [])
+    assert wave["report"][1] == "  planned   2 of 2"
+    assert [one["outcome"] for one in wave["hosts"].values()] == ["planned", "planned"]
+
+
+def test_host_that_is_a_server_as_well(play):
+    """How it ended as such goes with it."""
+    served = {
+        "name": "batch 1",
+        "step": "batch",
+        "side": "server",
+        "stop": False,
+        "hosts": {"c1": {"outcome": "promoted"}},
+    }
+    play.vars["c1"]["__rollout_wave"] = served
+    wave = play.at("begin")
+    assert wave["as_server"]["c1"]["outcome"] == "promoted"
+    assert wave["tally"]["judged"] == 0
+
+
+def test_every_phase_is_known():
+    """The choices are the methods."""
+    assert all(hasattr(tfo_wave.ActionModule, f"_{phase}") for phase in tfo_wave.PHASES)
+    assert _phases.trouble({"msg": "x"}) == "x"

@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a wave has measured, and what the judge is asked about it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._measured import Measured
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Host, Wave
+
+LOOK = {"fastopen": {"counters": {"A": 1}}, "services": [{"unit": "u", "restarts": 5, "state": "active"}]}
+
+
+def arm(requests, ms):
+    """Requests that were all answered."""
+    return {"ok": requests, "failed": 0, "ttfb_ms": [ms + n % 3 for n in range(requests)], "counters": {}}
+
+
+def result(plain=200.0, fast=100.0, requests=20):
+    """What tfo_tunnel returned; with SYN data taken."""
+    taken = {**arm(requests, fast), "counters": {"TCPFastOpenActive": requests}}
+    return {"plain": arm(requests, plain), "fast_open": taken, "network": "", "saved_ms": 1}
+
+
+GONE = {"unreachable": True, "msg": "ssh"}
+NOTHING = {"plain": arm(0, 0), "fast_open": arm(0, 0)}
+
+
+class Run:
+    """The run: its policy, and what is registered for each host."""
+
+    policy = Policy(requests=20)
+
+    def __init__(self, registered=()):
+        self.registered = registered
+
+    def measurements(self, wave):
+        """One by one."""
+        yield from self.registered
+
+
+def wave(side="client", ask=None, watch=None, outcome="stepped"):
+    """A wave of one."""
+    host = "c1" if side == "client" else "ss1"
+    return Wave(side, "wave", "wave 1", {host: Host(outcome)}, ask=ask or {}, watch=watch or {})
+
+
+def ask(host, *servers):
+    """A question."""
+    return {"host": host, "servers": list(servers), "requests": 20}
+
+
+def test_rounds_and_looks_are_kept():
+    """Of a measurement what the judge reads; of a server its counters and services; None where it was not seen."""
+    asked = wave(ask={"c1": [ask("c1")]}, watch={"c1": ["ss1", "ss2"]})
+    requests = {"results": [{**result(), "__rollout_ask": ask("c1")}]}
+    looks = {"results": [{**LOOK, "__rollout_server": "ss1"}, {**GONE, "__rollout_server": "ss2"}]}
+    measured = Measured()
+    measured.hear_before(Run([("c1", requests, looks)]), asked)
+    assert set(measured.before["c1"][0]) == {"plain", "fast_open", "network"}
+    assert measured.servers_before == {"ss1": {"counters": {"A": 1}, "services": LOOK["services"]}, "ss2": None}
+    measured.hear_after(Run([("c1", requests, looks)]), asked)
+    measured.hear_after(Run([("c1", requests, None)]), asked)
+    assert len(measured.after["c1"]) == 2
+    assert measured.since() == {"ss1": None, "ss2": None}  # not seen in the second round
+
+
+def test_question_that_got_no_answer_is_trouble():
+    """The task failed as a whole: its message is that of everybody it was to ask."""
+    measured = Measured()
+    measured.hear_before(Run([("c1", {"failed": True, "msg": "undefined"}, None)]), wave(ask={"c1": [ask("c1")]}))
+    assert measured.before == {"c1": [{"failed": True, "msg": "undefined"}]}
+    findings, gone = measured.findings_before(Run(), wave())
+    assert (findings["c1"]["measured"], gone) == (False, [])
+
+
+def test_restart_by_the_step_is_no_restart():
+    """systemd counts from there."""
+    measured = Measured(
+        servers_before={"ss1": {"counters": {}, "services": [{"unit": "u", "restarts": 5, "state": "x"}]}}
+    )
+    measured.restarted(["ss1", "ss9"])
+    measured.servers_now = {"ss1": {"counters": {}, "services": [{"unit": "u", "restarts": 1, "state": "active"}]}}
+    assert measured.since()["ss1"]["restarts"] == 1
+
+
+def test_clients_before_their_step():
+    """Each by itself; unreachable ones are told apart."""
+    measured = Measured(before={"c1": [result()], "c2": [GONE]})
+    both = Wave("client", "wave", "wave 1", {"c1": Host(), "c2": Host()})
+    findings, gone = measured.findings_before(Run(), both)
+    assert (findings["c1"]["verdict"], findings["c1"]["measured"], gone) == ("promote", True, ["c2"])
+    assert findings["c1"]["summary"].startswith("gains 100.0 ms")
+    assert Measured().findings_before(Run(), both) == ({}, [])
+
+
+def test_clients_after_it():
+    """All rounds together, and the pool as what they share."""
+    measured = Measured(after={"c1": [result()]})
+    judgement = measured.judgement(Run(), wave(), last=True)
+    assert (judgement["hosts"]["c1"]["verdict"], judgement["shared"][0]) == ("promote", "promote")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "said"),
+    [
+        pytest.param({"w": [result()]}, {"w": [result()]}, "promote", "shown, not judged", id="no control"),
+        pytest.param(
+            {"w": [result()], "k to ss2": [result()]},
+            {"w": [result(plain=600.0)], "k to ss2": [result()]},
+            "roll_back",
+            "plain traffic is worse",
+            id="beyond its control",
+        ),
+        pytest.param(
+            {"w": [result()], "k to ss2": [result()]},
+            {"w": [result(plain=600.0)], "k to ss2": [result(plain=600.0)]},
+            "promote",
+            "fine",
+            id="so is its control (A16)",
+        ),
+        pytest.param({"w": [NOTHING]}, {"w": [result()]}, "promote", "no client had plain traffic", id="nobody before"),
+        pytest.param({"w": [result()]}, {"w": [GONE]}, "inconclusive", "cannot be asked any more", id="nobody after"),
+        pytest.param(
+            {"w": [result()], "v": [result()]},
+            {"w": [GONE], "v": [result()]},
+            "promote",
+            "not judged",
+            id="one is gone",
+        ),
+    ],
+)
+def test_batches_by_their_witnesses(before, after, verdict, said):
+    """A witness that is gone is no evidence against the servers, as long as another one is left."""
+    judgement = Measured(before=before, after=after).judgement(Run(), wave("server"), last=True)
+    assert judgement["shared"][0] == verdict
+    assert said in "; ".join(judgement["shared"][1])

@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tasks returned for the hosts of a wave, and what that makes of them."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Host, Wave
+
+STEPPED = {"outcome": "stepped", "reasons": []}
+SKIPPED = {"outcome": "skipped", "reasons": ["no_cookie: ss1 port 8388"]}
+UNPROVEN = {"outcome": "failed", "reasons": ["the tunnel is silent"]}
+FAILED = {"failed": True, "msg": "ss-local@main.service does not come up"}
+UNREACHABLE = {"unreachable": True, "msg": "ssh"}
+PLAIN = {"outcome": "plain", "reasons": []}
+GOOD = {"verdict": "promote", "reasons": ["fine"], "summary": "gains 50 ms", "measured": True}
+WORSE = {"verdict": "revert", "reasons": ["worse: late"], "summary": "14 of 15 late", "measured": True}
+OPEN = {"verdict": "inconclusive", "reasons": ["no data"], "summary": "", "measured": True}
+UNHEARD = {**OPEN, "measured": False}
+QUIET = {"restarts": 0, "counters": {}}
+
+
+def wave(outcomes=("", "", ""), side="client"):
+    """Hosts c1, c2, … of a wave."""
+    return Wave(
+        side=side, step="wave", name="wave 1", hosts={f"c{n}": Host(outcome) for n, outcome in enumerate(outcomes, 1)}
+    )
+
+
+def ends(one):
+    """The outcomes by host."""
+    return {name: host.outcome for name, host in one.hosts.items()}
+
+
+def test_measured_before():
+    """Who is worse with it, or cannot be compared, does not make the step; who has it on and is worse leaves it."""
+    one = wave([""] * 6)
+    findings = {"c1": GOOD, "c2": WORSE, "c3": UNHEARD, "c4": WORSE, "c5": UNHEARD, "c6": OPEN}
+    _phases.measured_before(one, findings, ["c5"], ["c4"])
+    assert ends(one) == {"c1": "", "c2": "skipped", "c3": "skipped", "c4": "reverted", "c5": "unreachable", "c6": ""}
+    assert (one.revert, one.remember) == (["c4"], ["c4"])
+    assert one.hosts["c2"].because() == "14 of 15 late"
+    assert one.hosts["c1"].said == "gains 50 ms"
+    assert not one.hosts["c5"].since_step
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "reason"),
+    [
+        (STEPPED, "stepped", ""),
+        ({**STEPPED, "outcome": "confirmed"}, "stepped", ""),
+        (SKIPPED, "skipped", "no_cookie: ss1 port 8388"),
+        (UNPROVEN, "failed", "the tunnel is silent"),
+        (FAILED, "failed", "ss-local@main.service does not come up"),
+        ({"failed": True}, "failed", "the task failed"),
+        (None, "failed", "nothing was returned"),
+        (UNREACHABLE, "unreachable", "lost in its step"),
+    ],
+)
+def test_stepped(result, outcome, reason):
+    """Each host is named with why; what failed is taken back."""
+    one = wave(["", ""])
+    _phases.stepped(one, {"c1": result, "c2": STEPPED}, check=False, final=False)
+    assert ends(one) == {"c1": outcome, "c2": "stepped"}
+    assert reason in "; ".join(one.hosts["c1"].reasons)
+    assert one.revert == (["c1"] if outcome == "failed" else [])
+    assert one.hosts["c1"].since_step == (outcome == "unreachable")
+    assert one.verdict == ""
+
+
+def test_step_that_decides():
+    """Too many bad or lost, nobody left, or nothing to be measured after it."""
+    for results, final, verdict in (
+        ([FAILED, FAILED, STEPPED], False, "roll_back"),
+        ([UNREACHABLE, UNREACHABLE, STEPPED], False, "inconclusive"),
+        ([SKIPPED] * 3, False, "promote"),
+        ([STEPPED] * 3, True, "promote"),
+    ):
+        one = wave()
+        _phases.stepped(one, dict(zip(one.hosts, results)), check=False, final=final)
+        assert one.verdict == verdict
+
+
+def test_hosts_that_were_settled_before_their_step():
+    """They made none, whatever is registered for them."""
+    one = wave(["skipped", ""])
+    _phases.stepped(one, {"c1": {"skipped": True}, "c2": STEPPED}, check=False, final=False)
+    assert ends(one) == {"c1": "skipped", "c2": "stepped"}
+
+
+def test_check_mode_only_plans():
+    """A plan is no failure, and takes nothing back."""
+    one = wave()
+    results = {"c1": {"outcome": "planned", "reasons": []}, "c2": {"skipped": True}, "c3": SKIPPED}
+    _phases.stepped(one, results, check=True, final=True)
+    assert (one.verdict, ends(one)) == ("promote", {"c1": "planned", "c2": "planned", "c3": "skipped"})
+
+
+def judged(one, hosts, asked=None, servers=None, shared=("promote", [])):
+    """The wave after its measurement."""
+    _phases.measured_after(one, {"hosts": hosts, "shared": shared}, asked or {}, servers or {})
+    return one.verdict
+
+
+def test_bad_client_leaves_and_the_others_go_on():
+    """Named with its figure, and remembered."""
+    one = wave(["stepped"] * 3)
+    assert judged(one, {"c1": GOOD, "c2": WORSE, "c3": GOOD}) == "promote"
+    assert ends(one) == {"c1": "promoted", "c2": "reverted", "c3": "promoted"}
+    assert (one.confirm, one.revert, one.remember) == (["c1", "c3"], ["c2"], ["c2"])
+    assert (one.hosts["c1"].because(), one.hosts["c2"].because()) == ("gains 50 ms", "14 of 15 late")
+
+
+def test_silent_service_is_reverted_alone():
+    """Requests through the running client prove that it works; one that does not is data, not a verdict (A18)."""
+    one = wave(["stepped"] * 20)
+    assert judged(one, {}, {"c3": {"reasons": ["timed out"]}}) == "promote"
+    assert (one.revert, len(one.confirm)) == (["c3"], 19)
+
+
+def test_undecided_client_goes_alone():
+    """Plain again, and left to the next run; it is not remembered as bad."""
+    one = wave(["stepped"] * 3)
+    assert judged(one, {"c2": OPEN}) == "promote"
+    assert (one.hosts["c2"].outcome, one.revert, one.remember) == ("inconclusive", ["c2"], [])
+
+
+def test_lost_since_the_step():
+    """It is not passed, and not taken back from here."""
+    one = wave(["stepped"] * 3)
+    assert judged(one, {"c1": OPEN}, {"c1": UNREACHABLE}) == "promote"
+    assert (one.hosts["c1"].outcome, one.hosts["c1"].since_step, one.revert) == ("unreachable", True, [])
+    one = wave(["stepped"] * 3)
+    assert judged(one, {}, {"c1": UNREACHABLE, "c2": UNREACHABLE}) == "inconclusive"
+    assert (one.hosts["c3"].outcome, one.revert) == ("inconclusive", ["c3"])
+
+
+@pytest.mark.parametrize(
+    ("servers", "shared", "verdict", "why"),
+    [
+        ({"ss1": QUIET}, ("promote", ["fine together"]), "promote", None),
+        (
+            {"ss1": {**QUIET, "restarts": 1}},
+            ("promote", []),
+            "roll_back",
+            "ss1: its service was restarted or is gone since the step",
+        ),
+        ({"ss1": None}, ("promote", []), "inconclusive", "ss1: it cannot be reached any more"),
+        ({"ss1": QUIET}, ("roll_back", ["worse together"]), "roll_back", "worse together"),
+        ({"ss1": QUIET}, ("inconclusive", ["no data"]), "inconclusive", "no data"),
+    ],
+)
+def test_what_concerns_all(servers, shared, verdict, why):
+    """What happened to a server, and the clients together."""
+    one = wave(["stepped"])
+    assert judged(one, {"c1": GOOD}, servers=servers, shared=shared) == verdict
+    assert why is None or why in one.why[0]
+
+
+def test_batch_of_servers_is_judged_by_others():
+    """Its witnesses are no hosts of it, and a server that nobody says anything of stays."""
+    one = wave(["stepped"], side="server")
+    assert judged(one, {"w1": OPEN}) == "promote"
+    assert one.confirm == ["c1"]
+
+
+def test_closed():
+    """Promoted is who was confirmed; plain is who was proven so."""
+    one = wave(["promoted", "promoted", "reverted", "reverted", "inconclusive", "promoted"])
+    one.verdict, one.confirm, one.revert = "promote", ["c1", "c2", "c6"], ["c3", "c4", "c5"]
+    confirmed = {
+        "c1": {"outcome": "confirmed"},
+        "c2": UNREACHABLE,
+        "c6": {"outcome": "failed", "reasons": ["disk full"]},
+    }
+    reverted = {"c1": {"skipped": True}, "c3": PLAIN, "c4": UNPROVEN, "c5": UNREACHABLE, "c6": PLAIN}
+    _phases.closed(one, confirmed, reverted)
+    assert ends(one) == {
+        "c1": "promoted",
+        "c2": "unreachable",
+        "c3": "reverted",
+        "c4": "failed",
+        "c5": "unreachable",
+        "c6": "failed",
+    }
+    assert one.hosts["c4"].reasons[0] == "not proven plain: the tunnel is silent"
+    assert one.hosts["c6"].reasons == ["could not be made to last: disk full"]
+    assert (one.verdict, one.stop) == ("roll_back", True)  # three bad of six
+
+
+def test_one_that_could_not_be_confirmed_does_not_stop_the_run():
+    """It is taken back and named."""
+    one = wave(["promoted"] * 2)
+    one.verdict, one.confirm = "promote", ["c1", "c2"]
+    _phases.closed(one, {"c1": {"outcome": "confirmed"}, "c2": FAILED}, {"c2": PLAIN})
+    assert (one.verdict, one.stop, one.hosts["c2"].outcome) == ("promote", False, "failed")
+
+
+def test_unreachable_item_of_a_loop():
+    """Is an unreachable host."""
+    assert _phases.lost({"results": [{"ok": 1}, UNREACHABLE]})
+    assert not _phases.lost({"results": []})
+    assert not _phases.lost(None)
