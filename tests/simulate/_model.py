@@ -2,68 +2,100 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Clients, their paths, and what a paired measurement through them gives.
+"""The first model of the network: round trips that jitter, and packets that get lost, singly or in bursts.
 
-A request through the tunnel takes two round trips plain and one with SYN data. A SYN lost on the way is sent again
-after 1 s, then 2, 4 and 8 s (RFC 6298), without data; a request without an answer after 10 s has failed. Every round
-trip jitters on its own, and the origin takes its time.
+A request through the tunnel takes two round trips plain and one with SYN data. A SYN that is lost is sent again after
+1 s, then 2, 4 and 8 s (RFC 6298), without data, a request after its retransmission timeout; without an answer after
+10 s the request has failed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
+from typing import Any
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._measurement import Arm, Client
+from _situation import Situation
 
 TIMEOUT_MS = 10_000.0
 SHORTEST_RTT_MS, LONGEST_RTT_MS = 20.0, 300.0
-# Standard deviation of a round trip's logarithm, and the origin's mean time to answer (exponential), ms.
+# Standard deviation of a round trip's logarithm.
 JITTER = 0.2
-ORIGIN_MS = 5.0
+SYN_WAIT_MS, LEAST_WAIT_MS = 1000.0, 200.0
+# The measuring module leaves a path after so many pairs, each late or failed with fast open, and none without.
+HOPELESS = 5
 
 
-@dataclass(frozen=True)
-class Path:
-    """One client's way to its server: round trip in ms, natural SYN loss, share of SYNs with data lost beyond it."""
+class OwnWay:
+    """One client's way: its round trip, and whether the last packet on it was lost."""
 
-    rtt_ms: float
-    loss: float
-    extra: float
+    def __init__(self, situation: Situation, random: Random) -> None:
+        self.situation = situation
+        self.rtt_ms = SHORTEST_RTT_MS * (LONGEST_RTT_MS / SHORTEST_RTT_MS) ** random.random()
+        stays = max(1 - 1 / situation.burst, situation.loss)
+        begins = situation.loss * (1 - stays) / (1 - situation.loss) if situation.loss < 1 else 1.0
+        self._losing = {False: begins, True: stays}
+        self._lost = random.random() < situation.loss
 
-    @classmethod
-    def draw(cls, random: Random, loss: float, extra: float) -> Path:
-        """A path with a round trip drawn evenly on a logarithmic scale."""
-        return cls(SHORTEST_RTT_MS * (LONGEST_RTT_MS / SHORTEST_RTT_MS) ** random.random(), loss, extra)
+    def measure(self, requests: int, after: bool, random: Random) -> dict[str, Any]:
+        """So many requests of each kind, in turn, see ``_situation``."""
+        arms = {kind: _arm() for kind in ("plain", "fast_open")}
+        spoiled = {"plain": 0, "fast_open": 0}
+        for number in range(1, requests + 1):
+            for kind, arm in arms.items():
+                spoiled[kind] += self._request(arm, kind == "fast_open", after, random)
+            if number == HOPELESS and spoiled == {"plain": 0, "fast_open": HOPELESS}:
+                break
+        return arms
+
+    def _loses(self, random: Random) -> bool:
+        """Is the packet that is sent now lost? In a burst the next one is lost as well with 1 - 1/burst (Gilbert)."""
+        self._lost = random.random() < self._losing[self._lost]
+        return self._lost
+
+    def _trip(self, random: Random) -> float:
+        return self.rtt_ms * random.lognormvariate(0, JITTER)
+
+    def _request(self, arm: dict[str, Any], fast_open: bool, after: bool, random: Random) -> bool:
+        """Make one request; whether it was late or failed."""
+        here, again = self.situation, 0
+        rtt = time = self._trip(random)
+        lost = self._loses(random) or (fast_open and random.random() < here.extra)
+        wait = SYN_WAIT_MS
+        taken = fast_open and not lost
+        while lost and time < TIMEOUT_MS:
+            time, wait, again = time + wait, 2 * wait, again + 1
+            lost = self._loses(random)
+        arm["counters"]["TCPSynRetrans"] += again
+        if fast_open:
+            arm["counters"]["TCPFastOpenActive" if taken else "TCPFastOpenActiveFail"] += 1
+        if taken and here.slower_ms:
+            held = self._trip(random) + here.slower_ms
+            rtt, time = rtt + held, time + held
+        if not taken and time < TIMEOUT_MS:
+            second = self._trip(random)
+            time, wait = time + second, LEAST_WAIT_MS + self.rtt_ms
+            while self._loses(random) and time < TIMEOUT_MS:
+                time, wait, again = time + wait, 2 * wait, again + 1
+            rtt += (second - rtt) / 8
+        arm["connections"].append({"syn_data": taken, "lost": again, "rtt_ms": rtt})
+        if here.origin_ms:
+            time += random.expovariate(1 / here.origin_ms)
+        time += here.drift_ms if after else 0.0
+        answered = time < TIMEOUT_MS and random.random() >= here.fails
+        arm["ok" if answered else "failed"] += 1
+        if answered:
+            arm["ttfb_ms"].append(time)
+        return bool(again) or not answered
 
 
-def measure(client: Client, path: Path, requests: int, random: Random) -> None:
-    """Add so many requests of each kind, in turn, to what the client has measured."""
-    for _number in range(requests):
-        _request(client.plain, path, random, False)
-        _request(client.fast_open, path, random, True)
+def _arm() -> dict[str, Any]:
+    counters = {"TCPSynRetrans": 0, "TCPFastOpenActive": 0, "TCPFastOpenActiveFail": 0}
+    return {"ok": 0, "failed": 0, "ttfb_ms": [], "counters": counters, "exits": 0, "connections": []}
 
 
-def _request(arm: Arm, path: Path, random: Random, fast_open: bool) -> None:
-    lost = random.random() < path.loss or (fast_open and random.random() < path.extra)
-    counters = arm.counters
-    counters["TCPSynRetrans"] = counters.get("TCPSynRetrans", 0) + lost
-    if fast_open:
-        counter = "TCPFastOpenActiveFail" if lost else "TCPFastOpenActive"
-        counters.setdefault("TCPFastOpenActive", 0)
-        counters[counter] = counters.get(counter, 0) + 1
-    round_trips = 1 if fast_open and not lost else 2
-    time = random.expovariate(1 / ORIGIN_MS)
-    for _trip in range(round_trips):
-        time += path.rtt_ms * random.lognormvariate(0, JITTER)
-    wait = 1000.0
-    while lost and time < TIMEOUT_MS:
-        time += wait
-        wait *= 2
-        lost = random.random() < path.loss
-        counters["TCPSynRetrans"] += lost
-    if time < TIMEOUT_MS:
-        arm.ok += 1
-        arm.ttfb_ms.append(time)
-    else:
-        arm.failed += 1
+class OwnModel:
+    """Draws round trips evenly on a logarithmic scale."""
+
+    def draw(self, situation: Situation, random: Random) -> OwnWay:
+        """One client's way in this situation."""
+        return OwnWay(situation, random)

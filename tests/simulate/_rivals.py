@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import ceil
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._interval import shift, z_fixed
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._measurement import Arm, Client
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._arms import Arm, Client
 
 CONFIDENCE, TOLERANCE = 0.98, 0.25
 SUCCESS_SHARE, DURATION_MS, DURATION_PERCENTILE = 0.99, 500.0, 0.99
