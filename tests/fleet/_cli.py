@@ -21,6 +21,7 @@ profiles:
   demo    router (50 ms of round-trip time), origin (web server), servers ss1 ss2, clients c1 to c4;
           inventory: tests/fleet/inventory
   bench   b01 to b24 on one network; inventory: tests/fleet/inventory_bench
+  scale   s001 to s100 on one network, 5 GB of memory; tests/bench makes its inventory
 """
 
 

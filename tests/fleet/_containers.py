@@ -64,8 +64,8 @@ def up(profile: Profile, fresh: Iterable[str], variant: str | None) -> None:
         _each(lambda entry: _create(profile, *entry), new)
     made = {host.name for host, _kind, _recipe in new}
     asleep = [host for host in profile.hosts if host.name in made or present[host.name]["state"] != "running"]
-    _each(lambda host: podman("start", container(host.name)), asleep)
-    _each(wait, profile.hosts if asleep else ())
+    _each(_start, asleep)
+    _each(wait, [host for host in profile.hosts if host not in asleep] if asleep else ())
 
 
 def remove(names: Iterable[str]) -> None:
@@ -78,6 +78,12 @@ def remove(names: Iterable[str]) -> None:
 def reboot(host: Host) -> None:
     """Restart the container: for its systemd and its network namespace that is a reboot."""
     podman("restart", container(host.name))
+    wait(host)
+
+
+def _start(host: Host) -> None:
+    """Start it and wait until it is up: a hundred that boot at once would all be too late."""
+    podman("start", container(host.name))
     wait(host)
 
 

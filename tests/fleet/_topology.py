@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-MANAGEMENT, BENCH = "fastopen-management", "fastopen-bench"
+MANAGEMENT = "fastopen-management"
 CLIENTS, SERVERS = "fastopen-clients", "fastopen-servers"
 
 
@@ -73,15 +73,22 @@ def _demo() -> Profile:
     return Profile(networks, tuple(hosts), names)
 
 
-def _bench() -> Profile:
+def _many(name: str, network: int, letter: str, count: int) -> Profile:
+    """Hosts that differ by nothing but their number: the addresses are those of `count` from .101 on."""
+    width = len(str(count))
     hosts = tuple(
-        Host(f"b{n:02}", ("trixie", "bookworm")[n % 2], "ss", {BENCH: ("data", (f"10.203.4.{100 + n}",))})
-        for n in range(1, 25)
+        Host(
+            f"{letter}{n:0{width}}",
+            ("trixie", "bookworm")[n % 2],
+            "ss",
+            {f"fastopen-{name}": ("data", (f"10.203.{network}.{100 + n}",))},
+        )
+        for n in range(1, count + 1)
     )
-    return Profile((Network(BENCH, ("10.203.4.0/24",)),), hosts)
+    return Profile((Network(f"fastopen-{name}", (f"10.203.{network}.0/24",)),), hosts)
 
 
-PROFILES = {"demo": _demo(), "bench": _bench()}
+PROFILES = {"demo": _demo(), "bench": _many("bench", 4, "b", 24), "scale": _many("scale", 5, "s", 100)}
 CLIENT_NAMES = tuple(host.name for host in PROFILES["demo"].hosts if CLIENTS in host.attached and not host.role)
 
 
