@@ -63,7 +63,11 @@ def play(name: str, **variables: object) -> int:
     """Run a playbook of the collection over the fleet, with its output on the terminal."""
     command = ["ansible-playbook", f"--inventory={INVENTORY}", f"fastopen.shadowsocks.{name}"]
     command += ["--extra-vars", json.dumps(variables)] if variables else []
-    settings = {"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false", "ANSIBLE_PIPELINING": "true", "ANSIBLE_FORKS": "10"}
+    settings = {
+        "ANSIBLE_STDOUT_CALLBACK": "fastopen.shadowsocks.rollout",
+        "ANSIBLE_PIPELINING": "true",
+        "ANSIBLE_FORKS": "10",
+    }
     print(f"\n$ {' '.join(command)}", flush=True)
     return subprocess.run(command, env={**os.environ, **settings}, check=False).returncode
 
@@ -89,7 +93,7 @@ def box_when_enabled(kind: str, started: float) -> None:
             if path.stat().st_mtime < started:
                 continue
             events = json.loads(path.read_text(encoding="utf-8")).get("events", [])
-            if any(event["step"] == "wave" and event.get("what") == "stage" for event in events):
+            if any(event["step"] == "wave" and event.get("what") == "stepped" for event in events):
                 print(f"\n  >>> the path of {BOXED} turns bad: {kind}\n", flush=True)
                 subprocess.run([*FLEET, "box", BOXED, *kind.split()], check=True)
                 return

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -19,10 +20,7 @@ import _hosts
 from _seen import arguments, sysctl
 from _traffic import PORT, SYN, WITH_DATA, first_bytes
 
-BAKING = "baking, "
-# SYNPROXY takes no SYN data at all; it also delays the first byte of a client that sends the option by some 200 ms, and
-# which of the two is proven first is chance.
-REFUSED = "SYN data taken (TCPFastOpenActive): 0 of "
+BAKING = ", baking "
 REQUESTS = 9
 ROUND_TRIP_MS = 50.0  # of the honest network
 LATE_MS = 500.0  # half of what a lost SYN costs; far more than a busy machine does
@@ -36,50 +34,61 @@ class Run(NamedTuple):
     events: list[dict[str, Any]]
 
     def __repr__(self) -> str:
-        """What a failed assertion shows of it: the last decision with its figures, and who was taken back."""
-        gates = [event["gate"] for event in self.events if "gate" in event]
-        decided = json.dumps(gates[-1]) if gates else "nothing was decided: " + self.words[-1500:]
-        return f"<exit status {self.status}, reverted {self.reverted()}, {decided}>"
+        """What a failed assertion shows of it: how each wave has ended, or the last words."""
+        waves = [event for event in self.events if event.get("what") == "closed"]
+        ended = json.dumps(waves) if waves else "no wave has ended: " + self.words[-1500:]
+        return f"<exit status {self.status}, {ended}>"
 
     @property
     def words(self) -> str:
         """The output with line breaks and indentation taken out, so that a message is found however it was wrapped."""
         return " ".join(self.output.split())
 
-    def gate(self) -> dict[str, Any]:
-        """The last decision of the run: verdict, hosts, msg, …"""
-        return [event["gate"] for event in self.events if "gate" in event][-1]
+    def wave(self) -> dict[str, Any]:
+        """The last wave as it was kept last: verdict, why, hosts, …"""
+        return [event for event in self.events if "hosts" in event and "what" in event][-1]
+
+    def verdict(self) -> str:
+        """Over the last wave."""
+        return self.wave()["verdict"]
 
     def outcomes(self) -> dict[str, str]:
-        """What the last decision says of each host."""
-        return {host: one["outcome"] for host, one in self.gate()["hosts"].items()}
+        """How each host of the run has ended."""
+        return {one["host"]: one["outcome"] for one in self.events[-1]["hosts"]}
 
     def reasons(self, host: str) -> str:
-        """Why."""
-        return "; ".join(self.gate()["hosts"][host]["reasons"])
+        """Why: the figure in words, and all reasons of its wave, if it was in one."""
+        told = [one["why"] for one in self.events[-1]["hosts"] if one["host"] == host]
+        waves = [event["hosts"] for event in self.events if event.get("what") == "closed"]
+        return "; ".join([*told, *(reason for hosts in waves if host in hosts for reason in hosts[host]["reasons"])])
 
-    def reverted(self) -> dict[str, str]:
-        """The hosts that were taken back, and what came of that."""
-        events = [event for event in self.events if event.get("what") == "revert"]
-        return {event["host"]: event["reverted"].get("outcome", "unreachable") for event in events}
+    def reverted(self) -> list[str]:
+        """The hosts of the last wave that were to be taken back."""
+        return sorted(self.wave()["revert"])
 
 
 def rollout(
-    limit: str, reports: Path, baking: Callable[[], object] | None = None, kill: bool = False, **extra: Any
+    limit: str,
+    reports: Path,
+    baking: Callable[[], object] | None = None,
+    kill: bool = False,
+    more: tuple[str, ...] = (),
+    **extra: Any,
 ) -> Run:
     """Roll out over these hosts in one wave, clients that a rollout has taken back before among them.
 
-    ``baking`` happens as soon as a step bakes, then ``kill`` ends the run by SIGKILL.
+    ``more`` are further arguments. ``baking`` happens as soon as a step bakes, then ``kill`` ends the run by SIGKILL.
     """
     variables = {
         "rollout_bake_seconds": 3,
         "rollout_client_waves": ["100%"],
+        "rollout_probe_requests": 20,
         "rollout_report_dir": str(reports),
         "rollout_retry": True,
         **extra,
     }
     command = ["ansible-playbook", "--inventory", str(_hosts.INVENTORY), "fastopen.shadowsocks.rollout"]
-    command += ["--limit", limit, "--extra-vars", json.dumps(variables)]
+    command += ["--limit", limit, "--extra-vars", json.dumps(variables), *more]
     known = set(reports.glob("rollout-*.json"))
     lines, happened = [], False
     with subprocess.Popen(
@@ -89,7 +98,13 @@ def rollout(
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env={**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
+        env={
+            **os.environ,
+            "ANSIBLE_FORCE_COLOR": "0",
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_STDOUT_CALLBACK": "fastopen.shadowsocks.rollout",
+            "PYTHONUNBUFFERED": "1",
+        },
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -105,6 +120,23 @@ def rollout(
     journals = set(reports.glob("rollout-*.json")) - known  # none where the run was refused before its plan
     events = [event for path in journals for event in json.loads(path.read_text(encoding="utf-8"))["events"]]
     return Run(process.returncode, "".join(lines), events)
+
+
+NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?")
+
+
+def report(output: str) -> str:
+    """What a run has shown, each number and each path of the controller by a sign for it."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    return "".join(NUMBER.sub("#", re.sub(r"/\S*/rollout-\S+\.json", "JOURNAL", line)) + "\n" for line in lines)
+
+
+def same_as_golden(output: str, name: str) -> None:
+    """A run reads as golden/NAME.txt; with FASTOPEN_GOLDEN set that file is written anew."""
+    path = Path(__file__).parent / "golden" / f"{name}.txt"
+    if os.environ.get("FASTOPEN_GOLDEN"):
+        path.write_text(report(output), encoding="utf-8")
+    assert report(output) == path.read_text(encoding="utf-8")
 
 
 def box(client: str, *words: str) -> None:

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from _boxes import REFUSED, assert_fast, assert_plain, back, box, boxes, rollout
-from _hosts import host
+from _boxes import assert_fast, assert_plain, back, box, boxes, rollout
+from _hosts import fleet, host
 from _seen import sysctl
 
 CLIENTS = "c2,c3,c4"
@@ -20,10 +21,9 @@ def test_large_syn_data_lost_and_option_stripped_beside_a_slow_path(tmp_path: Pa
         run = rollout(CLIENTS, tmp_path)
         assert run.status == 0
         assert run.outcomes() == {"c2": "skipped", "c3": "skipped", "c4": "promoted"}
-        assert "revert; worse: failed or late" in run.reasons("c2")
-        assert "SYNs with data get lost: TCPSynRetrans" in run.words
-        assert "no gain: SYN data is refused more often than taken" in run.reasons("c3")
-        assert run.reverted() == {}
+        assert "loses SYNs with data" in run.reasons("c2")
+        assert "ss1 port 8388: " in run.reasons("c3")  # no_cookie, or data_refused where it has one still
+        assert run.reverted() == []
         assert_plain("c2")
         assert_plain("c3")
         assert_fast("c4", 150)
@@ -35,8 +35,8 @@ def test_syn_data_lost_and_synproxy_beside_a_lossy_path(tmp_path: Path) -> None:
         run = rollout(CLIENTS, tmp_path)
         assert run.status == 0
         assert run.outcomes() == {"c2": "skipped", "c3": "skipped", "c4": "promoted"}
-        assert "syn_dropped: ss2 port 8388" in run.reasons("c2") or "worse: failed or late" in run.reasons("c2")
-        assert REFUSED in run.reasons("c3")
+        assert "syn_dropped: ss2 port 8388" in run.reasons("c2")
+        assert "ss1 port 8388" in run.reasons("c3")
         assert_plain("c2")
         box("c3", "off")  # SYNPROXY stalls a connection now and then, with and without TFO
         assert_plain("c3")
@@ -49,8 +49,8 @@ def test_bad_client_in_a_wave_of_its_own(tmp_path: Path) -> None:
     with boxes("c2 drop-data"):
         run = rollout(CLIENTS, tmp_path, rollout_client_waves=["10%", "50%", "100%"])
         assert run.status == 0
-        assert run.words.count("PLAY [Remaining clients, in waves]") == 3
-        assert "wave: passed over, nobody in it is eligible c2: skipped" in run.words
+        assert run.outcomes() == {"c2": "skipped", "c3": "promoted", "c4": "promoted"}
+        assert [event["name"] for event in run.events if event.get("what") == "closed"] == ["wave 1", "wave 2"]
         assert_plain("c2")
         assert_fast("c3")
         assert_fast("c4")
@@ -62,8 +62,9 @@ def test_no_canary_left(tmp_path: Path) -> None:
     with boxes("c1 drop-option"):
         run = rollout("c1,c3", tmp_path)
         assert run.status != 0
-        assert run.gate()["verdict"] == "inconclusive"
-        assert "canary: no canary is left, so nothing can be learnt" in run.words
+        assert run.verdict() == "inconclusive"
+        assert "no canary is left, so nothing can be learnt" in run.words
+        assert run.outcomes() == {"c1": "skipped", "c3": "refused"}
         assert_plain("c1")
         assert_plain("c3")
 
@@ -73,11 +74,9 @@ def test_nobody_left(tmp_path: Path) -> None:
     with boxes("c2 drop-option", "c4 lose-fast 50"):
         run = rollout("c2,c4", tmp_path)
         assert run.status == 0
-        assert run.gate()["verdict"] == "promote"
         assert run.outcomes() == {"c2": "skipped", "c4": "skipped"}
-        assert "passed over, nobody in it is eligible" in run.words
-        assert "worse: " in run.reasons("c2")
-        assert "worse: " in run.reasons("c4")
+        assert "syn_dropped" in run.reasons("c2")
+        assert "syn_dropped" in run.reasons("c4") or "loses SYNs with data" in run.reasons("c4")
         assert_plain("c2")
         assert_plain("c4")
 
@@ -101,9 +100,39 @@ def test_client_whose_kernel_must_not_send(tmp_path: Path) -> None:
     run = rollout("c2", tmp_path)
     assert run.status == 0
     assert run.outcomes() == {"c2": "promoted"}
-    assert "c2: promote: fine after" in run.words
+    assert "promoted c2: gains " in run.words
     assert sysctl("c2", "net.ipv4.tcp_fastopen") == "3"
     assert_fast("c2")
     back("c2")
     assert sysctl("c2", "net.ipv4.tcp_fastopen") == "2"
     host("c2").check_output("sysctl -qw net.ipv4.tcp_fastopen=1")
+
+
+def test_other_users_ports_and_passwords(tmp_path: Path) -> None:
+    """The servers are outside of the limit and are asked all the same, each over its own connection (field: B12)."""
+    key = "mkdir -p ~ops/.ssh && cp /root/.ssh/authorized_keys ~ops/.ssh/ && chown -R ops ~ops/.ssh"
+    host("ss1").check_output(f"useradd -m -s /bin/bash -p '*' ops && {key} && echo root:become-ss1 | chpasswd")
+    host("ss2").check_output("systemd-run --quiet --unit=fleet-2222 /usr/sbin/sshd -D -p 2222")
+    others = {
+        "ss1": {
+            "ansible_user": "ops",
+            "ansible_become_method": "ansible.builtin.su",
+            "ansible_become_password": "become-ss1",
+            "ansible_pipelining": False,
+        },
+        "ss2": {"ansible_port": 2222},
+    }
+    more = tmp_path / "others.json"
+    more.write_text(json.dumps({"shadowsocks_servers": {"hosts": others}}), encoding="utf-8")
+    fleet("exec", "ss2", "sh", "-c", "systemctl stop ssh.socket ssh.service; mkdir -p /run/sshd")
+    try:
+        run = rollout("c1,c2", tmp_path, more=("--inventory", str(more)))
+    finally:
+        fleet("exec", "ss2", "systemctl", "start", "ssh")
+        host("ss2").check_output("systemctl stop fleet-2222")
+    assert run.status == 0
+    assert run.outcomes() == {"c1": "promoted", "c2": "promoted"}
+    (judged,) = [event["measured"] for event in run.events if event.get("measured") and event["name"] == "canary"]
+    assert list(judged["servers_now"]) == ["ss1"]
+    assert all(event["measured"]["servers_now"] for event in run.events if event.get("measured"))
+    back("c1,c2")

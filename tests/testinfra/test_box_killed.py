@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from _boxes import assert_fast, assert_plain, back, rollout
+from _boxes import BAKING, assert_fast, assert_plain, back, rollout
 from _hosts import INVENTORY, ORIGIN, fleet, host
 from _seen import arguments
 
@@ -23,8 +23,8 @@ def test_run_killed_while_it_bakes(tmp_path: Path) -> None:
     """The host is held until its lease ends; another run is refused by name, and may take over."""
     killed = rollout("c2", tmp_path, kill=True)
     assert killed.status == -9
-    assert [event["step"] for event in killed.events] == ["preflight", "wave"]
-    assert killed.outcomes() == {"c2": "stepped"}
+    assert [event.get("what") for event in killed.events] == [None, "begin", "measured", "stepped"]
+    assert killed.wave()["hosts"]["c2"]["outcome"] == "stepped"
     run = killed.events[0]["run"]
 
     second = rollout("c2", tmp_path)
@@ -35,14 +35,14 @@ def test_run_killed_while_it_bakes(tmp_path: Path) -> None:
     third = rollout("c2", tmp_path, rollout_take_over=run)
     assert third.status == 0
     assert "c2 client send -> send, to be proven" in third.words
-    assert third.gate()["verdict"] == "promote"
+    assert third.verdict() == "promote"
     assert third.outcomes() == {"c2": "promoted"}
     assert_fast("c2")
 
     fourth = rollout("c2", tmp_path)
     assert fourth.status == 0
     assert "c2 client send already, confirmed" in fourth.words
-    assert "baking" not in fourth.output
+    assert BAKING not in fourth.output
     back("c2")
 
 

@@ -26,7 +26,7 @@ def audit(folder: Path, *arguments: str, **extra: Any) -> tuple[Play, dict[tuple
 
 def in_table(run: Play, *cells: str) -> bool:
     """Whether the table on the terminal has a line that starts with these cells."""
-    return re.search(r"^" + r"\s+".join(map(re.escape, cells)), run.output, re.MULTILINE) is not None
+    return re.search(r"^\s*\"?" + r"\s+".join(map(re.escape, cells)), run.output, re.MULTILINE) is not None
 
 
 def test_fleet_as_intended(tmp_path: Path) -> None:
