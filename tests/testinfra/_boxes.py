@@ -122,12 +122,18 @@ def rollout(
     return Run(process.returncode, "".join(lines), events)
 
 
+AMISS = re.compile(r"\w+: (inconclusive|reverted|failed|refused|unreachable): ")
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d+)?")
 
 
 def report(output: str) -> str:
-    """What a run has shown, each number and each path of the controller by a sign for it."""
+    """What a run has shown, each number and each path of the controller by a sign for it.
+
+    Who is amiss fails at the same time as others, so that those lines come in any order.
+    """
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    amiss = sorted(line for line in lines if AMISS.match(line))
+    lines = [line for line in lines if not AMISS.match(line)] + amiss
     return "".join(NUMBER.sub("#", re.sub(r"/\S*/rollout-\S+\.json", "JOURNAL", line)) + "\n" for line in lines)
 
 
