@@ -71,9 +71,12 @@ class ActionModule(ControllerAction):
 
     def _stepped(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
         """What the step came to, and whom to measure after it."""
+        if wave.verdict:  # given up before its step
+            return []
         results = run.results(wave, "__rollout_stage")
         _phases.stepped(wave, results, self._task.check_mode, not run.judged)
-        measured.restarted(host for host, result in results.items() if result and result.get("changed"))
+        if wave.side == "server":
+            measured.restarted(host for host, result in results.items() if result and result.get("changed"))
         if not wave.verdict:
             wave.ask, wave.watch = run.asks_after(wave), run.watchers(wave)
         return _told.stepped(wave, run.variables["rollout_bake_seconds"])
@@ -119,5 +122,5 @@ class ActionModule(ControllerAction):
             event["measured"] = dataclasses.asdict(measured)
         try:
             _journal.append(journal, event)
-        except (OSError, ValueError) as error:
+        except (OSError, TypeError, ValueError) as error:
             self._display.warning(f"The journal cannot be written: {error}; see rollout_report_dir")

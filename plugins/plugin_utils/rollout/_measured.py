@@ -102,7 +102,7 @@ class Measured:
             said = (
                 "the clients of these servers cannot be asked any more"
                 if able
-                else "no client had plain traffic before"
+                else "no client could tell of plain traffic before"
             )
             return {"measure": {}, "hosts": {}, "shared": ("inconclusive" if able else "promote", [said])}
         others = [name for name, one in after.items() if _asking.TO in name and one.plain.requests]

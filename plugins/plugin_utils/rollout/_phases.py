@@ -107,7 +107,9 @@ def closed(wave: Wave, confirmed: t.Mapping[str, Result], reverted: t.Mapping[st
     for name in wave.confirm:
         result, host = confirmed.get(name), wave.hosts[name]
         if lost(result):
-            host.end("unreachable", "lost before its step was made to last: it undoes it by itself when its lease ends")
+            host.end(
+                "unreachable", "lost while its step was made to last: it keeps it, or undoes it when its lease ends"
+            )
             host.since_step = True
         elif not result or result.get("failed") or result.get("outcome") != "confirmed":
             host.end("failed", f"could not be made to last: {trouble(result)}")
@@ -117,6 +119,7 @@ def closed(wave: Wave, confirmed: t.Mapping[str, Result], reverted: t.Mapping[st
             continue
         if lost(result):
             host.end("unreachable", "not reached to be taken back: it undoes its step by itself", *host.reasons)
+            host.since_step = True
         elif result.get("failed") or result.get("outcome") != "plain":
             host.end("failed", f"not proven plain: {trouble(result)}", *host.reasons)
     if not wave.stop and wave.limits.bad(wave.side, wave.total):

@@ -45,7 +45,9 @@ class Run:
         earlier = self._earlier(batch)
         waves = {kept["name"]: kept for kept in earlier.values() if "name" in kept}
         tally = Tally().plus(
-            Host(**kept["hosts"][host]) for host, kept in earlier.items() if kept.get("side") == self.side
+            Host(**kept["hosts"][host])
+            for host, kept in earlier.items()
+            if kept.get("side") == self.side and host in kept["hosts"]
         )
         number = 1 + sum(kept["step"] == step for kept in waves.values())
         return Wave(
@@ -59,7 +61,9 @@ class Run:
             tally=tally,
             canary=step == "canary" and not self.plan["canary_done"],
             as_server={
-                host: Host(**earlier[host]["hosts"][host]) for host in batch if "hosts" in earlier.get(host, {})
+                host: Host(**earlier[host]["hosts"][host])
+                for host in batch
+                if host in earlier.get(host, {}).get("hosts", {})
             },
             stop=any(kept.get("stop", True) for kept in earlier.values()),  # a wave that could not even be kept, too
         )

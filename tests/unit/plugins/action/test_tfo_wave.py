@@ -133,6 +133,14 @@ def test_waves_are_numbered_and_bad_hosts_counted_over_the_run(play):
     assert second["tally"] == {"judged": 1, "bad": 1, "undecided": 0, "lost": 0}
 
 
+def test_bug_before_the_step_stops_the_run(play, monkeypatch):
+    """Nobody steps, and what was decided stays decided."""
+    monkeypatch.setattr(tfo_wave.ActionModule, "_measured", lambda *_more: 1 / 0)
+    play.hosts = ["c1"]
+    wave = through(play, {"c1": SKIPPED}, confirmed={}, reverted={"c1": PLAIN})
+    assert (wave["verdict"], wave["stop"], wave["confirm"]) == ("inconclusive", True, [])
+
+
 @pytest.mark.parametrize("phase", ["_stepped", "_judged"])
 def test_bug_of_our_own(play, monkeypatch, phase):
     """Whatever goes wrong in here, nobody stays in a step that nobody has judged."""

@@ -121,7 +121,9 @@ def test_clients_after_it():
             "fine",
             id="so is its control (A16)",
         ),
-        pytest.param({"w": [NOTHING]}, {"w": [result()]}, "promote", "no client had plain traffic", id="nobody before"),
+        pytest.param(
+            {"w": [NOTHING]}, {"w": [result()]}, "promote", "no client could tell of plain traffic", id="nobody before"
+        ),
         pytest.param({"w": [result()]}, {"w": [GONE]}, "inconclusive", "cannot be asked any more", id="nobody after"),
         pytest.param(
             {"w": [result()], "v": [result()]},

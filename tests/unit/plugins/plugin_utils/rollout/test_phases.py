@@ -186,6 +186,7 @@ def test_closed():
         "c6": "failed",
     }
     assert one.hosts["c4"].reasons[0] == "not proven plain: the tunnel is silent"
+    assert one.hosts["c5"].since_step
     assert one.hosts["c6"].reasons == ["could not be made to last: disk full"]
     assert (one.verdict, one.stop) == ("roll_back", True)  # three bad of six
 
