@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     ControllerAction,
     registered,
@@ -41,12 +41,5 @@ class ActionModule(ControllerAction):
         lines = _end.lines(found, stopped, bool(clients) and not set(clients) & set(hosts))
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
         journal = first["__rollout_plan"]["journal"]
-        self._keep(journal, {"step": "end", "hosts": [one._asdict() for one in found], "amiss": amiss})
+        self.keep(journal, {"step": "end", "hosts": [one._asdict() for one in found], "amiss": amiss})
         return {"lines": lines, "amiss": amiss}
-
-    def _keep(self, journal: str, event: dict[str, t.Any]) -> None:
-        try:
-            if journal:
-                _journal.append(journal, event)
-        except (OSError, ValueError) as error:
-            self._display.warning(f"The journal cannot be written: {error}; see rollout_report_dir")

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _lines, _measurement, _verdict
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import Policy
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._evidence import STEP, UNACCEPTABLE_SHARE
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _policy
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import ControllerAction
 
 ARGUMENTS = {
@@ -65,10 +66,4 @@ def policy(arguments: dict[str, t.Any]) -> Policy:
     for name, (least, most) in ranges.items():
         if not least <= arguments[name] <= most:
             raise AnsibleActionFail(f"{name} must be between {least:g} and {most:g}, not {arguments[name]:g}.")
-    return Policy(
-        confidence=arguments["confidence"],
-        requests=arguments["probe_requests"],
-        max_error_share=arguments["max_error_share"],
-        max_slowdown_ms=arguments["max_slowdown_ms"],
-        max_reverted_share=arguments["max_reverted_share"],
-    )
+    return _policy.of(arguments, prefix="")

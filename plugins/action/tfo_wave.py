@@ -8,7 +8,7 @@ import dataclasses
 import traceback
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _phases, _told
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases, _told
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     ControllerAction,
     registered,
@@ -42,8 +42,8 @@ class ActionModule(ControllerAction):
             lines = getattr(self, f"_{at}")(run, wave, measured)
         except Exception as error:  # our own bug must not leave a wave on
             lines = self._given_up(wave, error)
-        if run.journal and not settled and not (wave.stop and not wave.verdict):
-            self._keep(run.journal, at, wave, measured)
+        if not settled and not (wave.stop and not wave.verdict):
+            self.keep(run.journal, self._event(at, wave, measured))
         return {
             **dataclasses.asdict(wave),
             "measured": {} if ended else dataclasses.asdict(measured),
@@ -114,13 +114,10 @@ class ActionModule(ControllerAction):
         wave.decide(unknown=[said])
         return [f"{wave.name}: {said}"]
 
-    def _keep(self, journal: str, at: str, wave: Wave, measured: Measured) -> None:
-        """Best effort: the journal never stands in front of a way back."""
+    def _event(self, at: str, wave: Wave, measured: Measured) -> dict[str, t.Any]:
+        """What the journal keeps of a phase."""
         content = dataclasses.asdict(wave)
         event = {"step": wave.step, "what": at, **{key: content[key] for key in KEPT}}
         if at.startswith("judged") and wave.verdict:
             event["measured"] = dataclasses.asdict(measured)
-        try:
-            _journal.append(journal, event)
-        except (OSError, TypeError, ValueError) as error:
-            self._display.warning(f"The journal cannot be written: {error}; see rollout_report_dir")
+        return event

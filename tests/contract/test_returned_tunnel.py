@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _pair
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._sock_diag import Connection
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._tunnel import Fetch
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_tunnel
-from ansible_collections.fastopen.shadowsocks.tests.contract.test_returned import COMMON, differences
+from ansible_collections.fastopen.shadowsocks.tests.contract.test_returned import answer, differences
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE
 
 
@@ -43,10 +41,6 @@ def test_module_returns_what_it_documents(
     monkeypatch.setattr(_systemd, "show", lambda _units: {})
     services, secrets = _secrets.part([CLIENT_SERVICE])
     arguments = {"url": "http://origin.example/", "requests": 1, "services": services, "secrets": secrets}
-    with patch_module_args(arguments), pytest.raises(SystemExit) as stopped:
-        tfo_tunnel.main()
-    returned = json.loads(capsys.readouterr().out)
-    assert stopped.value.code == 0, returned.get("msg")
-    returned = {name: value for name, value in returned.items() if name not in COMMON}
+    returned = answer(tfo_tunnel, arguments, capsys)
     assert differences(returned, documentation["return"]) == []
     assert returned["paths"][0]["plain"]["connections"] == [{"syn_data": True, "lost": 0, "rtt_ms": 20.0}]

@@ -67,6 +67,20 @@ class Run(NamedTuple):
         return sorted(self.wave()["revert"])
 
 
+def started(command: list[str], **environment: str) -> subprocess.Popen[str]:
+    """An ansible-playbook in a session of its own, whose output can be read line by line as it comes."""
+    plain = {"ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **plain, **environment},
+    )
+
+
 def rollout(
     limit: str,
     reports: Path,
@@ -91,21 +105,7 @@ def rollout(
     command += ["--limit", limit, "--extra-vars", json.dumps(variables), *more]
     known = set(reports.glob("rollout-*.json"))
     lines, happened = [], False
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env={
-            **os.environ,
-            "ANSIBLE_FORCE_COLOR": "0",
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_STDOUT_CALLBACK": "fastopen.shadowsocks.rollout",
-            "PYTHONUNBUFFERED": "1",
-        },
-    ) as process:
+    with started(command, ANSIBLE_STDOUT_CALLBACK="fastopen.shadowsocks.rollout") as process:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="")

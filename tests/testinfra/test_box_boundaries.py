@@ -12,12 +12,11 @@ import json
 import os
 import re
 import signal
-import subprocess
 from pathlib import Path
 
 import _hosts
 import pytest
-from _boxes import assert_fast, assert_plain
+from _boxes import assert_fast, assert_plain, started
 from _seen import arguments, sysctl
 
 LIMIT = "ss2,c2"
@@ -30,17 +29,8 @@ def run(playbook: str, reports: Path, kill_at: int | None = None, **extra: objec
     variables = {"rollout_bake_seconds": 1, "rollout_report_dir": str(reports), "rollout_probe_requests": 5, **extra}
     command = ["ansible-playbook", "--inventory", str(_hosts.INVENTORY), f"fastopen.shadowsocks.{playbook}"]
     command += ["--limit", LIMIT, "--extra-vars", json.dumps(variables)]
-    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"}
     names, lines = [], []
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env=environment,
-    ) as process:
+    with started(command) as process:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
@@ -52,12 +42,11 @@ def run(playbook: str, reports: Path, kill_at: int | None = None, **extra: objec
 
 
 def chosen(names: list[str]) -> list[int]:
-    """Which boundaries are tried: the first of each task of a wave, or all."""
+    """Which boundaries are tried: the last ones at which a wave is judged or ends, or all."""
     wanted = os.environ.get("FASTOPEN_BOUNDARIES", str(FEW))
     every = list(range(2, len(names) + 1))
     if wanted == "all":
         return every
-    # within the canary: the judgement after its step, then the end of its wave
     late = [n for n in every if "wave | Judge" in names[n - 1] or "wave | End" in names[n - 1]]
     return late[-int(wanted) :]
 

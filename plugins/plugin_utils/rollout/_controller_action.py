@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import plain
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 
 
 class ControllerAction(ActionBase):
@@ -29,6 +30,14 @@ class ControllerAction(ActionBase):
         super().run(tmp, task_vars)
         _result, arguments = self.validate_argument_spec(self.ARGUMENTS)
         return {"changed": False, **self.act(arguments, task_vars)}
+
+    def keep(self, journal: str, event: dict[str, t.Any]) -> None:
+        """Add to the journal, where there is one. Best effort: it never stands in front of a way back."""
+        try:
+            if journal:
+                _journal.append(journal, event)
+        except (OSError, TypeError, ValueError) as error:
+            self._display.warning(f"The journal cannot be written: {error}; see rollout_report_dir")
 
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the task returns. Raises AnsibleActionFail."""

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import (
+    INCONCLUSIVE,
+    PROMOTE,
+    REVERT,
+    ROLL_BACK,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Wave
 
 Result = t.Optional[t.Mapping[str, t.Any]]
@@ -26,11 +32,11 @@ def measured_before(wave: Wave, findings: Findings, gone: t.Collection[str], on_
         host, verdict = wave.hosts[name], finding["verdict"]
         if name in gone:
             host.end("unreachable", "unreachable before its step: it stays as it is")
-        elif verdict == "revert" and name in on_now:
+        elif verdict == REVERT and name in on_now:
             host.end("reverted", *finding["reasons"], said=finding["summary"])
             wave.revert.append(name)
             wave.remember.append(name)
-        elif verdict == "revert" or not finding["measured"]:
+        elif verdict == REVERT or not finding["measured"]:
             host.end("skipped", "measured before its step", *finding["reasons"], said=finding["summary"])
         else:
             host.said = finding["summary"]
@@ -55,7 +61,7 @@ def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: boo
             proven = result["outcome"] in STEPPED
             host.end("stepped" if proven else result["outcome"], *result["reasons"], said=host.said if proven else "")
     if check:
-        wave.verdict = "promote"
+        wave.verdict = PROMOTE
         return
     wave.revert += [name for name in wave.with_outcome("failed") if name not in wave.revert]
     total, someone = wave.total, bool(wave.with_outcome("stepped"))
@@ -73,15 +79,15 @@ def measured_after(
     """
     for name in wave.with_outcome("stepped"):
         host, result = wave.hosts[name], asked.get(name) or {}
-        finding = judgement["hosts"].get(name) or {"verdict": "promote", "reasons": [], "summary": ""}
+        finding = judgement["hosts"].get(name) or {"verdict": PROMOTE, "reasons": [], "summary": ""}
         if lost(result):
             host.end("unreachable", "lost since its step: it undoes it by itself when its lease ends")
             host.since_step = True
-        elif result.get("reasons") or finding["verdict"] == "revert":
+        elif result.get("reasons") or finding["verdict"] == REVERT:
             host.end("reverted", *result.get("reasons", []), *finding["reasons"], said=finding["summary"])
             wave.revert.append(name)
             wave.remember.append(name)
-        elif finding["verdict"] == "inconclusive" and wave.side == "client":
+        elif finding["verdict"] == INCONCLUSIVE and wave.side == "client":
             host.end("inconclusive", *finding["reasons"], said=finding["summary"])
             wave.revert.append(name)
         else:
@@ -93,12 +99,12 @@ def measured_after(
         elif since["restarts"]:
             against.append(f"{name}: its service was restarted or is gone since the step, see its journal")
     verdict, reasons = judgement["shared"]
-    if verdict == "roll_back":
+    if verdict == ROLL_BACK:
         against += reasons
-    elif verdict == "inconclusive":
+    elif verdict == INCONCLUSIVE:
         unknown += reasons
     wave.decide(against, unknown)
-    if wave.verdict == "promote" and wave.side == "server":
+    if wave.verdict == PROMOTE and wave.side == "server":
         wave.why = list(reasons)
 
 
@@ -123,7 +129,7 @@ def closed(wave: Wave, confirmed: t.Mapping[str, Result], reverted: t.Mapping[st
         elif result.get("failed") or result.get("outcome") != "plain":
             host.end("failed", f"not proven plain: {trouble(result)}", *host.reasons)
     if not wave.stop and wave.limits.bad(wave.side, wave.total):
-        wave.stop, wave.verdict = True, "roll_back"
+        wave.stop, wave.verdict = True, ROLL_BACK
         wave.why = [f"{wave.total.bad} hosts are bad so far: too many to go on; those that were promoted stay"]
 
 

@@ -17,7 +17,7 @@ STAGES = {"server": "accept", "client": "send"}
 
 def lines(looks: t.Mapping[str, t.Sequence[Look]], waves_of: t.Mapping[str, t.Sequence[str]]) -> list[str]:
     """The plan as text: one line a side of a host, in the order of the waves, then those that are in none."""
-    order = {("client" if name[0] != "b" else "server", h): name for name, hosts in waves_of.items() for h in hosts}
+    order = {(_side(name), host): name for name, hosts in waves_of.items() for host in hosts}
     sides = {(look["side"], host): look for host, seen in looks.items() for look in seen}
     rows = []
     for key in [*order, *(key for key in sides if key not in order)]:
@@ -29,9 +29,14 @@ def lines(looks: t.Mapping[str, t.Sequence[Look]], waves_of: t.Mapping[str, t.Se
     return ["Plan", *listed, *_demand(looks)]
 
 
+def _side(wave: str) -> str:
+    """Servers come in batches, clients as the canary and in waves, see ``waves``."""
+    return "server" if wave.startswith("batch") else "client"
+
+
 def smallest_harm(waves_of: t.Mapping[str, t.Sequence[str]], of_clients: t.Callable[[int], float]) -> list[str]:
     """What each wave of clients can exclude with all of its requests; less would not show."""
-    told = [f"{name} {of_clients(len(hosts)):.0%}" for name, hosts in waves_of.items() if not name.startswith("batch")]
+    told = [f"{name} {of_clients(len(hosts)):.0%}" for name, hosts in waves_of.items() if _side(name) == "client"]
     return [f"  an extra loss of SYNs with data shows from about: {', '.join(told)}"] if told else []
 
 

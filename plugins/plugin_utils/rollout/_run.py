@@ -81,13 +81,13 @@ class Run:
     def first_asks(self, wave: Wave) -> _asking.Asks:
         """Before the step: clients whose kernel may send SYN data already, or the witnesses of a batch."""
         if wave.side == "server":
-            return _asking.of_servers(list(wave.hosts), self.plan["witnesses"], self.policy.requests)
+            return self._of_servers(wave)
         return self._of_clients([host for host in wave.hosts if _plan.is_sender(self.look(host))], running=False)
 
     def asks_after(self, wave: Wave) -> _asking.Asks:
         """After it: clients that are stepped, or the same witnesses."""
         if wave.side == "server":
-            return _asking.of_servers(list(wave.hosts), self.plan["witnesses"], self.policy.requests)
+            return self._of_servers(wave)
         return self._of_clients(wave.with_outcome("stepped"), running=True)
 
     def more_asks(self, wave: Wave, more: t.Mapping[str, int]) -> _asking.Asks:
@@ -99,8 +99,11 @@ class Run:
             host: [
                 {**ask, "requests": more[_asking.key(ask, batch)]} for ask in asks if more.get(_asking.key(ask, batch))
             ]
-            for host, asks in self.asks_after(wave).items()
+            for host, asks in self._of_servers(wave).items()
         }
+
+    def _of_servers(self, wave: Wave) -> _asking.Asks:
+        return _asking.of_servers(list(wave.hosts), self.plan["witnesses"], self.policy.requests)
 
     def _of_clients(self, hosts: t.Sequence[str], running: bool) -> _asking.Asks:
         first = {host: _verdict.first_requests(max(1, len(self.look(host)["paths"])), self.policy) for host in hosts}

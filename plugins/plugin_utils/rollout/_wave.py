@@ -8,7 +8,13 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-PROMOTE, INCONCLUSIVE, ROLL_BACK = "promote", "inconclusive", "roll_back"
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._budget import Budget
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import (
+    INCONCLUSIVE,
+    PROMOTE,
+    ROLL_BACK,
+)
+
 BAD = ("reverted", "failed")
 
 
@@ -65,19 +71,15 @@ class Limits:
 
     def bad(self, side: str, tally: Tally) -> bool:
         """Whether too many are bad."""
-        return tally.bad > 0 if side == "server" else _too_many(tally.bad, self.reverted_share, tally.judged)
+        return Budget(self.reverted_share, strict=side == "server").exceeded(tally.bad, tally.judged)
 
     def undecided(self, tally: Tally) -> bool:
         """Whether too many are undecided."""
-        return _too_many(tally.undecided, self.reverted_share, tally.judged + tally.undecided)
+        return Budget(self.reverted_share).exceeded(tally.undecided, tally.judged + tally.undecided)
 
     def lost(self, tally: Tally) -> bool:
         """Whether too many got lost since their step."""
-        return _too_many(tally.lost, self.unreachable_share, tally.judged + tally.undecided + tally.lost)
-
-
-def _too_many(count: int, share: float, of: int) -> bool:
-    return count > max(1.0, round(share * of, 6))
+        return Budget(self.unreachable_share).exceeded(tally.lost, tally.judged + tally.undecided + tally.lost)
 
 
 @dataclasses.dataclass
