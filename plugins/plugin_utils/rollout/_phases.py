@@ -21,6 +21,7 @@ Findings = t.Mapping[str, t.Mapping[str, t.Any]]
 """By host what the judge says of it: {verdict, reasons, summary}."""
 
 STEPPED = ("stepped", "confirmed")
+UNDOES_ITSELF = "what is not confirmed there undoes itself when its lease ends"
 
 
 def measured_before(wave: Wave, findings: Findings, gone: t.Collection[str], on_now: t.Collection[str]) -> None:
@@ -51,7 +52,7 @@ def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: boo
         if check and result and result.get("skipped"):  # nothing runs on it that could be asked
             host.end("planned")
         elif lost(result):
-            host.end("unreachable", "lost in its step: it undoes it by itself when its lease ends")
+            host.end("unreachable", f"lost in its step: {UNDOES_ITSELF}")
             host.since_step = True
         elif not result or result.get("failed") or "outcome" not in result:
             host.end("failed", trouble(result))
@@ -64,8 +65,7 @@ def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: boo
         wave.verdict = PROMOTE
         return
     wave.revert += [name for name in wave.with_outcome("failed") if name not in wave.revert]
-    total, someone = wave.total, bool(wave.with_outcome("stepped"))
-    if final or not someone or wave.limits.bad(wave.side, total) or wave.limits.lost(total):
+    if final or not wave.with_outcome("stepped") or any(wave.weigh()):
         wave.decide()
 
 
@@ -81,7 +81,7 @@ def measured_after(
         host, result = wave.hosts[name], asked.get(name) or {}
         finding = judgement["hosts"].get(name) or {"verdict": PROMOTE, "reasons": [], "summary": ""}
         if lost(result):
-            host.end("unreachable", "lost since its step: it undoes it by itself when its lease ends")
+            host.end("unreachable", f"lost since its step: {UNDOES_ITSELF}")
             host.since_step = True
         elif result.get("reasons") or finding["verdict"] == REVERT:
             host.end("reverted", *result.get("reasons", []), *finding["reasons"], said=finding["summary"])
@@ -109,13 +109,14 @@ def measured_after(
 
 
 def closed(wave: Wave, confirmed: t.Mapping[str, Result], reverted: t.Mapping[str, Result]) -> None:
-    """What became of making the step last, and of taking it back; what is not proven plain is failed."""
+    """What became of making the step last, and of taking it back; what is not proven plain is failed.
+
+    What shows only here counts as well: over a budget, or with a canary in which nobody was promoted, the run stops.
+    """
     for name in wave.confirm:
         result, host = confirmed.get(name), wave.hosts[name]
         if lost(result):
-            host.end(
-                "unreachable", "lost while its step was made to last: it keeps it, or undoes it when its lease ends"
-            )
+            host.end("unreachable", f"lost while its step was made to last: {UNDOES_ITSELF}")
             host.since_step = True
         elif not result or result.get("failed") or result.get("outcome") != "confirmed":
             host.end("failed", f"could not be made to last: {trouble(result)}")
@@ -124,18 +125,17 @@ def closed(wave: Wave, confirmed: t.Mapping[str, Result], reverted: t.Mapping[st
         if not result or result.get("skipped"):
             continue
         if lost(result):
-            host.end("unreachable", "not reached to be taken back: it undoes its step by itself", *host.reasons)
+            host.end("unreachable", f"not reached to be taken back: {UNDOES_ITSELF}", *host.reasons)
             host.since_step = True
         elif result.get("failed") or result.get("outcome") != "plain":
             host.end("failed", f"not proven plain: {trouble(result)}", *host.reasons)
-    if not wave.stop and wave.limits.bad(wave.side, wave.total):
-        wave.stop, wave.verdict = True, ROLL_BACK
-        wave.why = [f"{wave.total.bad} hosts are bad so far: too many to go on; those that were promoted stay"]
+    if not wave.stop and any(wave.weigh()):
+        wave.conclude()
 
 
 def lost(result: Result) -> bool:
-    """Whether the host was unreachable, in any item of a loop."""
-    return bool(result and (result.get("unreachable") or any(map(lost, result.get("results", [])))))
+    """Whether the host was unreachable."""
+    return bool(result and result.get("unreachable"))
 
 
 def trouble(result: Result) -> str:

@@ -42,12 +42,14 @@ def asked_again(wave: Wave) -> list[str]:
 
 def closed(wave: Wave) -> list[str]:
     """The verdict, why, and what became of each host. That a wave goes on is said by its hosts."""
-    meaning = {
-        "promote": "" if wave.with_outcome("promoted", "planned") else "passed over, nobody in it has TCP Fast Open",
-        "roll_back": "plain TCP again, and the run stops here",
-        "inconclusive": "plain TCP again, undecided, and the run stops here",
+    promoted = wave.with_outcome("promoted", "planned")
+    now = "what was promoted stays" if promoted else "plain TCP again"
+    verdict = {
+        "promote": "" if promoted else "passed over: nobody in it was promoted",
+        "roll_back": f"roll_back: {now}, and the run stops here",
+        "inconclusive": f"inconclusive: {now}, undecided, and the run stops here",
     }[wave.verdict]
-    lines = [f"  {wave.verdict}: {meaning}"] if meaning else []
+    lines = [f"  {verdict}"] if verdict else []
     lines += [f"  {'because' if wave.stop else 'seen':<9} {why}" for why in wave.why]
     outcomes = dict.fromkeys(host.outcome for host in wave.hosts.values())
     return lines + _by_host(wave, "", tuple(outcomes))

@@ -125,26 +125,36 @@ class Wave:
         """The waves before this one and its own hosts as they are now."""
         return self.tally.plus(self.hosts.values())
 
-    def decide(self, against: t.Sequence[str] = (), unknown: t.Sequence[str] = ()) -> None:
-        """The verdict, from the budgets and from what speaks ``against`` all hosts of the wave, or is ``unknown`` of them.
+    def weigh(
+        self, against: t.Sequence[str] = (), unknown: t.Sequence[str] = ()
+    ) -> tuple[t.Sequence[str], t.Sequence[str]]:
+        """What speaks ``against`` the wave and what is ``unknown`` of it, with what the budgets of the run add to that.
 
-        Hosts that are stepped follow it: they are to be confirmed, or taken back. A canary in which nobody stays stops
-        the run, for nothing was learnt; any other wave like that is passed over.
+        A canary in which nobody stays stops the run, for nothing was learnt; any other wave like that is passed over.
         """
-        stepped, total = self.with_outcome("stepped"), self.total
-        bad, lost = self.with_outcome(*BAD), self.with_outcome("unreachable")
-        undecided = self.with_outcome("inconclusive")
+        total, bad, undecided = self.total, self.with_outcome(*BAD), self.with_outcome("inconclusive")
+        lost = [name for name in self.with_outcome("unreachable") if self.hosts[name].since_step]
         if self.limits.bad(self.side, total):
             against = [*against, f"{total.bad} of {total.judged} are bad so far ({', '.join(bad)}): too many"]
         if self.limits.lost(total):
             unknown = [*unknown, f"{total.lost} hosts were lost since their step ({', '.join(lost)}): too many"]
         if self.limits.undecided(total):
             unknown = [*unknown, f"{total.undecided} hosts are undecided so far ({', '.join(undecided)}): too many"]
-        if self.canary and not stepped and not against and not unknown:
+        if self.canary and not self.with_outcome("stepped", "promoted") and not against and not unknown:
             nothing = "no canary is left, so nothing can be learnt: mend what is named below, or choose other canaries"
             against, unknown = ([nothing], []) if bad else ([], [nothing])
+        return against, unknown
+
+    def conclude(self, against: t.Sequence[str] = (), unknown: t.Sequence[str] = ()) -> None:
+        """The verdict, why, and whether the run stops; what became of the hosts stays."""
+        against, unknown = self.weigh(against, unknown)
         self.verdict = ROLL_BACK if against else INCONCLUSIVE if unknown else PROMOTE
         self.why, self.stop = list(against or unknown), self.verdict != PROMOTE
+
+    def decide(self, against: t.Sequence[str] = (), unknown: t.Sequence[str] = ()) -> None:
+        """The verdict, which hosts that are stepped follow: they are to be confirmed, or taken back."""
+        self.conclude(against, unknown)
+        stepped = self.with_outcome("stepped")
         self.ask, self.confirm = {}, [] if self.stop else stepped
         outcome, reason = {
             PROMOTE: ("promoted", ""),

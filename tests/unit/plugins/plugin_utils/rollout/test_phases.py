@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases, _told
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Host, Wave
 
 STEPPED = {"outcome": "stepped", "reasons": []}
@@ -15,6 +15,7 @@ UNPROVEN = {"outcome": "failed", "reasons": ["the tunnel is silent"]}
 FAILED = {"failed": True, "msg": "ss-local@main.service does not come up"}
 UNREACHABLE = {"unreachable": True, "msg": "ssh"}
 PLAIN = {"outcome": "plain", "reasons": []}
+CONFIRMED = {"outcome": "confirmed", "reasons": []}
 GOOD = {"verdict": "promote", "reasons": ["fine"], "summary": "gains 50 ms", "measured": True}
 WORSE = {"verdict": "revert", "reasons": ["worse: late"], "summary": "14 of 15 late", "measured": True}
 OPEN = {"verdict": "inconclusive", "reasons": ["no data"], "summary": "", "measured": True}
@@ -171,7 +172,7 @@ def test_closed():
     one = wave(["promoted", "promoted", "reverted", "reverted", "inconclusive", "promoted"])
     one.verdict, one.confirm, one.revert = "promote", ["c1", "c2", "c6"], ["c3", "c4", "c5"]
     confirmed = {
-        "c1": {"outcome": "confirmed"},
+        "c1": CONFIRMED,
         "c2": UNREACHABLE,
         "c6": {"outcome": "failed", "reasons": ["disk full"]},
     }
@@ -195,12 +196,26 @@ def test_one_that_could_not_be_confirmed_does_not_stop_the_run():
     """It is taken back and named."""
     one = wave(["promoted"] * 2)
     one.verdict, one.confirm = "promote", ["c1", "c2"]
-    _phases.closed(one, {"c1": {"outcome": "confirmed"}, "c2": FAILED}, {"c2": PLAIN})
+    _phases.closed(one, {"c1": CONFIRMED, "c2": FAILED}, {"c2": PLAIN})
     assert (one.verdict, one.stop, one.hosts["c2"].outcome) == ("promote", False, "failed")
 
 
-def test_unreachable_item_of_a_loop():
-    """Is an unreachable host."""
-    assert _phases.lost({"results": [{"ok": 1}, UNREACHABLE]})
-    assert not _phases.lost({"results": []})
-    assert not _phases.lost(None)
+def test_lost_on_the_way_to_last():
+    """Hosts that get lost while they are confirmed or taken back count for the budget of the run, too."""
+    one = wave(["promoted"] * 2 + ["reverted"])
+    one.verdict, one.confirm, one.revert = "promote", ["c1", "c2"], ["c3"]
+    _phases.closed(one, {"c1": CONFIRMED, "c2": UNREACHABLE}, {"c3": UNREACHABLE})
+    assert (one.verdict, one.stop, one.hosts["c1"].outcome) == ("inconclusive", True, "promoted")
+    assert one.why == ["2 hosts were lost since their step (c2, c3): too many"]
+    assert "  inconclusive: what was promoted stays, undecided, and the run stops here" in _told.closed(one)
+
+
+@pytest.mark.parametrize(("result", "verdict"), [(FAILED, "roll_back"), (UNREACHABLE, "inconclusive")])
+@pytest.mark.parametrize("canary", [True, False])
+def test_canary_that_cannot_be_made_to_last(result, verdict, canary):
+    """Nobody of it was promoted, so nothing was learnt: the run stops, where it goes on after another wave."""
+    one = wave(["promoted"])
+    one.canary, one.verdict, one.confirm = canary, "promote", ["c1"]
+    _phases.closed(one, {"c1": result}, {"c1": PLAIN})
+    assert (one.verdict, one.stop) == ((verdict, True) if canary else ("promote", False))
+    assert not canary or "no canary is left" in one.why[0]
