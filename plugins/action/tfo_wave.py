@@ -64,8 +64,9 @@ class ActionModule(ControllerAction):
     def _measured(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
         """Who makes the step."""
         measured.hear_before(run, wave)
+        _phases.unreachable_before(wave, measured.answers_before(wave))
         if wave.side == "client":
-            _phases.measured_before(wave, *measured.findings_before(run, wave), run.on_now(wave))
+            _phases.measured_before(wave, measured.findings_before(run, wave), run.on_now(wave))
         wave.ask, wave.watch = {}, {}
         return _told.measured(wave)
 
@@ -73,6 +74,7 @@ class ActionModule(ControllerAction):
         """What the step came to, and whom to measure after it."""
         if wave.verdict:  # given up before its step
             return []
+        _phases.unreachable_before(wave, run.results(wave, "__rollout_answer"))
         results = run.results(wave, "__rollout_stage")
         _phases.stepped(wave, results, self._task.check_mode, not run.judged)
         if wave.side == "server":
@@ -87,10 +89,10 @@ class ActionModule(ControllerAction):
             return []
         measured.hear_after(run, wave)
         judgement = measured.judgement(run, wave, last)
-        if judgement["measure"]:
+        if judgement["measure"] and not last:
             wave.ask, wave.watch = run.more_asks(wave, judgement["measure"]), run.watchers(wave)
             return _told.asked_again(wave)
-        _phases.measured_after(wave, judgement, measured.last_asked(), measured.since())
+        _phases.measured_after(wave, judgement, measured.answers(wave), measured.since(wave))
         wave.watch = {}
         return []
 

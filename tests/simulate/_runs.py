@@ -79,7 +79,7 @@ def _one(step: str, names: Sequence[str], fleet: Fleet, last: str, tally: Tally,
     before = {name: client(one.before, name) for name, one in asked.items()}
     found = _verdict.judge("send", list(names), before, {}, {}, POLICY, last=True)["hosts"]
     findings = {name: {**one, "measured": before[name].plain.ok > 0} for name, one in found.items()}
-    _phases.measured_before(wave, findings, [], [])
+    _phases.measured_before(wave, findings, [])
     lost = {name for name in names if random.random() < fleet.vanish}
     stepped = {name: {"unreachable": True} if name in lost else {"outcome": "stepped", "reasons": []} for name in names}
     _phases.stepped(wave, stepped, check=False, final=False)

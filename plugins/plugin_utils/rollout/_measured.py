@@ -21,7 +21,7 @@ Results = dict[str, list[dict[str, t.Any]]]
 @dataclasses.dataclass
 class Measured:
     """``before`` and ``after`` by client (see _asking.key), one result of tfo_tunnel a round; ``servers_before`` and
-    ``servers_now`` one result of tfo_host a server, None where it was not reached."""
+    ``servers_now`` by server its counters and services, or {unreachable} where there was no look at it."""
 
     before: Results = dataclasses.field(default_factory=dict)
     after: Results = dataclasses.field(default_factory=dict)
@@ -59,21 +59,32 @@ class Measured:
                 servers[server] = (
                     {"counters": look["fastopen"]["counters"], "services": look["services"]}
                     if "fastopen" in look
-                    else None
+                    else {"unreachable": _phases.lost(look)}
                 )
         return servers
 
-    def findings_before(self, run: Run, wave: Wave) -> tuple[dict[str, t.Any], list[str]]:
-        """What the judge says of each client before its step, and which of them were not reached."""
+    def answers_before(self, wave: Wave) -> dict[str, _phases.Result]:
+        """What each host of the wave answered before its step."""
+        return self.servers_before if wave.side == "server" else self._last(self.before)
+
+    def answers(self, wave: Wave) -> dict[str, _phases.Result]:
+        """What each host of the wave answered last."""
+        return self.servers_now if wave.side == "server" else self._last(self.after)
+
+    @staticmethod
+    def _last(results: Results) -> dict[str, _phases.Result]:
+        return {name: rounds[-1] for name, rounds in results.items()}
+
+    def findings_before(self, run: Run, wave: Wave) -> dict[str, t.Any]:
+        """What the judge says of each client before its step."""
         hosts = [host for host in self.before if host in wave.hosts]
         if not hosts:
-            return {}, []
+            return {}
         clients = self._clients(self.before)
         result = _verdict.judge("send", hosts, clients, {}, {}, run.policy, last=True)
-        findings = {
+        return {
             host: {**finding, "measured": bool(clients[host].plain.ok)} for host, finding in result["hosts"].items()
         }
-        return findings, [host for host in hosts if _phases.lost(self.before[host][-1])]
 
     def judgement(self, run: Run, wave: Wave, last: bool) -> dict[str, t.Any]:
         """What the judge says after the step: ``measure`` (requests still wanted), ``hosts``, and ``shared``, the verdict
@@ -108,19 +119,25 @@ class Measured:
         others = [name for name, one in after.items() if _asking.TO in name and one.plain.requests]
         asked = {name: after[name] for name in [*heard, *others]}
         result = _verdict.judge("accept", heard, asked, before, {}, run.policy, last=last)
-        return {**result, "shared": (result["verdict"], result["reasons"])}
+        silent = [f"{name}: it cannot be asked any more, and witnesses no longer" for name in able if name not in heard]
+        return {**result, "shared": (result["verdict"], [*result["reasons"], *silent])}
 
     @staticmethod
     def _clients(results: Results) -> dict[str, _measurement.Client]:
         return {name: _measurement.client(rounds, name) for name, rounds in results.items()}
 
-    def last_asked(self) -> dict[str, _phases.Result]:
-        """The last result of each client."""
-        return {name: rounds[-1] for name, rounds in self.after.items()}
+    def since(self, wave: Wave) -> dict[str, t.Any]:
+        """What happened on each server since the step, see _since; None where that is not known.
 
-    def since(self) -> dict[str, t.Any]:
-        """What happened on each server since the step, see _since; None where that is not known."""
-        return {
-            server: _since.since(self.servers_before[server], now) if now and self.servers_before.get(server) else None
-            for server, now in self.servers_now.items()
-        }
+        A server that could not be seen before is not among them, for nothing has become of it since: its clients are
+        judged by their paths. One that is stepped itself is.
+        """
+        stepped = wave.with_outcome("stepped") if wave.side == "server" else []
+        found: dict[str, t.Any] = {}
+        for server, now in self.servers_now.items():
+            before = self.servers_before.get(server, {})
+            if "counters" in before and "counters" in now:
+                found[server] = _since.since(before, now)
+            elif "counters" in before or server in stepped:
+                found[server] = None
+        return found

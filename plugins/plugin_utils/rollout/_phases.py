@@ -21,22 +21,33 @@ Findings = t.Mapping[str, t.Mapping[str, t.Any]]
 """By host what the judge says of it: {verdict, reasons, summary}."""
 
 STEPPED = ("stepped", "confirmed")
+UNHEARD = {"verdict": INCONCLUSIVE, "reasons": ["no data: the judge says nothing of it"], "summary": ""}
 UNDOES_ITSELF = "what is not confirmed there undoes itself when its lease ends"
 
 
-def measured_before(wave: Wave, findings: Findings, gone: t.Collection[str], on_now: t.Collection[str]) -> None:
+def unreachable_before(wave: Wave, results: t.Mapping[str, Result]) -> None:
+    """Who did not answer right before its step makes none, and is not lost by it."""
+    for name, host in wave.hosts.items():
+        if not host.outcome and lost(results.get(name)):
+            host.end("unreachable", "unreachable before its step: it stays as it is")
+
+
+def measured_before(wave: Wave, findings: Findings, on_now: t.Collection[str]) -> None:
     """Who does not make the step: clients that are worse with TCP Fast Open, or that nothing can be said of.
 
     Those that have it ``on_now``, from an earlier run, leave it.
     """
     for name, finding in findings.items():
         host, verdict = wave.hosts[name], finding["verdict"]
-        if name in gone:
-            host.end("unreachable", "unreachable before its step: it stays as it is")
-        elif verdict == REVERT and name in on_now:
+        if host.outcome:
+            continue
+        if verdict == REVERT and name in on_now:
             host.end("reverted", *finding["reasons"], said=finding["summary"])
             wave.revert.append(name)
             wave.remember.append(name)
+        elif not finding["measured"] and name in on_now:
+            host.end("inconclusive", "measured before its step", *finding["reasons"], said=finding["summary"])
+            wave.revert.append(name)
         elif verdict == REVERT or not finding["measured"]:
             host.end("skipped", "measured before its step", *finding["reasons"], said=finding["summary"])
         else:
@@ -70,30 +81,37 @@ def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: boo
 
 
 def measured_after(
-    wave: Wave, judgement: t.Mapping[str, t.Any], asked: t.Mapping[str, Result], servers: t.Mapping[str, t.Any]
+    wave: Wave, judgement: t.Mapping[str, t.Any], answers: t.Mapping[str, Result], servers: t.Mapping[str, t.Any]
 ) -> None:
     """Decide about the wave: by the judge, by requests through the running services, and by how the servers fared.
 
-    ``asked`` is the last measurement of each client of the wave, with the reasons against its running service;
-    ``servers`` what happened on each server since, None where nobody knows.
+    ``answers`` is what each host of the wave answered last: a client its measurement, with the reasons against its running
+    service, a server the look at it. ``servers`` is what happened on each server since, None where nobody knows.
     """
     for name in wave.with_outcome("stepped"):
-        host, result = wave.hosts[name], asked.get(name) or {}
-        finding = judgement["hosts"].get(name) or {"verdict": PROMOTE, "reasons": [], "summary": ""}
+        host, result = wave.hosts[name], answers.get(name) or {}
         if lost(result):
             host.end("unreachable", f"lost since its step: {UNDOES_ITSELF}")
             host.since_step = True
-        elif result.get("reasons") or finding["verdict"] == REVERT:
+            continue
+        if wave.side == "server":  # the judge speaks of its clients, one of which may be this very host
+            continue
+        finding = judgement["hosts"].get(name, UNHEARD)
+        if result.get("reasons") or finding["verdict"] == REVERT:
             host.end("reverted", *result.get("reasons", []), *finding["reasons"], said=finding["summary"])
             wave.revert.append(name)
             wave.remember.append(name)
-        elif finding["verdict"] == INCONCLUSIVE and wave.side == "client":
+        elif finding["verdict"] == INCONCLUSIVE:
             host.end("inconclusive", *finding["reasons"], said=finding["summary"])
             wave.revert.append(name)
         else:
             host.said = finding["summary"]
-    against, unknown = [], []
+    own = wave.with_outcome("unreachable") if wave.side == "server" else []
+    against: list[str] = []
+    unknown = ["the judge wants more requests, and nobody is asked again"] if judgement["measure"] else []
     for name, since in servers.items():
+        if name in own:  # its budget decides
+            continue
         if since is None:
             unknown.append(f"{name}: it cannot be reached any more")
         elif since["restarts"]:

@@ -21,7 +21,7 @@ def begun(wave: Wave) -> list[str]:
 def measured(wave: Wave) -> list[str]:
     """What the step promises, and who does not make it."""
     promised = _by_host(wave, "measured", ("",)) if any(host.said for host in wave.hosts.values()) else []
-    return promised + _by_host(wave, "", ("skipped", "unreachable", "reverted"))
+    return promised + _by_host(wave, "", ("skipped", "unreachable", "inconclusive", "reverted"))
 
 
 def stepped(wave: Wave, bake_seconds: float) -> list[str]:
@@ -35,8 +35,10 @@ def stepped(wave: Wave, bake_seconds: float) -> list[str]:
 
 def asked_again(wave: Wave) -> list[str]:
     """Who makes more requests, so that it can be decided."""
-    asked = sorted({ask["host"] for asks in wave.ask.values() for ask in asks})
-    most = max(ask["requests"] for asks in wave.ask.values() for ask in asks)
+    asks = [ask for some in wave.ask.values() for ask in some]
+    if not asks:
+        return ["  not clear yet, and nobody can be asked once more"]
+    most, asked = max(ask["requests"] for ask in asks), sorted({ask["host"] for ask in asks})
     return [f"  not clear yet, up to {most} more requests of each kind: {named(asked)}"]
 
 

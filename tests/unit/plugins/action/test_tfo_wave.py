@@ -133,6 +133,30 @@ def test_waves_are_numbered_and_bad_hosts_counted_over_the_run(play):
     assert second["tally"] == {"judged": 1, "bad": 1, "undecided": 0, "lost": 0}
 
 
+def test_host_that_is_gone_before_its_step(play):
+    """It is named, makes no step, and the others go on."""
+    play.at("begin")
+    play.at("measured")
+    gone = {"unreachable": True, "msg": "ssh"}
+    wave = play.at("stepped", answer={"c1": gone, "c2": {"ping": "pong"}}, stage={"c1": gone, "c2": STEPPED})
+    assert (wave["hosts"]["c1"]["outcome"], wave["hosts"]["c1"]["since_step"]) == ("unreachable", False)
+    assert wave["confirm"] == ["c2"]
+
+
+def test_judge_that_is_never_done(play, monkeypatch):
+    """At its last look nobody is asked again: the wave goes back."""
+    play.told["rollout_probe_requests"] = 100
+    play.hosts = ["c1"]
+    for asks in ("first_asks", "asks_after", "more_asks"):
+        monkeypatch.setattr(tfo_wave.Run, asks, lambda *_more, **_options: {})
+    judgement = {"measure": {"c1": 20}, "hosts": {}, "shared": ("promote", [])}
+    monkeypatch.setattr(tfo_wave.Measured, "judgement", lambda *_more: judgement)
+    wave = through(play, {"c1": STEPPED}, confirmed={}, reverted={"c1": PLAIN})
+    assert (wave["verdict"], wave["confirm"], wave["revert"]) == ("inconclusive", [], ["c1"])
+    assert "  not clear yet, and nobody can be asked once more" in wave["report"]
+    assert not any("bug" in line for line in wave["report"])
+
+
 def test_bug_before_the_step_stops_the_run(play, monkeypatch):
     """Nobody steps, and what was decided stays decided."""
     monkeypatch.setattr(tfo_wave.ActionModule, "_measured", lambda *_more: 1 / 0)

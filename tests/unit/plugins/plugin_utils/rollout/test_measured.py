@@ -53,18 +53,47 @@ def ask(host, *servers):
 
 
 def test_rounds_and_looks_are_kept():
-    """Of a measurement what the judge reads; of a server its counters and services; None where it was not seen."""
+    """Of a measurement what the judge reads; of a server its counters and services, or whether it was not reached."""
     asked = wave(ask={"c1": [ask("c1")]}, watch={"c1": ["ss1", "ss2"]})
     requests = {"results": [{**result(), "__rollout_ask": ask("c1")}]}
     looks = {"results": [{**LOOK, "__rollout_server": "ss1"}, {**GONE, "__rollout_server": "ss2"}]}
     measured = Measured()
     measured.hear_before(Run([("c1", requests, looks)]), asked)
     assert set(measured.before["c1"][0]) == {"plain", "fast_open", "network"}
-    assert measured.servers_before == {"ss1": {"counters": {"A": 1}, "services": LOOK["services"]}, "ss2": None}
+    seen = {"counters": {"A": 1}, "services": LOOK["services"]}
+    assert measured.servers_before == {"ss1": seen, "ss2": {"unreachable": True}}
     measured.hear_after(Run([("c1", requests, looks)]), asked)
     measured.hear_after(Run([("c1", requests, None)]), asked)
     assert len(measured.after["c1"]) == 2
-    assert measured.since() == {"ss1": None, "ss2": None}  # not seen in the second round
+    assert measured.since(asked) == {"ss1": None}  # not seen in the second round
+    assert (measured.answers_before(asked), measured.answers(asked)) == (
+        {"c1": measured.before["c1"][0]},
+        {"c1": measured.after["c1"][-1]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "outcome", "known"),
+    [
+        pytest.param("client", "stepped", {}, id="its clients are judged by their paths"),
+        pytest.param("server", "unreachable", {}, id="a server that made no step"),
+        pytest.param("server", "stepped", {"ss1": None}, id="a server that made one"),
+    ],
+)
+def test_server_that_was_not_seen_before(side, outcome, known):
+    """Whatever it is now, nothing has become of it since, unless it has made the step."""
+    measured = Measured(servers_before={"ss1": {"unreachable": True}})
+    for now in ({"unreachable": True}, {"counters": {}, "services": []}):
+        measured.servers_now = {"ss1": now}
+        assert measured.since(wave(side, outcome=outcome)) == known
+
+
+def test_answers_of_servers():
+    """The looks at them; a client of the same name has no part in it."""
+    measured = Measured(
+        before={"ss1": [result()]}, after={"ss1": [result()]}, servers_before={"ss1": GONE}, servers_now={"ss1": GONE}
+    )
+    assert measured.answers_before(wave("server")) == measured.answers(wave("server")) == {"ss1": GONE}
 
 
 def test_question_that_got_no_answer_is_trouble():
@@ -72,8 +101,7 @@ def test_question_that_got_no_answer_is_trouble():
     measured = Measured()
     measured.hear_before(Run([("c1", {"failed": True, "msg": "undefined"}, None)]), wave(ask={"c1": [ask("c1")]}))
     assert measured.before == {"c1": [{"failed": True, "msg": "undefined"}]}
-    findings, gone = measured.findings_before(Run(), wave())
-    assert (findings["c1"]["measured"], gone) == (False, [])
+    assert measured.findings_before(Run(), wave())["c1"]["measured"] is False
 
 
 def test_restart_by_the_step_is_no_restart():
@@ -83,17 +111,20 @@ def test_restart_by_the_step_is_no_restart():
     )
     measured.restarted(["ss1", "ss9"])
     measured.servers_now = {"ss1": {"counters": {}, "services": [{"unit": "u", "restarts": 1, "state": "active"}]}}
-    assert measured.since()["ss1"]["restarts"] == 1
+    assert measured.since(wave())["ss1"]["restarts"] == 1
 
 
 def test_clients_before_their_step():
-    """Each by itself; unreachable ones are told apart."""
+    """Each by itself."""
     measured = Measured(before={"c1": [result()], "c2": [GONE]})
     both = Wave("client", "wave", "wave 1", {"c1": Host(), "c2": Host()})
-    findings, gone = measured.findings_before(Run(), both)
-    assert (findings["c1"]["verdict"], findings["c1"]["measured"], gone) == ("promote", True, ["c2"])
+    findings = measured.findings_before(Run(), both)
+    assert [(one["verdict"], one["measured"]) for one in findings.values()] == [
+        ("promote", True),
+        ("inconclusive", False),
+    ]
     assert findings["c1"]["summary"].startswith("gains 100.0 ms")
-    assert Measured().findings_before(Run(), both) == ({}, [])
+    assert Measured().findings_before(Run(), both) == {}
 
 
 def test_clients_after_it():
@@ -129,7 +160,7 @@ def test_clients_after_it():
             {"w": [result()], "v": [result()]},
             {"w": [GONE], "v": [result()]},
             "promote",
-            "not judged",
+            "w: it cannot be asked any more, and witnesses no longer",
             id="one is gone",
         ),
     ],

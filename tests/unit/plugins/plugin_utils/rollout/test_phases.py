@@ -36,15 +36,34 @@ def ends(one):
 
 
 def test_measured_before():
-    """Who is worse with it, or cannot be compared, does not make the step; who has it on and is worse leaves it."""
-    one = wave([""] * 6)
-    findings = {"c1": GOOD, "c2": WORSE, "c3": UNHEARD, "c4": WORSE, "c5": UNHEARD, "c6": OPEN}
-    _phases.measured_before(one, findings, ["c5"], ["c4"])
-    assert ends(one) == {"c1": "", "c2": "skipped", "c3": "skipped", "c4": "reverted", "c5": "unreachable", "c6": ""}
-    assert (one.revert, one.remember) == (["c4"], ["c4"])
+    """Who is worse with it, or cannot be compared, does not make the step; who has it on leaves it then."""
+    one = wave([""] * 7)
+    findings = {"c1": GOOD, "c2": WORSE, "c3": UNHEARD, "c4": WORSE, "c5": UNHEARD, "c6": OPEN, "c7": UNHEARD}
+    _phases.unreachable_before(one, {"c5": UNREACHABLE})
+    _phases.measured_before(one, findings, ["c4", "c7"])
+    assert ends(one) == {
+        "c1": "",
+        "c2": "skipped",
+        "c3": "skipped",
+        "c4": "reverted",
+        "c5": "unreachable",
+        "c6": "",
+        "c7": "inconclusive",
+    }
+    assert (one.revert, one.remember) == (["c4", "c7"], ["c4"])
     assert one.hosts["c2"].because() == "14 of 15 late"
     assert one.hosts["c1"].said == "gains 50 ms"
     assert not one.hosts["c5"].since_step
+
+
+def test_unreachable_before_the_step():
+    """Whatever its step returned, it is not lost by it, and no budget counts it."""
+    one = wave(["", "", "skipped"], side="server")
+    _phases.unreachable_before(one, dict.fromkeys(one.hosts, UNREACHABLE))
+    _phases.stepped(one, {"c1": UNREACHABLE}, check=False, final=False)
+    assert ends(one) == {"c1": "unreachable", "c2": "unreachable", "c3": "skipped"}
+    assert (one.verdict, one.stop, one.total.lost) == ("promote", False, 0)
+    assert _told.closed(one)[0] == "  passed over: nobody in it was promoted"
 
 
 @pytest.mark.parametrize(
@@ -99,9 +118,10 @@ def test_check_mode_only_plans():
     assert (one.verdict, ends(one)) == ("promote", {"c1": "planned", "c2": "planned", "c3": "skipped"})
 
 
-def judged(one, hosts, asked=None, servers=None, shared=("promote", [])):
+def judged(one, hosts, answers=None, servers=None, shared=("promote", []), measure=None):
     """The wave after its measurement."""
-    _phases.measured_after(one, {"hosts": hosts, "shared": shared}, asked or {}, servers or {})
+    judgement = {"hosts": hosts, "shared": shared, "measure": measure or {}}
+    _phases.measured_after(one, judgement, answers or {}, servers or {})
     return one.verdict
 
 
@@ -117,24 +137,38 @@ def test_bad_client_leaves_and_the_others_go_on():
 def test_silent_service_is_reverted_alone():
     """Requests through the running client prove that it works; one that does not is data, not a verdict (A18)."""
     one = wave(["stepped"] * 20)
-    assert judged(one, {}, {"c3": {"reasons": ["timed out"]}}) == "promote"
+    assert judged(one, dict.fromkeys(one.hosts, GOOD), {"c3": {"reasons": ["timed out"]}}) == "promote"
     assert (one.revert, len(one.confirm)) == (["c3"], 19)
 
 
 def test_undecided_client_goes_alone():
     """Plain again, and left to the next run; it is not remembered as bad."""
     one = wave(["stepped"] * 3)
-    assert judged(one, {"c2": OPEN}) == "promote"
+    assert judged(one, {"c1": GOOD, "c2": OPEN, "c3": GOOD}) == "promote"
     assert (one.hosts["c2"].outcome, one.revert, one.remember) == ("inconclusive", ["c2"], [])
+
+
+def test_client_of_which_the_judge_says_nothing():
+    """No data is never a pass."""
+    one = wave(["stepped"] * 2)
+    assert judged(one, {"c1": GOOD}) == "promote"
+    assert (one.hosts["c2"].outcome, one.confirm, one.revert) == ("inconclusive", ["c1"], ["c2"])
+
+
+def test_judge_that_is_not_done():
+    """Nobody can be asked again: nobody is promoted."""
+    one = wave(["stepped"] * 2)
+    assert judged(one, dict.fromkeys(one.hosts, GOOD), measure={"c2": 20}) == "inconclusive"
+    assert (one.confirm, one.revert) == ([], ["c1", "c2"])
 
 
 def test_lost_since_the_step():
     """It is not passed, and not taken back from here."""
     one = wave(["stepped"] * 3)
-    assert judged(one, {"c1": OPEN}, {"c1": UNREACHABLE}) == "promote"
+    assert judged(one, {"c1": OPEN, "c2": GOOD, "c3": GOOD}, {"c1": UNREACHABLE}) == "promote"
     assert (one.hosts["c1"].outcome, one.hosts["c1"].since_step, one.revert) == ("unreachable", True, [])
     one = wave(["stepped"] * 3)
-    assert judged(one, {}, {"c1": UNREACHABLE, "c2": UNREACHABLE}) == "inconclusive"
+    assert judged(one, {"c3": GOOD}, {"c1": UNREACHABLE, "c2": UNREACHABLE}) == "inconclusive"
     assert (one.hosts["c3"].outcome, one.revert) == ("inconclusive", ["c3"])
 
 
@@ -161,10 +195,22 @@ def test_what_concerns_all(servers, shared, verdict, why):
 
 
 def test_batch_of_servers_is_judged_by_others():
-    """Its witnesses are no hosts of it, and a server that nobody says anything of stays."""
-    one = wave(["stepped"], side="server")
-    assert judged(one, {"w1": OPEN}) == "promote"
-    assert one.confirm == ["c1"]
+    """What is said of a witness says nothing of a server, even where one host is both."""
+    one = wave(["stepped"] * 2, side="server")
+    assert judged(one, {"w1": OPEN, "c1": WORSE, "c2": OPEN}, servers={"c1": QUIET, "c2": QUIET}) == "promote"
+    assert (one.confirm, one.revert) == (["c1", "c2"], [])
+
+
+def test_servers_that_are_lost_since_their_step():
+    """The budget decides: one may be, and nothing is promoted of it; of a wave of clients, it is what nobody knows."""
+    for hosts, verdict in ((1, "promote"), (2, "inconclusive")):
+        one = wave(["stepped"] * hosts, side="server")
+        gone = list(one.hosts)
+        assert judged(one, {}, dict.fromkeys(gone, UNREACHABLE), dict.fromkeys(gone)) == verdict
+        assert set(ends(one).values()) == {"unreachable"}
+        assert (one.confirm, one.revert, one.total.lost) == ([], [], hosts)
+    one = wave(["stepped", "unreachable"])  # c2 is a server as well
+    assert judged(one, {"c1": GOOD}, servers={"c2": None}) == "inconclusive"
 
 
 def test_closed():
