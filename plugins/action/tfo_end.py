@@ -11,8 +11,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._cont
     ControllerAction,
     registered,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._phases import lost
 
-REGISTERED = ("__rollout_seen", "__rollout_wave", "__rollout_reverted", "__rollout_door", "__rollout_plan")
+REGISTERED = ("__rollout_seen", "__rollout_wave", "__rollout_taken_back", "__rollout_door", "__rollout_plan")
 
 
 class ActionModule(ControllerAction):
@@ -21,21 +22,20 @@ class ActionModule(ControllerAction):
     ARGUMENTS = {"at": {"type": "str", "required": True, "choices": ["ending", "ended"]}}
 
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Before the last clients are taken back, whom; after it, how all of it has ended."""
+        """Before the last hosts are taken back, which; after it, how all of it has ended."""
         hosts = list(task_vars["ansible_play_batch"])
         seen = {host: dict(zip(REGISTERED, registered(task_vars, host, *REGISTERED))) for host in hosts}
         looks = {host: one["__rollout_seen"]["results"] for host, one in seen.items()}
         waves = {host: one["__rollout_wave"] for host, one in seen.items() if one["__rollout_wave"]}
         first = seen[hosts[0]]
-        if arguments["at"] == "ending":
-            everybody = first["__rollout_door"]["variables"]["rollout_revert"] == "all"
-            return {"revert": _end.to_revert(looks, waves) if everybody else []}
         found = [side for host in hosts for side in _end.sides(looks[host], waves.get(host), host)]
-        back = _end.to_revert(looks, waves)
-        results = {host: seen[host]["__rollout_reverted"] for host in back}
-        found = _end.taken_back(found, results)
+        everybody = first["__rollout_door"]["variables"]["rollout_revert"] == "all"
+        back = _end.to_revert(found, waves.values(), everybody)
+        if arguments["at"] == "ending":
+            return {"revert": back}
+        found = _end.taken_back(found, self._results(back, {host: seen[host]["__rollout_taken_back"] for host in back}))
         gone = [host for host in task_vars["ansible_play_hosts_all"] if host not in hosts]
-        found += [_end.Side(host, "", "refused", "left the run before its waves, see above") for host in gone]
+        found += [self._gone(host, task_vars) for host in gone]
         stopped = next((wave for wave in waves.values() if wave.get("verdict") in ("roll_back", "inconclusive")), None)
         clients = task_vars["groups"].get("shadowsocks_clients", [])
         lines = _end.lines(found, stopped, bool(clients) and not set(clients) & set(hosts))
@@ -43,3 +43,23 @@ class ActionModule(ControllerAction):
         journal = first["__rollout_plan"]["journal"]
         self.keep(journal, {"step": "end", "hosts": [one._asdict() for one in found], "amiss": amiss})
         return {"lines": lines, "amiss": amiss}
+
+    @staticmethod
+    def _results(
+        back: t.Mapping[str, t.Sequence[t.Mapping[str, str]]], registered_by: t.Mapping[str, t.Any]
+    ) -> dict[tuple[str, str], t.Any]:
+        """By host and side what taking it back has returned; the whole task's result where it has none of its own."""
+        found = {}
+        for host, wanted in back.items():
+            whole = registered_by[host] or {}
+            items = {one["__rollout_back"]["side"]: one for one in whole.get("results", [])}
+            found.update({(host, one["side"]): items.get(one["side"], whole) for one in wanted})
+        return found
+
+    @staticmethod
+    def _gone(host: str, task_vars: dict[str, t.Any]) -> _end.Side:
+        """A host that left the run in the preflight."""
+        (seen,) = registered(task_vars, host, "__rollout_seen")
+        if lost(seen):
+            return _end.Side(host, "", "unreachable", "not reached in the preflight: it stays as it is")
+        return _end.Side(host, "", "refused", "left the run before its waves, see above")

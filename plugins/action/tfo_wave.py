@@ -41,7 +41,7 @@ class ActionModule(ControllerAction):
         try:
             lines = getattr(self, f"_{at}")(run, wave, measured)
         except Exception as error:  # our own bug must not leave a wave on
-            lines = self._given_up(wave, error)
+            lines = self._given_up(at, wave, error)
         if not settled and not (wave.stop and not wave.verdict):
             self.keep(run.journal, self._event(at, wave, measured))
         return {
@@ -106,14 +106,23 @@ class ActionModule(ControllerAction):
             _phases.closed(wave, run.results(wave, "__rollout_confirmed"), run.results(wave, "__rollout_reverted"))
         return _told.closed(wave)
 
-    def _given_up(self, wave: Wave, error: Exception) -> list[str]:
-        """Nobody knows any more: who is stepped, or may be, goes back."""
+    def _given_up(self, at: str, wave: Wave, error: Exception) -> list[str]:
+        """Nobody knows any more: who is stepped, or may be, goes back, also where it was to be promoted just now.
+
+        At the beginning nothing has been done, so that all are as they were; at the end everything has, so that who was
+        confirmed or taken back is not proven to be what it was to become.
+        """
         said = f"this is a bug of the collection, please report it: {type(error).__name__}: {error}"
         self._display.vvv("".join(traceback.format_exception(error)))
         wave.ask, wave.watch = {}, {}
-        for name in wave.with_outcome(""):
-            wave.hosts[name].end("stepped")
-        wave.decide(unknown=[said])
+        if at == "closed":
+            for name in {*wave.confirm, *wave.revert}:
+                wave.hosts[name].end("failed", "what became of it is not known", *wave.hosts[name].reasons)
+        elif at != "begin":
+            for name in wave.with_outcome("", "promoted"):
+                wave.hosts[name].end("stepped")
+        decide = wave.conclude if at in ("begin", "closed") else wave.decide
+        decide(unknown=[said])
         return [f"{wave.name}: {said}"]
 
     def _event(self, at: str, wave: Wave, measured: Measured) -> dict[str, t.Any]:

@@ -15,7 +15,7 @@ description:
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 options:
   at:
-    description: Whether clients may have to be taken back still, or all of it has ended.
+    description: Whether hosts may have to be taken back still, or all of it has ended.
     type: str
     required: true
     choices: [ending, ended]
@@ -32,10 +32,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 revert:
-  description: The clients that go back with a wave that was rolled back, where C(rollout_revert) is C(all).
+  description:
+    - By host what is taken back, each with C(side), C(why) and C(memory) as M(fastopen.shadowsocks.tfo_stage) has them. These
+      are hosts that were lost since their step, and all clients where a wave was rolled back and C(rollout_revert) is C(all).
   returned: at V(ending)
-  type: list
-  elements: str
+  type: dict
 amiss:
   description: By host what keeps it from being promoted, or skipped for a reason.
   returned: at V(ended)

@@ -13,17 +13,23 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._phas
 Wave = t.Mapping[str, t.Any]
 """What tfo_wave returned last of a wave."""
 FINE = ("promoted", "skipped", "planned")
+WITH_ALL = "goes back with all clients (rollout_revert: all)"
 NOT_REACHED = "not reached: the run stopped before it, and it is as it was"
 ORDER = ("promoted", "planned", "skipped", "inconclusive", "reverted", "failed", "refused", "unreachable")
 
 
 class Side(t.NamedTuple):
-    """One side of a host at the end."""
+    """One side of a host at the end.
+
+    ``lost``: since its step, so that it may be under TFO still. ``remembered``: its path was bad, and later runs leave it alone.
+    """
 
     host: str
     side: str
     outcome: str
     why: str
+    lost: bool = False
+    remembered: bool = False
 
 
 def sides(looks: t.Sequence[t.Mapping[str, t.Any]], wave: t.Optional[Wave], host: str) -> list[Side]:
@@ -31,10 +37,12 @@ def sides(looks: t.Sequence[t.Mapping[str, t.Any]], wave: t.Optional[Wave], host
     found = []
     for look in looks:
         side = look["side"]
-        ends = wave.get("hosts" if wave.get("side") == side else "as_server", {}) if wave else {}
-        one = ends.get(host)
+        last = bool(wave) and wave.get("side") == side
+        one = wave.get("hosts" if last else "as_server", {}).get(host) if wave else None
         if one and one["outcome"]:
-            found.append(Side(host, side, one["outcome"], one["said"] or "; ".join(one["reasons"])))
+            why = one["said"] or "; ".join(one["reasons"])
+            lost_since = one["outcome"] == "unreachable" and one["since_step"]
+            found.append(Side(host, side, one["outcome"], why, lost_since, last and host in wave["remember"]))
         elif look["done"]:
             found.append(Side(host, side, "promoted", "before this run"))
         elif look["step"]["outcome"] == "skipped":
@@ -44,22 +52,37 @@ def sides(looks: t.Sequence[t.Mapping[str, t.Any]], wave: t.Optional[Wave], host
     return found
 
 
-def to_revert(looks: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]], waves: t.Mapping[str, Wave]) -> list[str]:
-    """The clients that go back as well where a wave of clients was rolled back: all that may be under TFO."""
-    if not any(wave.get("side") == "client" and wave.get("verdict") == "roll_back" for wave in waves.values()):
-        return []
-    return [host for host, one in looks.items() if any(look["side"] == "client" for look in one)]
+def to_revert(found: t.Sequence[Side], waves: t.Iterable[Wave], everybody: bool) -> dict[str, list[dict[str, str]]]:
+    """By host its sides that are taken back at the end of the run, as {side, why, memory} of tfo_stage, the client first.
+
+    Those that were lost since their step are tried once more; where a wave of clients was rolled back, and ``everybody``
+    is to follow it, all clients go back as well.
+    """
+    all_clients = everybody and any(
+        wave.get("side") == "client" and wave.get("verdict") == "roll_back" for wave in waves
+    )
+    back: dict[str, list[dict[str, str]]] = {}
+    for one in sorted(found, key=lambda one: one.side):
+        if one.lost or (all_clients and one.side == "client"):
+            why = one.why if one.lost else "a later wave was rolled back, and rollout_revert is all"
+            memory = "add" if one.lost and one.remembered else "keep"
+            back.setdefault(one.host, []).append({"side": one.side, "why": why, "memory": memory})
+    return back
 
 
-def taken_back(found: t.Sequence[Side], results: t.Mapping[str, Result]) -> list[Side]:
-    """The sides after that: reverted, or failed where plain was not proven."""
+def taken_back(found: t.Sequence[Side], results: t.Mapping[tuple[str, str], Result]) -> list[Side]:
+    """The sides after that, by what tfo_stage returned for each host and side: reverted, or failed where plain was not
+    proven; who was lost and still does not answer stays so."""
     ended = []
     for one in found:
-        result = results.get(one.host)
-        if one.side != "client" or not result or result.get("skipped") or one.outcome != "promoted":
+        result = results.get((one.host, one.side))
+        if not result or result.get("skipped") or not (one.lost or one.outcome == "promoted"):
             ended.append(one)
         elif result.get("outcome") == "plain":
-            ended.append(one._replace(outcome="reverted", why="goes back with all clients (rollout_revert: all)"))
+            why = f"answered again at the end of the run and is plain ({one.why})" if one.lost else WITH_ALL
+            ended.append(one._replace(outcome="reverted", why=why, lost=False))
+        elif one.lost and lost(result):
+            ended.append(one)
         else:
             outcome = "unreachable" if lost(result) else "failed"
             ended.append(one._replace(outcome=outcome, why=f"not proven plain: {trouble(result)}"))
@@ -97,13 +120,13 @@ def lines(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool
 def _advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
     run = "ansible-playbook fastopen.shadowsocks.rollout"
     outcomes = {one.outcome for one in found}
-    if stopped:
-        return [f"The run stopped at {stopped['name']}. Mend what is named above, then run it again."]
     told = []
-    if "reverted" in outcomes:
+    if any(one.outcome == "reverted" and one.remembered for one in found):
         told.append(f"Later runs leave reverted clients alone; {run} -e rollout_retry=true tries them again.")
     if "inconclusive" in outcomes:
         told.append("Inconclusive hosts are plain; run it again for more samples.")
+    if stopped:
+        return [*told, f"The run stopped at {stopped['name']}. Mend what is named above, then run it again."]
     if "planned" in outcomes:
         return [f"Nothing was changed. Next: {run}"]
     if clients_left and outcomes <= set(FINE):

@@ -64,7 +64,7 @@ def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: boo
             host.end("planned")
         elif lost(result):
             host.end("unreachable", f"lost in its step: {UNDOES_ITSELF}")
-            host.since_step = True
+            host.since_step = not check
         elif not result or result.get("failed") or "outcome" not in result:
             host.end("failed", trouble(result))
         elif check:

@@ -165,6 +165,30 @@ def test_bug_before_the_step_stops_the_run(play, monkeypatch):
     assert (wave["verdict"], wave["stop"], wave["confirm"]) == ("inconclusive", True, [])
 
 
+def test_bug_at_the_beginning(play, monkeypatch):
+    """Nothing is begun, and every host is as it was."""
+    monkeypatch.setattr(tfo_wave.ActionModule, "_begin", lambda *_more: 1 / 0)
+    wave = play.at("begin")
+    assert (wave["verdict"], wave["stop"], wave["revert"]) == ("inconclusive", True, [])
+    assert {host["outcome"] for host in wave["hosts"].values()} == {""}
+
+
+def test_bug_after_a_promotion(play, monkeypatch):
+    """What was to be confirmed goes back: nobody is called promoted who is not."""
+    monkeypatch.setattr(tfo_wave._told, "stepped", lambda *_more: 1 / 0)
+    wave = through(play, {"c1": STEPPED, "c2": STEPPED}, confirmed={}, reverted={"c1": PLAIN, "c2": PLAIN})
+    assert (wave["verdict"], wave["confirm"], wave["revert"]) == ("inconclusive", [], ["c1", "c2"])
+    assert {host["outcome"] for host in wave["hosts"].values()} == {"inconclusive"}
+
+
+def test_bug_at_the_end(play, monkeypatch):
+    """Whether they were confirmed or taken back is not known, so that nothing is claimed of them, and the run stops."""
+    monkeypatch.setattr(tfo_wave._phases, "closed", lambda *_more: 1 / 0)
+    wave = through(play, {"c1": STEPPED, "c2": FAILED}, confirmed={"c1": CONFIRMED}, reverted={"c2": PLAIN})
+    assert (wave["verdict"], wave["stop"]) == ("roll_back", True)
+    assert {host["outcome"] for host in wave["hosts"].values()} == {"failed"}
+
+
 @pytest.mark.parametrize("phase", ["_stepped", "_judged"])
 def test_bug_of_our_own(play, monkeypatch, phase):
     """Whatever goes wrong in here, nobody stays in a step that nobody has judged."""

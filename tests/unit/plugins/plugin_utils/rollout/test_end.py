@@ -19,12 +19,19 @@ def look(side="client", done=False, skipped=False):
     }
 
 
-def wave(outcome, side="client", verdict="promote", as_server=None):
+def wave(outcome, side="client", verdict="promote", as_server=None, remember=(), since_step=False):
     """The last wave of c1."""
-    one = {"outcome": outcome, "reasons": ["because"], "said": ""}
-    hosts = {"c1": one}
+    one = {"outcome": outcome, "reasons": ["because"], "said": "", "since_step": since_step}
     also = {"c1": {**one, "outcome": as_server}} if as_server else {}
-    return {"side": side, "name": "wave 2", "verdict": verdict, "why": ["late"], "hosts": hosts, "as_server": also}
+    return {
+        "side": side,
+        "name": "wave 2",
+        "verdict": verdict,
+        "why": ["late"],
+        "hosts": {"c1": one},
+        "as_server": also,
+        "remember": list(remember),
+    }
 
 
 @pytest.mark.parametrize(
@@ -48,9 +55,24 @@ def test_sides(looks, last, ended):
     assert [(one.side, one.outcome) for one in _end.sides(looks, last, "c1")] == ended
 
 
-def side(outcome, host="c1", why="because"):
+@pytest.mark.parametrize(
+    ("last", "lost", "remembered"),
+    [
+        (wave("unreachable"), [False, False], [False, False]),
+        (wave("unreachable", as_server="unreachable", since_step=True), [True, True], [False, False]),
+        (wave("promoted", as_server="unreachable", since_step=True), [True, False], [False, False]),
+        (wave("reverted", as_server="reverted", remember=["c1"]), [False, False], [False, True]),
+    ],
+)
+def test_what_is_known_of_a_side(last, lost, remembered):
+    """Whether it was lost since its step, and whether later runs leave it alone; a server is not remembered."""
+    found = _end.sides([look("server"), look()], last, "c1")
+    assert ([one.lost for one in found], [one.remembered for one in found]) == (lost, remembered)
+
+
+def side(outcome, host="c1", why="because", **more):
     """A client at the end."""
-    return _end.Side(host, "client", outcome, why)
+    return _end.Side(host, more.pop("side", "client"), outcome, why, **more)
 
 
 @pytest.mark.parametrize("outcome", ["inconclusive", "reverted", "failed", "refused", "unreachable"])
@@ -68,26 +90,61 @@ def test_who_was_not_reached_is_not_to_blame():
 
 
 @pytest.mark.parametrize(
-    ("waves", "back"),
+    ("waves", "everybody", "back"),
     [
-        ({"c1": wave("reverted", verdict="roll_back")}, ["c1", "c2"]),
-        ({"c1": wave("inconclusive", verdict="inconclusive")}, []),
-        ({"ss1": wave("reverted", "server", "roll_back")}, []),
-        ({}, []),
+        ([wave("reverted", verdict="roll_back")], True, ["c1", "c2"]),
+        ([wave("reverted", verdict="roll_back")], False, []),
+        ([wave("inconclusive", verdict="inconclusive")], True, []),
+        ([wave("reverted", "server", "roll_back")], True, []),
+        ([], True, []),
     ],
 )
-def test_to_revert(waves, back):
+def test_to_revert(waves, everybody, back):
     """All clients of the run, whatever their wave was; servers go on."""
-    assert _end.to_revert({"ss1": [look("server")], "c1": [look()], "c2": [look(done=True)]}, waves) == back
+    found = [side("promoted", "ss1", side="server"), side("reverted"), side("promoted", "c2")]
+    why = "a later wave was rolled back, and rollout_revert is all"
+    wanted = {host: [{"side": "client", "why": why, "memory": "keep"}] for host in back}
+    assert _end.to_revert(found, waves, everybody) == wanted
+
+
+def test_lost_sides_are_tried_once_more():
+    """Whoever was lost since its step, the client of a host before its server; one that was bad is remembered so."""
+    lost = {"why": "lost", "lost": True}
+    found = [side("unreachable", side="server", **lost), side("unreachable", remembered=True, **lost)]
+    found += [side("unreachable", "c2"), side("promoted", "c3")]
+    client = {"side": "client", "why": "lost", "memory": "add"}
+    assert _end.to_revert(found, [], False) == {"c1": [client, {"side": "server", "why": "lost", "memory": "keep"}]}
 
 
 def test_taken_back():
     """Where that was proven."""
     found = [side("promoted", name) for name in ("c1", "c2", "c3")] + [side("reverted", "c4")]
     results = {"c1": {"outcome": "plain"}, "c2": {"failed": True, "msg": "x"}, "c3": {"unreachable": True}, "c4": {}}
-    ended = _end.taken_back(found, results)
+    ended = _end.taken_back(found, {(host, "client"): result for host, result in results.items()})
     assert [one.outcome for one in ended] == ["reverted", "failed", "unreachable", "reverted"]
-    assert _end.taken_back(found, {"c1": {"skipped": True}}) == found
+    assert _end.taken_back(found, {("c1", "client"): {"skipped": True}}) == found
+    assert _end.taken_back(found, {("c1", "server"): {"outcome": "plain"}}) == found
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "why"),
+    [
+        (
+            {"outcome": "plain"},
+            "reverted",
+            "answered again at the end of the run and is plain (lost: it undoes itself)",
+        ),
+        ({"unreachable": True}, "unreachable", "lost: it undoes itself"),
+        ({"outcome": "failed", "reasons": ["silent"]}, "failed", "not proven plain: silent"),
+    ],
+)
+def test_lost_side_after_that(result, outcome, why):
+    """Plain where that was proven, else what it was; named in any case."""
+    (ended,) = _end.taken_back(
+        [side("unreachable", why="lost: it undoes itself", lost=True)], {("c1", "client"): result}
+    )
+    assert (ended.outcome, ended.why) == (outcome, why)
+    assert _end.amiss([ended], None) == {"c1": f"{outcome}: {why}"}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +152,7 @@ def test_taken_back():
     [
         ([side("promoted")], None, False, "Next: ansible-playbook fastopen.shadowsocks.audit"),
         ([side("promoted")], None, True, "rollout --limit canary"),
-        ([side("reverted")], None, False, "-e rollout_retry=true tries them again"),
+        ([side("reverted", remembered=True)], None, False, "-e rollout_retry=true tries them again"),
         ([side("inconclusive")], None, False, "run it again for more samples"),
         ([side("planned")], None, False, "Nothing was changed. Next: ansible-playbook fastopen.shadowsocks.rollout"),
         ([side("reverted")], wave("reverted", verdict="roll_back"), False, "The run stopped at wave 2."),
@@ -104,6 +161,15 @@ def test_taken_back():
 def test_next_command(found, stopped, clients_left, told):
     """The last line says what to do."""
     assert told in "\n".join(_end.lines(found, stopped, clients_left))
+
+
+def test_what_a_run_that_stopped_says():
+    """Also what becomes of those that it took back; who only went with its wave is not left alone."""
+    stopped = wave("reverted", verdict="roll_back")
+    found = [side("reverted", remembered=True), side("inconclusive", "c2")]
+    told = [line.split()[0] for line in _end.lines(found, stopped, False)[-3:]]
+    assert told == ["Later", "Inconclusive", "The"]
+    assert "Later runs" not in "\n".join(_end.lines([side("reverted")], stopped, False))
 
 
 def test_lines():

@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of a run, from what the hosts' waves have left."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_end
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
+
+UNREACHABLE = {"unreachable": True, "msg": "ssh"}
+LOST = "lost in its step: what is not confirmed there undoes itself when its lease ends"
+
+
+def look(side):
+    """What tfo_host returned in the preflight."""
+    return {"side": side, "done": False, "step": {"outcome": "planned"}, "reasons": []}
+
+
+def wave(name, side, host, outcome, why="", lost=False):
+    """A wave of one host that did not stop the run."""
+    one = {"outcome": outcome, "reasons": [why], "said": "", "since_step": lost}
+    return {"name": name, "side": side, "verdict": "promote", "hosts": {host: one}, "as_server": {}, "remember": []}
+
+
+@pytest.fixture
+def fleet():
+    """A run over a server that was lost in its step, and a client that was promoted."""
+    door, plan = {"variables": {"rollout_revert": "wave"}}, {"journal": ""}
+    hostvars = {
+        host: {
+            "__rollout_door": door,
+            "__rollout_plan": plan,
+            "__rollout_seen": {"results": [look(last["side"])]},
+            "__rollout_wave": last,
+        }
+        for host, last in {
+            "ss1": wave("batch 1", "server", "ss1", "unreachable", LOST, lost=True),
+            "c1": wave("wave 1", "client", "c1", "promoted"),
+        }.items()
+    }
+    return {
+        "hostvars": Hostvars(hostvars),
+        "ansible_play_batch": ["ss1", "c1"],
+        "ansible_play_hosts_all": ["ss1", "c1"],
+        "groups": {"shadowsocks_clients": ["c1"]},
+    }
+
+
+def test_who_was_lost_is_taken_back(run, fleet):
+    """Once more, at the end; the rest stays."""
+    back = run(tfo_end, fleet, at="ending")["revert"]
+    assert back == {"ss1": [{"side": "server", "why": LOST, "memory": "keep"}]}
+
+
+@pytest.mark.parametrize(
+    ("taken_back", "outcome", "why"),
+    [
+        ({"results": [{"outcome": "plain", "__rollout_back": {"side": "server"}}]}, "reverted", "answered again"),
+        ({"results": [{**UNREACHABLE, "__rollout_back": {"side": "server"}}]}, "unreachable", LOST),
+        (UNREACHABLE, "unreachable", LOST),
+        ({"failed": True, "msg": "undefined"}, "failed", "not proven plain: undefined"),
+        (None, "unreachable", LOST),
+    ],
+)
+def test_how_it_ends(run, fleet, taken_back, outcome, why):
+    """By name, so that the run fails for that host and no other; nothing of its batch is called promoted."""
+    fleet["hostvars"]["ss1"]["__rollout_taken_back"] = taken_back
+    end = run(tfo_end, fleet, at="ended")
+    assert list(end["amiss"]) == ["ss1"]
+    assert end["amiss"]["ss1"].startswith(f"{outcome}: {why}")
+    assert end["lines"][1:3] == ["  promoted     1: c1", f"  {outcome:<12} 1: ss1"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "outcome"), [({**UNREACHABLE, "results": [UNREACHABLE]}, "unreachable"), (None, "refused")]
+)
+def test_who_left_in_the_preflight(run, fleet, seen, outcome):
+    """Is named by what became of it; its own task has failed already."""
+    fleet["hostvars"]["c2"] = {"__rollout_seen": seen}
+    fleet["ansible_play_hosts_all"] = ["ss1", "c1", "c2"]
+    end = run(tfo_end, fleet, at="ended")
+    assert "c2" not in end["amiss"]
+    assert any(line.startswith(f"  {outcome:<12}") and "c2" in line for line in end["lines"])
