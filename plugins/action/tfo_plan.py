@@ -40,12 +40,15 @@ class ActionModule(ControllerAction):
         self._refuse(_plan.errors(looks))
         hosts = list(looks)
         variables, canary = told[hosts[0]], groups.get("canary", [])
-        waves = _plan.waves(looks, canary, variables["rollout_server_batches"], variables["rollout_client_waves"])
+        passed = _plan.passed(looks, canary)
+        waves = _plan.waves(
+            looks, passed, canary, variables["rollout_server_batches"], variables["rollout_client_waves"]
+        )
         lines = _plan.lines(looks, waves)
         if variables["rollout_probe_requests"]:
             policy = _policy.of(variables)
             lines += _plan.smallest_harm(waves, lambda clients: _verdict.smallest_harm(clients, policy))
-        passed, ask = _plan.passed(looks, canary), _plan.questions(looks, task_vars["ansible_play_hosts_all"])
+        ask = _plan.questions(looks, task_vars["ansible_play_hosts_all"])
         path = self._begin(variables["rollout_report_dir"], {"run": arguments["run"], "plan": lines, "hosts": hosts})
         return {
             "hosts": hosts,
@@ -55,7 +58,7 @@ class ActionModule(ControllerAction):
             "ask": ask,
             "passed": [{"host": host, "side": side} for host, sides in passed.items() for side in sides],
             "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
-            "fresh": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
+            "undeployed": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
             "canary_done": _plan.canary_done(looks, canary),
             "witnesses": self._witnesses(task_vars, looks),
             "lease_seconds": self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5)),

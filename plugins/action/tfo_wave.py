@@ -8,7 +8,7 @@ import dataclasses
 import traceback
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases, _told
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases, _lines
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     ControllerAction,
     registered,
@@ -32,7 +32,7 @@ class ActionModule(ControllerAction):
         at, batch = arguments["at"], list(task_vars["ansible_play_batch"])
         run = Run(task_vars, batch, task_vars["__rollout_side"], self._task.check_mode)
         if at == "begin":
-            wave, measured = run.wave(task_vars["__rollout_step"], batch), Measured()
+            wave, measured = run.wave(task_vars["__rollout_kind"], batch), Measured()
             report: list[str] = []
         else:
             (kept,) = registered(task_vars, batch[0], "__rollout_wave")
@@ -49,7 +49,7 @@ class ActionModule(ControllerAction):
             "measured": {} if ended else dataclasses.asdict(measured),
             "lines": lines,
             "report": [*report, *lines],
-            "details": _told.details(wave) if ended else [],
+            "details": _lines.details(wave) if ended else [],
             "bake_seconds": run.variables["rollout_bake_seconds"],
         }
 
@@ -59,7 +59,7 @@ class ActionModule(ControllerAction):
             return []
         if run.judged:
             wave.ask, wave.watch = run.first_asks(wave), run.watchers(wave)
-        return _told.begun(wave)
+        return _lines.begun(wave)
 
     def _measured(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
         """Who makes the step."""
@@ -68,7 +68,7 @@ class ActionModule(ControllerAction):
         if wave.side == "client":
             _phases.measured_before(wave, measured.findings_before(run, wave), run.on_now(wave))
         wave.ask, wave.watch = {}, {}
-        return _told.measured(wave)
+        return _lines.measured(wave)
 
     def _stepped(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
         """What the step came to, and whom to measure after it."""
@@ -81,7 +81,7 @@ class ActionModule(ControllerAction):
             measured.restarted(host for host, result in results.items() if result and result.get("changed"))
         if not wave.verdict:
             wave.ask, wave.watch = run.asks_after(wave), run.watchers(wave)
-        return _told.stepped(wave, run.variables["rollout_bake_seconds"])
+        return _lines.stepped(wave, run.variables["rollout_bake_seconds"])
 
     def _judged(self, run: Run, wave: Wave, measured: Measured, last: bool = False) -> list[str]:
         """The verdict, or whom to ask once more."""
@@ -91,7 +91,7 @@ class ActionModule(ControllerAction):
         judgement = measured.judgement(run, wave, last)
         if judgement["measure"] and not last:
             wave.ask, wave.watch = run.more_asks(wave, judgement["measure"]), run.watchers(wave)
-            return _told.asked_again(wave)
+            return _lines.asked_again(wave)
         _phases.measured_after(wave, judgement, measured.answers(wave), measured.since(wave))
         wave.watch = {}
         return []
@@ -104,7 +104,7 @@ class ActionModule(ControllerAction):
         """How it ended."""
         if not self._task.check_mode:
             _phases.closed(wave, run.results(wave, "__rollout_confirmed"), run.results(wave, "__rollout_reverted"))
-        return _told.closed(wave)
+        return _lines.closed(wave)
 
     def _given_up(self, at: str, wave: Wave, error: Exception) -> list[str]:
         """Nobody knows any more: who is stepped, or may be, goes back, also where it was to be promoted just now.
@@ -128,7 +128,7 @@ class ActionModule(ControllerAction):
     def _event(self, at: str, wave: Wave, measured: Measured) -> dict[str, t.Any]:
         """What the journal keeps of a phase."""
         content = dataclasses.asdict(wave)
-        event = {"step": wave.step, "what": at, **{key: content[key] for key in KEPT}}
+        event = {"step": wave.kind, "what": at, **{key: content[key] for key in KEPT}}
         if at.startswith("judged") and wave.verdict:
             event["measured"] = dataclasses.asdict(measured)
         return event

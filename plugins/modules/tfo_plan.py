@@ -69,7 +69,7 @@ busy:
   returned: success
   type: list
   elements: str
-fresh:
+undeployed:
   description: Hosts that are to be deployed first, plain.
   returned: success
   type: list

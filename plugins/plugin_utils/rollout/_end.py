@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _told
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _lines
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._phases import Result, lost, trouble
 
 Wave = t.Mapping[str, t.Any]
@@ -111,7 +111,7 @@ def lines(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool
         if not ended:
             continue
         names = list(dict.fromkeys(one.host for one in ended))
-        shown.append(f"  {outcome:<12} {len(names)}: {_told.named(names)}")
+        shown.append(f"  {outcome:<12} {len(names)}: {_lines.named(names)}")
         if outcome not in ("promoted", "planned"):
             shown += [f"    {one.host}: {one.why}" for one in ended if one.why != NOT_REACHED]
     return [*shown, *(f"  {advice}" for advice in _advice(found, stopped, clients_left))]

@@ -84,12 +84,15 @@ def passed(looks: t.Mapping[str, t.Sequence[Look]], canary: t.Container[str]) ->
 
 def waves(
     looks: t.Mapping[str, t.Sequence[Look]],
+    out: t.Mapping[str, t.Collection[str]],
     canary: t.Container[str],
     batches: t.Sequence[t.Union[int, str]],
     client_waves: t.Sequence[t.Union[int, str]],
 ) -> dict[str, list[str]]:
-    """The hosts of each batch and wave by its name, in the order in which they come, cut from those that are left."""
-    out = passed(looks, canary)
+    """The hosts of each batch and wave by its name, in the order in which they come, cut from those that are left.
+
+    ``out`` are the sides that no wave is to have, see ``passed``.
+    """
     servers, clients = (
         [
             host

@@ -40,7 +40,7 @@ class Run:
             self._looks[host] = next(look for look in seen["results"] if look["side"] == self.side)
         return self._looks[host]
 
-    def wave(self, step: str, batch: t.Sequence[str]) -> Wave:
+    def wave(self, kind: str, batch: t.Sequence[str]) -> Wave:
         """A new wave; ``stop`` where an earlier one of this run has stopped it."""
         earlier = self._earlier(batch)
         waves = {kept["name"]: kept for kept in earlier.values() if "name" in kept}
@@ -49,17 +49,17 @@ class Run:
             for host, kept in earlier.items()
             if kept.get("side") == self.side and host in kept["hosts"]
         )
-        number = 1 + sum(kept["step"] == step for kept in waves.values())
+        number = 1 + sum(kept["kind"] == kind for kept in waves.values())
         return Wave(
             side=self.side,
-            step=step,
-            name=step if step == "canary" else f"{step} {number}",
+            kind=kind,
+            name=kind if kind == "canary" else f"{kind} {number}",
             hosts={host: Host() for host in batch},
             limits=Limits(
                 self.variables["rollout_max_reverted_share"], self.variables["rollout_max_unreachable_share"]
             ),
             tally=tally,
-            canary=step == "canary" and not self.plan["canary_done"],
+            canary=kind == "canary" and not self.plan["canary_done"],
             as_server={
                 host: Host(**earlier[host]["hosts"][host])
                 for host in batch

@@ -84,15 +84,15 @@ class Limits:
 
 @dataclasses.dataclass
 class Wave:
-    """``stop``: nothing new is started after this wave. The lists name hosts of the wave; ``remember`` those whose own path
-    was found bad, so that later runs leave them alone. ``tally`` counts the waves before this one.
+    """``kind``: batch, canary or wave. ``stop``: nothing new is started after it. The lists name hosts of the wave;
+    ``remember`` those whose own path was found bad, so that later runs leave them alone. ``tally`` counts the waves before.
 
     ``ask`` and ``watch`` are what is to be measured next, see _asking. ``as_server`` is how those hosts of a wave of
     clients that are servers as well have ended as such.
     """
 
     side: str
-    step: str
+    kind: str
     name: str
     hosts: dict[str, Host]
     limits: Limits = Limits()

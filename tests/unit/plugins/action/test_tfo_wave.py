@@ -66,7 +66,7 @@ class Play:
             "hostvars": self.vars,
             "ansible_play_batch": self.hosts,
             "__rollout_side": "client",
-            "__rollout_step": "wave",
+            "__rollout_kind": "wave",
         }
         wave = self.run(tfo_wave, variables, check_mode=self.check, at=phase)
         for host in self.hosts:
@@ -119,7 +119,7 @@ def test_bad_host_is_taken_back(play):
 
 def test_run_that_has_stopped_starts_nothing(play):
     """Whoever stopped it."""
-    play.vars["other"]["__rollout_wave"] = {"name": "canary", "step": "canary", "stop": True, "hosts": {}}
+    play.vars["other"]["__rollout_wave"] = {"name": "canary", "kind": "canary", "stop": True, "hosts": {}}
     wave = play.at("begin")
     assert (wave["stop"], wave["lines"], play.events()) == (True, [], [])
 
@@ -175,7 +175,7 @@ def test_bug_at_the_beginning(play, monkeypatch):
 
 def test_bug_after_a_promotion(play, monkeypatch):
     """What was to be confirmed goes back: nobody is called promoted who is not."""
-    monkeypatch.setattr(tfo_wave._told, "stepped", lambda *_more: 1 / 0)
+    monkeypatch.setattr(tfo_wave._lines, "stepped", lambda *_more: 1 / 0)
     wave = through(play, {"c1": STEPPED, "c2": STEPPED}, confirmed={}, reverted={"c1": PLAIN, "c2": PLAIN})
     assert (wave["verdict"], wave["confirm"], wave["revert"]) == ("inconclusive", [], ["c1", "c2"])
     assert {host["outcome"] for host in wave["hosts"].values()} == {"inconclusive"}
@@ -230,7 +230,7 @@ def test_host_that_is_a_server_as_well(play):
     """How it ended as such goes with it."""
     served = {
         "name": "batch 1",
-        "step": "batch",
+        "kind": "batch",
         "side": "server",
         "stop": False,
         "hosts": {"c1": {"outcome": "promoted"}},

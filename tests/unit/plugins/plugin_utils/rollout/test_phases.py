@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases, _told
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases, _lines
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Host, Wave
 
 STEPPED = {"outcome": "stepped", "reasons": []}
@@ -26,7 +26,7 @@ QUIET = {"restarts": 0, "counters": {}}
 def wave(outcomes=("", "", ""), side="client"):
     """Hosts c1, c2, … of a wave."""
     return Wave(
-        side=side, step="wave", name="wave 1", hosts={f"c{n}": Host(outcome) for n, outcome in enumerate(outcomes, 1)}
+        side=side, kind="wave", name="wave 1", hosts={f"c{n}": Host(outcome) for n, outcome in enumerate(outcomes, 1)}
     )
 
 
@@ -63,7 +63,7 @@ def test_unreachable_before_the_step():
     _phases.stepped(one, {"c1": UNREACHABLE}, check=False, final=False)
     assert ends(one) == {"c1": "unreachable", "c2": "unreachable", "c3": "skipped"}
     assert (one.verdict, one.stop, one.total.lost) == ("promote", False, 0)
-    assert _told.closed(one)[0] == "  passed over: nobody in it was promoted"
+    assert _lines.closed(one)[0] == "  passed over: nobody in it was promoted"
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_lost_on_the_way_to_last():
     _phases.closed(one, {"c1": CONFIRMED, "c2": UNREACHABLE}, {"c3": UNREACHABLE})
     assert (one.verdict, one.stop, one.hosts["c1"].outcome) == ("inconclusive", True, "promoted")
     assert one.why == ["2 hosts were lost since their step (c2, c3): too many"]
-    assert "  inconclusive: what was promoted stays, undecided, and the run stops here" in _told.closed(one)
+    assert "  inconclusive: what was promoted stays, undecided, and the run stops here" in _lines.closed(one)
 
 
 @pytest.mark.parametrize(("result", "verdict"), [(FAILED, "roll_back"), (UNREACHABLE, "inconclusive")])

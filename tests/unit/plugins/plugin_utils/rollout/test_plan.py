@@ -101,15 +101,16 @@ def test_waves():
         **{f"c{number}": [look()] for number in range(2, 6)},
         "c6": [look(skipped=["no_cookie"])],
     }
-    assert _plan.passed(looks, ["c1"]) == {"ss1": ["server"], "ss3": ["client"], "c6": ["client"]}
-    assert _plan.waves(looks, ["c1"], [1], ["50%", "100%"]) == {
+    passed = _plan.passed(looks, ["c1"])
+    assert passed == {"ss1": ["server"], "ss3": ["client"], "c6": ["client"]}
+    assert _plan.waves(looks, passed, ["c1"], [1], ["50%", "100%"]) == {
         "batch 1": ["ss2"],
         "batch 2": ["ss3"],
         "canary": ["c1"],
         "wave 1": ["c2", "c3"],
         "wave 2": ["c4", "c5"],
     }
-    assert _plan.waves({"c1": [look(done=True)]}, ["c1"], [1], [1]) == {}
+    assert _plan.waves({"c1": [look(done=True)]}, {"c1": ["client"]}, ["c1"], [1], [1]) == {}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def wave(*outcomes, side="client", **more):
     for number, outcome in enumerate(outcomes, 1):
         lost = outcome == "lost"
         hosts[f"c{number}"] = Host("unreachable" if lost else outcome, since_step=lost)
-    return Wave(side=side, step="wave", name="wave 1", hosts=hosts, **more)
+    return Wave(side=side, kind="wave", name="wave 1", hosts=hosts, **more)
 
 
 @pytest.mark.parametrize(
