@@ -162,6 +162,13 @@ def is_sender(look: Look) -> bool:
     return look["side"] == "client" and bool((look["fastopen"]["sysctl"] or {}).get("send")) and not undone
 
 
+def is_on_by_us(look: Look) -> bool:
+    """Whether this client sends, and a rollout can take it back. It cannot where the flag is the unit's own: such a client
+    is skipped, with nothing of ours on it."""
+    own = _is_skipped(look) and look["stage"]["state"] == "plain"
+    return look["stage"]["actual"] != "off" and not own
+
+
 OTHER_SERVERS = 2
 """Servers outside of a run whose clients are its control, where it has any."""
 WITNESSES = 2

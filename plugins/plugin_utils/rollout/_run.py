@@ -118,8 +118,8 @@ class Run:
         return _asking.watchers(list(wave.hosts), used)
 
     def on_now(self, wave: Wave) -> list[str]:
-        """Clients that send already, left so by an earlier run."""
-        return [host for host in wave.hosts if self.look(host)["stage"]["actual"] not in ("off", "accept")]
+        """Clients that send already, left so by an earlier run; not those that do by their own unit, for they stay so."""
+        return [host for host in wave.hosts if _plan.is_on_by_us(self.look(host))]
 
     def results(self, wave: Wave, name: str) -> dict[str, _phases.Result]:
         """What a task has registered for each host of the wave."""

@@ -40,7 +40,7 @@ class Play:
             "side": "client",
             "done": False,
             "step": {"outcome": "planned"},
-            "stage": {"actual": "off"},
+            "stage": {"actual": "off", "state": "plain"},
             "fastopen": {"sysctl": {"send": True}},
             "paths": [{"server_hosts": ["ss1"]}],
         }

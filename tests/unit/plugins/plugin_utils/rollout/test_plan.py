@@ -172,6 +172,24 @@ def test_what_a_rollout_mends_is_no_error():
     assert _plan.errors({"h": [look(differs=[PACKAGE, FILE], actual="broken")]}) == []
 
 
+@pytest.mark.parametrize(
+    ("actual", "state", "skipped", "on"),
+    [
+        ("off", "plain", (), False),
+        ("send", "confirmed", (), True),
+        ("broken", "confirmed", (), True),
+        ("send", "confirmed", ["no_cookie"], True),
+        ("send", "plain", (), True),  # its drop-in is gone, and it runs with the flag still
+        ("send", "plain", ["its own unit has --fast-open"], False),
+    ],
+)
+def test_client_that_is_on_by_us(actual, state, skipped, on):
+    """An earlier run has left it so."""
+    seen = look(actual=actual, skipped=skipped)
+    seen["stage"]["state"] = state
+    assert _plan.is_on_by_us(seen) is on
+
+
 def uses(*servers):
     """Client instances of these servers."""
     return [{"name": server, "server": server} for server in servers]
