@@ -121,8 +121,7 @@ class ActionModule(ControllerAction):
         elif at != "begin":
             for name in wave.with_outcome("", "promoted"):
                 wave.hosts[name].end("stepped")
-        decide = wave.conclude if at in ("begin", "closed") else wave.decide
-        decide(unknown=[said])
+        wave.decide(unknown=[said])
         return [f"{wave.name}: {said}"]
 
     def _event(self, at: str, wave: Wave, measured: Measured) -> dict[str, t.Any]:

@@ -143,6 +143,20 @@ def test_host_that_is_gone_before_its_step(play):
     assert wave["confirm"] == ["c2"]
 
 
+def test_host_that_is_gone_when_it_is_measured(play, monkeypatch):
+    """Likewise, and it is not called unfit."""
+    play.told["rollout_probe_requests"] = 100
+    asks = {"c1": [{"host": "c1", "servers": [], "requests": 20}]}
+    monkeypatch.setattr(tfo_wave.Run, "first_asks", lambda *_more: asks)
+    play.at("begin")
+    gone = {"unreachable": True, "msg": "ssh"}
+    wave = play.at("measured", requests={"c1": {**gone, "results": [{**gone, "__rollout_ask": asks["c1"][0]}]}})
+    assert [(host["outcome"], host["since_step"]) for host in wave["hosts"].values()] == [
+        ("unreachable", False),
+        ("", False),
+    ]
+
+
 def test_judge_that_is_never_done(play, monkeypatch):
     """At its last look nobody is asked again: the wave goes back."""
     play.told["rollout_probe_requests"] = 100

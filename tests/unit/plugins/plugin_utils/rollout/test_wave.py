@@ -70,8 +70,8 @@ def test_bad_hosts_count_over_the_run(tally, verdict):
 
 
 def test_lost_hosts_count_over_the_run():
-    """Two waves that lose one each."""
-    judged = wave("stepped", "lost", tally=Tally(judged=5, lost=1))
+    """Two waves that lose one each; who was gone before its step is not one of them."""
+    judged = wave("stepped", "lost", "unreachable", tally=Tally(judged=5, lost=1))
     judged.decide()
     assert (judged.verdict, judged.why) == ("inconclusive", ["2 hosts were lost since their step (c2): too many"])
 
