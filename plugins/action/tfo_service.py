@@ -12,6 +12,7 @@ class ActionModule(SideAction):
 
     LOCAL = ("instances", "state")
     WITH_ABSENT = True
+    WITH_ADOPTED = False
 
     def gone(self) -> bool:
         """With ``state: absent`` every listed instance goes."""

@@ -16,6 +16,7 @@ author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 extends_documentation_fragment:
   - fastopen.shadowsocks._side
   - fastopen.shadowsocks._services
+  - fastopen.shadowsocks._adopted
   - fastopen.shadowsocks._deployment
 options:
   probe_paths:

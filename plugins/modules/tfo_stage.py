@@ -22,6 +22,7 @@ author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 extends_documentation_fragment:
   - fastopen.shadowsocks._side
   - fastopen.shadowsocks._services
+  - fastopen.shadowsocks._adopted
 options:
   state:
     description:

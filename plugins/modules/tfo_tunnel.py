@@ -22,6 +22,7 @@ description:
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 extends_documentation_fragment:
   - fastopen.shadowsocks._services
+  - fastopen.shadowsocks._adopted
 options:
   url:
     description: An http URL to fetch.
@@ -217,6 +218,7 @@ import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _resolve
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _proof, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
@@ -228,6 +230,7 @@ def main() -> None:
         argument_spec={
             "instances": {"type": "list", "elements": "dict"},
             "services": {"type": "list", "elements": "dict", "options": _service.SERVICE_SPEC},
+            "adopted": _resolve.SPEC,
             "url": {"type": "str", "required": True},
             "requests": {"type": "int", "default": 10},
             "arms": {"type": "list", "elements": "str", "choices": list(_answers.ARMS), "default": list(_answers.ARMS)},
@@ -246,7 +249,9 @@ def main() -> None:
     if params["requests"] < 1:
         module.fail_json(msg=f"requests: {params['requests']} is less than 1")
     try:
-        services = _measured(_secrets.join(params["services"], params["secrets"]), params["servers"])
+        adopted = _resolve.resolve("client", params["adopted"])
+        own = _secrets.join(params["services"], params["secrets"])
+        services = _measured([*own, *adopted.services], params["servers"], adopted.reasons)
         if params["run"] and not module.check_mode:
             with _record.lock():
                 _lease.keep(params["run"], params["lease_seconds"])
@@ -256,7 +261,7 @@ def main() -> None:
         except _temporary.Missing as error:  # no fault: a host that runs nothing yet has nothing to tell
             paths, warmed = _pair.untold(services, params["arms"], str(error)), False
         running, reasons = _proof.tunnels(services if params["running"] else [], params["url"])
-        units = _systemd.show([_service.unit(service) for service in services])
+        units = _systemd.show(sorted({_service.unit(service) for service in services}))
     except (_Nothing, _temporary.ClientError, *EXPECTED) as error:
         module.fail_json(msg=str(error))
     arms = _answers.total(paths)
@@ -278,8 +283,10 @@ class _Nothing(Exception):
     """There is no instance to measure."""
 
 
-def _measured(services: _pair.Services, servers: t.Sequence[str]) -> _pair.Services:
+def _measured(services: _pair.Services, servers: t.Sequence[str], unfit: t.Sequence[str]) -> _pair.Services:
     """Those that carry TCP to one of the servers, to any where none is named. Raises _Nothing."""
+    if unfit:
+        raise _Nothing("; ".join(unfit))
     found = [service for service in services if service["mode"] != "udp_only"]
     if not found:
         raise _Nothing("no client instance carries TCP, so there is nothing to measure")

@@ -51,6 +51,8 @@ class Command(t.NamedTuple):
     """``config`` is what -c names. ``default``: without it the program looks for its config itself, under ``names``.
 
     ``doubt`` is the first option that is not known, behind which nothing is certain. ``script``: a Python program's.
+    ``options``: of shadowsocks-libev every option in order with its value ('' where it takes none), by its long name where
+    it has one, else by its letter.
     """
 
     program: str
@@ -61,10 +63,12 @@ class Command(t.NamedTuple):
     names: tuple[str, ...] = ("config.json",)
     doubt: str = ""
     script: str = ""
+    options: tuple[tuple[str, str], ...] = ()
 
 
 class _Options(t.NamedTuple):
     flag: bool = False
+    given: tuple[tuple[str, str], ...] = ()
     config: t.Optional[str] = None
     letters: frozenset[str] = frozenset()
     doubt: str = ""
@@ -85,7 +89,7 @@ def parse(argv: t.Sequence[str], executable: str = "") -> t.Optional[Command]:
         found = _getopt(argv[1:], LIBEV, _LIBEV[program])
         # Only `if (argc == 1)` does it take its default; ss-manager has none.
         default = len(argv) == 1 and program != "ss-manager"
-        return Command(program, LIBEV, found.flag, found.config, default, doubt=found.doubt)
+        return Command(program, LIBEV, found.flag, found.config, default, doubt=found.doubt, options=found.given)
     role = _RUST.get(program)
     if role is None:
         role, argv = (argv[1] if len(argv) > 1 else ""), argv[1:]
@@ -141,6 +145,7 @@ def _getopt(arguments: t.Sequence[str], family: str, letters: str) -> _Options:
                 return found._replace(doubt=f"--{name}")
             if takes == {True} and not equals:
                 value = rest.pop(0) if rest else ""
+            found = found._replace(given=(*found.given, (name if name in known else min(known), value)))
             if name == "config":
                 found = found._replace(config=value)
         elif word.startswith("-") and len(word) > 1:
@@ -183,5 +188,7 @@ def _cluster(found: _Options, word: str, letters: str, rest: list[str], equals: 
             value = word[position:] or (rest.pop(0) if rest else "")
             if equals and word[position:].startswith(equals):
                 value = value[1:]
+            found = found._replace(given=(*found.given, (letter, value)))
             return found._replace(config=value) if letter == "c" else found
+        found = found._replace(given=(*found.given, (letter, "")))
     return found

@@ -44,7 +44,7 @@ def _find(proc: str) -> Iterator[FastOpenProcess]:
     namespace = _network_namespace(proc, "self")
     for pid in filter(_PID.fullmatch, os.listdir(proc)):
         argv = _argv(proc, pid)
-        command = _ss_arguments.parse(argv, _executable(proc, pid)) if argv else None
+        command = _ss_arguments.parse(argv, executable(proc, pid)) if argv else None
         if command is None or _network_namespace(proc, pid) not in (namespace, None):
             continue
         reason = _reason(proc, pid, command)
@@ -70,7 +70,7 @@ def _argv(proc: str, pid: str) -> list[str]:
         os.close(descriptor)
 
 
-def _executable(proc: str, pid: str) -> str:
+def executable(proc: str, pid: str) -> str:
     """Return the path of the file that runs, also where an upgrade has replaced it; empty where it may not be seen."""
     link = _link(f"{proc}/{pid}/exe")
     return link[: -len(" (deleted)")] if link.endswith(" (deleted)") else link
@@ -90,7 +90,7 @@ def _reason(proc: str, pid: str, command: _ss_arguments.Command) -> str | None:
     config = command.config
     try:
         if config is None and command.default:
-            config = _default_config(proc, pid, command)
+            config = default_config(proc, pid, command)
         return None if config is None else _config_reason(proc, pid, config, command)
     except (OSError, ValueError) as error:  # ValueError: a path that this locale cannot name
         if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM) and os.geteuid() != 0:
@@ -101,7 +101,7 @@ def _reason(proc: str, pid: str, command: _ss_arguments.Command) -> str | None:
 
 def _config_reason(proc: str, pid: str, config: str, command: _ss_arguments.Command) -> str | None:
     """Return why a config makes its process use TCP Fast Open. Raises OSError."""
-    raw, changed = _read(_place(proc, pid, config))
+    raw, changed = read(place(proc, pid, config))
     found = _ss_config.fast_open(raw, truthy=command.family == _ss_arguments.PYTHON)
     shown = _ascii.shown(config)
     if found:
@@ -114,7 +114,7 @@ def _config_reason(proc: str, pid: str, config: str, command: _ss_arguments.Comm
     return None
 
 
-def _default_config(proc: str, pid: str, command: _ss_arguments.Command) -> str | None:
+def default_config(proc: str, pid: str, command: _ss_arguments.Command) -> str | None:
     """Return the config that a program finds by itself, None where it runs without one. Raises OSError.
 
     shadowsocks-libev: get_default_conf() in src/utils.c; shadowsocks-rust: get_default_config_path() in src/config.rs;
@@ -134,12 +134,12 @@ def _default_config(proc: str, pid: str, command: _ss_arguments.Command) -> str 
             shared = environment.get("XDG_CONFIG_DIRS") or "/etc/xdg"
             folders = ["", *(f"{base}/shadowsocks-rust" for base in (home, *shared.split(":"), "/etc"))]
     paths = [os.path.join(folder, name) for folder in folders for name in command.names]
-    found = next((path for path in paths if os.path.lexists(_place(proc, pid, path))), None)
+    found = next((path for path in paths if os.path.lexists(place(proc, pid, path))), None)
     # Of shadowsocks-libev this is the last resort: without it the program would have ended at once.
     return paths[-1] if found is None and command.family == _ss_arguments.LIBEV else found
 
 
-def _place(proc: str, pid: str, path: str) -> str:
+def place(proc: str, pid: str, path: str) -> str:
     """Return where this process finds another one's path: below that one's root and folder, its links followed there.
 
     Through /proc/PID/root alone an absolute link would lead to a file of ours (path_resolution(7)). A root without
@@ -187,7 +187,7 @@ def _link(path: str) -> str:
         return ""
 
 
-def _read(path: str) -> tuple[bytes, float]:
+def read(path: str) -> tuple[bytes, float]:
     """Return a config and the time of its last change. Raises OSError, also for a pipe, whose content is gone."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:

@@ -132,11 +132,7 @@ def parse_drop_in(text: str) -> tuple[str, str]:
 
 def read(unit: str) -> tuple[str, Below]:
     """The unit's real Id (an alias has its own), and what is below our drop-in, there or not. Raises Unfit."""
-    if not re.fullmatch(r"[\w:.\\@-]+", unit, re.ASCII) or "@." in f"{unit}.":
-        raise Unfit(f"{unit} is not the name of a service; of a template, name an instance (name@instance.service)")
-    text = _systemd.systemctl("show", f"--property={_PROPERTIES}", "--", unit)
-    shown = dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
-    _check(unit, shown)
+    text, shown = _show(unit)
     paths = _paths(shown["DropInPaths"])
     names = [os.path.basename(path) for path in paths]
     # Sorted by base name with strcmp over all folders: ours has this place, whether it is loaded yet or not.
@@ -150,6 +146,21 @@ def read(unit: str) -> tuple[str, Below]:
             f"daemon-reload; if that does not help, it cannot read a line: systemd-analyze verify {shown['Id']}"
         )
     return shown["Id"], below._replace(stale=shown.get("NeedDaemonReload") == "yes")
+
+
+def identify(unit: str) -> str:
+    """The real Id of a unit that needs no drop-in, whatever its ExecStart is. Raises Unfit."""
+    return _show(unit)[1]["Id"]
+
+
+def _show(unit: str) -> tuple[str, dict[str, str]]:
+    """What systemd says of a unit, as text and by property. Raises Unfit for one that we can do nothing about."""
+    if not re.fullmatch(r"[\w:.\\@-]+", unit, re.ASCII) or "@." in f"{unit}.":
+        raise Unfit(f"{unit} is not the name of a service; of a template, name an instance (name@instance.service)")
+    text = _systemd.systemctl("show", f"--property={_PROPERTIES}", "--", unit)
+    shown = dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
+    _check(unit, shown)
+    return text, shown
 
 
 def _check(unit: str, shown: t.Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ import json
 import re
 import typing as t
 
-KEYS = ("password", "plugin_opts")
+KEYS = ("password", "key", "plugin_opts")
 SPEC: dict[str, t.Any] = {"secrets": {"type": "str", "no_log": True}}
 
 Service = t.Mapping[str, t.Any]

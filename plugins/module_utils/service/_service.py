@@ -55,8 +55,8 @@ class File(t.NamedTuple):
 
 
 def unit(service: t.Mapping[str, t.Any]) -> str:
-    """The systemd unit of a service, ``ss-server@main.service``."""
-    return f"{service['program']}@{service['name']}.service"
+    """The systemd unit of a service: ``ss-server@main.service``, or that of somebody else which is adopted."""
+    return service.get("unit") or f"{service['program']}@{service['name']}.service"
 
 
 def parts(unit: str) -> tuple[str, str]:
@@ -67,7 +67,7 @@ def parts(unit: str) -> tuple[str, str]:
 
 def port(service: t.Mapping[str, t.Any]) -> int:
     """Where it listens."""
-    return service["server_port" if service["program"] == "ss-server" else "local_port"]
+    return service["server_port"] if service.get("local_port") is None else service["local_port"]
 
 
 def tcp_port(service: t.Mapping[str, t.Any]) -> t.Optional[int]:
@@ -82,7 +82,7 @@ def protocols(service: t.Mapping[str, t.Any]) -> tuple[str, ...]:
 
 def addresses(service: t.Mapping[str, t.Any]) -> list[str]:
     """What it binds."""
-    return list(service["server"]) if service["program"] == "ss-server" else [service["local_address"]]
+    return list(service["server"]) if service.get("local_port") is None else [service["local_address"]]
 
 
 def unit_path(program: str) -> str:
@@ -122,11 +122,19 @@ def config_text(service: t.Mapping[str, t.Any]) -> str:
         "server": server if len(server) > 1 else server[0],
         "server_port": service["server_port"],
         "method": service["method"],
-        "password": service["password"],
         "mode": service.get("mode") or "tcp_only",
         "timeout": service.get("timeout_seconds") or 300,
     }
-    for key in ("local_address", "local_port", "tunnel_address", "plugin", "plugin_opts", "nameserver"):
+    for key in (
+        "password",
+        "key",
+        "local_address",
+        "local_port",
+        "tunnel_address",
+        "plugin",
+        "plugin_opts",
+        "nameserver",
+    ):
         if service.get(key) is not None:
             config[key] = service[key]
     if service.get("reuse_port"):

@@ -18,6 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _observe,
     _owned,
     _package,
+    _process,
     _service,
     _systemd,
 )
@@ -32,25 +33,26 @@ def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: b
     fastopen = _probe.observe()
     packaged = _package.read(package, asked(wanted))
     packaged.update(packaged_unit=seen.packaged.unit.load_state, touched=seen.packaged.touched)
-    differs = [*_package_differs(packaged), *plan.differs]
+    differs = [*(_package_differs(packaged) if wanted.services or not request.services else []), *plan.differs]
     foreign = _foreign.refusals(wanted, seen)
-    deployed = "no" if not _owned.side(seen.owned, wanted.side) else "differs" if differs or foreign else "yes"
+    deployed = _deployed(wanted, seen, bool(differs or foreign), adopts=bool(request.services or request.unfit))
     step = Outcome("planned")
     if deployed == "yes":
         step = _stage.run("stepped", dataclasses.replace(request, judge_paths=probe_paths), check=True)
     paths, reasons = step.paths, step.reasons
     if probe_paths and wanted.side == "client" and not paths:
-        paths = _proof.paths(wanted.services, request.planned_servers)[0]
+        paths = _proof.paths(request.services, request.planned_servers)[0]
     if probe_paths and wanted.side == "server" and deployed == "yes":
-        paths = _proof.accepts(wanted.services)
+        paths = _proof.accepts(request.services)
         reasons = [*reasons, *(_proof.refusals(paths) if step.outcome == "confirmed" else [])]
-    stage = _stage_of(wanted.side, seen, fastopen["sysctl"], paths)
+    services = _services(request, seen)
+    stage = _stage_of(wanted.side, services, fastopen["sysctl"], paths)
     return {
         "side": wanted.side,
         "fastopen": fastopen,
         "package": packaged,
         "left": plan.left,
-        "services": [_service_state(service, seen) for service in wanted.services],
+        "services": services,
         "paths": paths,
         "deployed": deployed,
         "differs": differs,
@@ -71,9 +73,18 @@ def asked(wanted: _observe.Wanted) -> str:
     return min(programs - {"ss-tunnel"}, default="ss-local" if _binary.find("ss-local") else "ss-tunnel")
 
 
+def _deployed(wanted: _observe.Wanted, seen: _observe.Seen, differs: bool, adopts: bool) -> str:
+    """What is adopted was deployed by its owner."""
+    if adopts and not wanted.services and not differs:
+        return "yes"
+    if not _owned.side(seen.owned, wanted.side):
+        return "no"
+    return "differs" if differs else "yes"
+
+
 def _stage_of(
     side: str,
-    seen: _observe.Seen,
+    services: t.Sequence[t.Mapping[str, t.Any]],
     sysctl: t.Optional[t.Mapping[str, t.Any]],
     paths: t.Sequence[t.Mapping[str, t.Any]],
 ) -> dict[str, t.Any]:
@@ -83,7 +94,7 @@ def _stage_of(
     states = {unit["state"] for unit in units} or {"undone" if undone else "plain"}
     return {
         "intended": _record.STAGES[side] if states & {"confirmed"} else "off",
-        "actual": actual(side, seen, sysctl, paths),
+        "actual": actual(side, services, sysctl, paths),
         "state": next(state for state in ("unknown", "stepped", "confirmed", "undone", "plain") if state in states),
         "problems": [f"{unit['unit']}: {problem}" for unit in units for problem in unit["problems"]],
         "undone": undone,
@@ -94,7 +105,7 @@ def _stage_of(
 
 def actual(
     side: str,
-    seen: _observe.Seen,
+    services: t.Sequence[t.Mapping[str, t.Any]],
     sysctl: t.Optional[t.Mapping[str, t.Any]],
     paths: t.Sequence[t.Mapping[str, t.Any]],
 ) -> str:
@@ -102,8 +113,7 @@ def actual(
 
     ``broken`` means that services are due to run with TFO and would exit for want of kernel bit 0x1.
     """
-    running = [process for name, process in seen.processes.items() if process is not None and "@" in name]
-    flagged = any(_exec_start.FLAG in process.argv for process in running)
+    flagged = any(service["fast_open"] for service in services)
     if flagged and not (sysctl and sysctl["send"]):
         return "broken"
     if side == "client":
@@ -119,14 +129,20 @@ def _package_differs(package: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
     return []
 
 
-def _service_state(service: t.Mapping[str, t.Any], seen: _observe.Seen) -> dict[str, t.Any]:
-    name = _service.unit(service)
-    # Under another name it is somebody else's unit.
-    unit, process = seen.units.get(name, _systemd.Unit(name)), seen.processes.get(name)
-    return {
-        "unit": name,
-        "state": unit.active_state,
-        "enabled": unit.enabled,
-        "restarts": unit.restarts,
-        "fast_open": process is not None and _exec_start.FLAG in process.argv,
-    }
+def _services(request: Request, seen: _observe.Seen) -> list[dict[str, t.Any]]:
+    """The state of each unit; under another name it is somebody else's."""
+    names = list(dict.fromkeys(_service.unit(service) for service in request.services))
+    units = {**seen.units, **_systemd.show([name for name in names if name not in seen.units])}
+    found = []
+    for unit in (units.get(name, _systemd.Unit(name)) for name in names):
+        process = _process.read(unit.pid) if unit.pid else None
+        found.append(
+            {
+                "unit": unit.name,
+                "state": unit.active_state,
+                "enabled": unit.enabled,
+                "restarts": unit.restarts,
+                "fast_open": process is not None and _exec_start.FLAG in process.argv,
+            }
+        )
+    return found

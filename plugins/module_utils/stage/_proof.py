@@ -8,7 +8,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt, _path
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start, _process, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _exec_start,
+    _process,
+    _secrets,
+    _service,
+    _systemd,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError, TemporaryClient
@@ -61,7 +67,7 @@ def paths(
 
 
 def accepts(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """A SYN with data to each running ss-server of this host, over its own address."""
+    """A SYN with data to each running server of this host, over its own address."""
     targets = set()
     for service in carriers(services):
         own = [address for address in service["server"] if address not in ("::", "0.0.0.0")]
@@ -72,7 +78,7 @@ def accepts(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any
 def refusals(paths: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
     """Why the probed servers of this host do not accept; empty when all do."""
     return [
-        f"{path['verdict']}: ss-server on port {path['port']} does not accept SYN data"
+        f"{path['verdict']}: port {path['port']} does not accept SYN data"
         for path in paths
         if path["verdict"] != "fast_open"
     ]
@@ -86,13 +92,13 @@ def tunnels(services: t.Sequence[t.Mapping[str, t.Any]], url: str) -> tuple[list
     """
     found: list[dict[str, t.Any]] = []
     reasons = []
-    for service in services:
+    for service in {_service.unit(service): service for service in services}.values():
         if not url or service["mode"] == "udp_only":
             continue
         if service["program"] == "ss-local":
             proxy = _proxy(service.get("local_address") or "127.0.0.1", service["local_port"])
             fetches = _asked(lambda proxy=proxy: _tunnel.fetch(proxy, url, FETCH_SECONDS), FETCHES)
-        elif service.get("password"):
+        elif any(service.get(key) for key in _secrets.KEYS):
             fetches = _beside(service, url)
         else:
             continue
@@ -134,7 +140,7 @@ def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], 
         process = _process.read(state.pid) if state.active else None
         if process is None:
             reasons.append(f"{unit} is {state.active_state} ({state.sub_state})")
-        elif _exec_start.FLAG in process.argv:
+        elif _exec_start.FLAG in process.argv and entry["mode"] != "own":
             reasons.append(f"{unit} still runs with {_exec_start.FLAG}")
         elif entry["url"]:
             proxy, url = _proxy(entry["address"], entry["port"]), entry["url"]

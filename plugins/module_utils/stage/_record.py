@@ -35,13 +35,14 @@ ROOM_BYTES = 16384
 BITS = {
     ("server", "flag"): _tfo_bits.SEND | _tfo_bits.ACCEPT,
     ("server", "listener"): _tfo_bits.ACCEPT | _tfo_bits.ALL_LISTENERS,
+    ("server", "own"): _tfo_bits.SEND | _tfo_bits.ACCEPT,
     ("client", "flag"): _tfo_bits.SEND,
 }
 """The bits that a service needs: with --fast-open a server needs 0x1 too, or it exits (libev) or fails (rust)."""
 STAGES = {"server": "accept", "client": "send"}
 
 Unit = dict[str, t.Any]
-"""One service under TFO: ``side``, ``mode`` (flag or listener), and what the way down needs to prove it plain:
+"""One service under TFO: ``side``, ``mode`` (flag, listener, or own: fast_open by its own config), and what the way down needs to prove it plain:
 ``program``, ``port`` (None: no TCP), ``address``, ``url`` ('' where no request can be made)."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _resolve
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
@@ -16,7 +17,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """``run`` '' is nobody's rollout: it claims nothing. ``lease_seconds`` count from the call that renews the lease.
+    """``services`` are ours and adopted ones; ``unfit`` says which adopted ones are not among them, and why.
+
+    ``run`` '' is nobody's rollout: it claims nothing. ``lease_seconds`` count from the call that renews the lease.
 
     ``memory``: whether a way down adds the units to those that later runs leave alone, keeps those as they are, or
     forgets them.
@@ -24,6 +27,7 @@ class Request:
 
     side: str
     services: t.Sequence[t.Mapping[str, t.Any]] = ()
+    unfit: t.Sequence[str] = ()
     mode: str = "flag"
     sysctl_file: str = _switch.FILE
     probe_url: str = ""
@@ -43,7 +47,7 @@ class Request:
         port = _service.tcp_port(service)
         return {
             "side": self.side,
-            "mode": self.mode if server else "flag",
+            "mode": service.get("fast_open_mode") or (self.mode if server else "flag"),
             "program": service["program"],
             "address": service["server"][0] if server else service.get("local_address") or "127.0.0.1",
             "port": port,
@@ -79,6 +83,7 @@ SPEC: dict[str, t.Any] = {
     "side": {"type": "str", "required": True, "choices": list(_service.SIDES)},
     "instances": {"type": "list", "elements": "dict", "no_log": False},
     "services": {"type": "list", "elements": "dict", "options": _service.SERVICE_SPEC},
+    "adopted": _resolve.SPEC,
     "fast_open_mode": {"type": "str", "choices": ["flag", "listener"], "default": "flag"},
     "sysctl_file": {"type": "path", "default": _switch.FILE},
     **_secrets.SPEC,
@@ -92,9 +97,11 @@ def build(params: t.Mapping[str, t.Any]) -> Request:
     """
     if params.get("probe_url"):
         _tunnel.split(params["probe_url"])
+    adopted = _resolve.resolve(params["side"], params["adopted"])
     return Request(
         side=params["side"],
-        services=_secrets.join(params["services"], params["secrets"]),
+        services=[*_secrets.join(params["services"], params["secrets"]), *adopted.services],
+        unfit=adopted.reasons,
         mode=params["fast_open_mode"] if params["side"] == "server" else "flag",
         **{key: params[key] for key in ("sysctl_file", "probe_url") if key in params},
         **{key: params[key] for key in _OPTIONS if params.get(key) is not None},

@@ -55,7 +55,7 @@ def _units(record: _record.Record, lease: t.Optional[_record.Lease], value: t.Op
         side = entry["side"] if entry else present[name].side
         process = _process.read(unit.pid) if unit.pid else None
         flag = process is not None and _exec_start.FLAG in process.argv
-        listener = entry is not None and entry["mode"] == "listener"
+        flagged = entry is None or entry["mode"] == "flag"
         found.append(
             {
                 "unit": name,
@@ -65,7 +65,7 @@ def _units(record: _record.Record, lease: t.Optional[_record.Lease], value: t.Op
                 "active": unit.active,
                 "flag": flag,
                 "problems": [
-                    *([] if listener else _problems(name, name in stepped, present.get(name), flag)),
+                    *(_problems(name, name in stepped, present.get(name), flag) if flagged else []),
                     *_bits(_record.BITS[(side, entry["mode"] if entry else "flag")], value, record.killed is not None),
                 ],
             }

@@ -35,12 +35,14 @@ def step(request: Request, check: bool) -> Outcome:
     record, lease = _record.load(), _record.load_lease()
     _eligible.refuse(request, record)
     units = {_service.unit(service): request.unit(service) for service in _proof.carriers(request.services)}
+    if request.unfit:
+        raise _eligible.Skipped("; ".join(request.unfit))
     if not units:
         raise _eligible.Skipped(_proof.NO_CARRIER)
-    below = {unit: _eligible.below(unit) for unit in units}
+    below = _below(units)
     if not check and any(one.stale for one in below.values()):
         _systemd.systemctl("daemon-reload")
-        below = {unit: _eligible.below(unit) for unit in units}
+        below = _below(units)
     shown = _systemd.show(sorted(units))
     for unit, state in shown.items():
         if not state.active:
@@ -76,6 +78,11 @@ def step(request: Request, check: bool) -> Outcome:
     return result
 
 
+def _below(units: t.Mapping[str, _record.Unit]) -> dict[str, _exec_start.Below]:
+    """What the drop-ins repeat, of those units that get one. Raises Skipped."""
+    return {unit: _eligible.below(unit) for unit, entry in units.items() if entry["mode"] == "flag"}
+
+
 def _differences(
     request: Request,
     units: t.Mapping[str, _record.Unit],
@@ -93,7 +100,7 @@ def _differences(
     present = _drop_in.present()
     stale = {}
     for unit, entry in units.items():
-        if entry["mode"] == "listener":
+        if entry["mode"] != "flag":
             continue
         if unit not in present:
             stale[unit] = "is missing"
@@ -108,8 +115,8 @@ def _differences(
         if unit in stale:
             result.note("file", _drop_in.path(unit, _drop_in.STEPPED), stale[unit])
             result.diff.append(_drop_in.diff(unit, _drop_in.STEPPED, below[unit], up=True))
-    if request.mode == "listener" and value.before != value.after:
-        for unit in units:
+    if value.after & ~value.before & _tfo_bits.ALL_LISTENERS:
+        for unit in (unit for unit, entry in units.items() if entry["mode"] == "listener"):
             stale[unit] = "listens since before bit 0x400"
             result.note("service", unit, stale[unit])
     return stale

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import grp
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -25,6 +28,8 @@ PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
 MFD_CLOEXEC, MFD_EXEC = 0x1, 0x10
 """include/uapi/linux/memfd.h"""
 LOOPBACK = "127.0.0.1"
+UNUSED = range(65520, 65534)
+"""Users that nothing is to have: above systemd's dynamic ones, below nobody (systemd's docs/UIDS-GIDS.md)."""
 
 
 class ClientError(Exception):
@@ -41,7 +46,8 @@ class TemporaryClient:
     Requests are made one after the other, so a connection to the server that is new belongs to the one that is made.
 
     The config is a nameless file in memory, so the password is neither on disk nor in argv, and nothing is left when
-    the module is killed; the kernel then kills the client as well (PR_SET_PDEATHSIG). As root it runs as nobody.
+    the module is killed; the kernel then kills the client as well (PR_SET_PDEATHSIG). As root it runs as a user that no
+    other process has: whoever shares it could read the config through /proc/PID/fd.
     """
 
     def __init__(self, service: t.Mapping[str, t.Any], url: str, fast_open: bool) -> None:
@@ -58,12 +64,13 @@ class TemporaryClient:
         }
         self._process: t.Optional[subprocess.Popen[bytes]] = None
         self.port = 0
+        self._user = _own_user()
 
     def fetch(self, url: str, timeout: float) -> _tunnel.Fetch:
         """One request through this client; a client that has ended by itself is counted in ``exits`` and started anew."""
         if self._process is None:
             self._start()
-        watch = _sock_diag.Watch(self._service["server"], self._service["server_port"], _user()[0])
+        watch = _sock_diag.Watch(self._service["server"], self._service["server_port"], self._user[0])
         result = _tunnel.fetch((LOOPBACK, self.port), url, timeout, socks=self.socks, look=watch.only)
         if not result.ok and self._ended():
             self.exits += 1
@@ -91,7 +98,7 @@ class TemporaryClient:
         self.port = _free_port()
         config = _service.config_text({**self._service, "local_port": self.port})
         name = self._service["program"]
-        program, memory = _without_capabilities(name), os.memfd_create("config")
+        program, memory = _without_capabilities(name, self._service.get("executable")), os.memfd_create("config")
         try:
             os.write(memory, config.encode())
             self._process = subprocess.Popen(
@@ -101,7 +108,7 @@ class TemporaryClient:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=[program, memory],
-                preexec_fn=_restrict(os.getpid(), memory),
+                preexec_fn=_restrict(os.getpid(), memory, self._user),
             )
         finally:
             os.close(program)
@@ -120,13 +127,13 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _without_capabilities(name: str) -> int:
+def _without_capabilities(name: str, path: t.Optional[str]) -> int:
     """The descriptor of a program's copy in memory. Raises ClientError where it is not installed.
 
     The kernel forgets the death signal when it starts a file that has effective capabilities, as Debian's ss-local has,
     even if none is granted (security/commoncap.c: secureexec; fs/exec.c: begin_new_exec). The copy has none.
     """
-    path = _binary.find(name)
+    path = path or _binary.find(name)
     if path is None:
         raise Missing(f"{name} is not installed")
     copy = _executable_memory(name)
@@ -148,21 +155,31 @@ def _executable_memory(name: str) -> int:
         raise ClientError(f"{name} cannot be copied into memory (vm.memfd_noexec is 2?): {error}") from None
 
 
-def _user() -> tuple[int, int]:
-    """User and group of the client: nobody's for root, else our own."""
+def _own_user() -> tuple[int, int]:
+    """User and group of the client: for root one that nobody has, else our own. Raises ClientError."""
     if os.geteuid() != 0:
         return os.geteuid(), os.getegid()
-    nobody = pwd.getpwnam("nobody")
-    return nobody.pw_uid, nobody.pw_gid
+    taken = {one.pw_uid for one in pwd.getpwall()} | {one.gr_gid for one in grp.getgrall()} | set(_running_users())
+    free = [number for number in UNUSED if number not in taken]
+    if not free:
+        raise ClientError(f"every user of {UNUSED[0]} to {UNUSED[-1]}, of which a client gets one, is taken")
+    number = secrets.choice(free)  # not the first one: another measurement may begin now
+    return number, number
 
 
-def _restrict(parent: int, config: int) -> t.Callable[[], None]:
+def _running_users() -> t.Iterator[int]:
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it has ended
+            yield os.stat(f"/proc/{name}").st_uid
+
+
+def _restrict(parent: int, config: int, owner: tuple[int, int]) -> t.Callable[[], None]:
     """What the child does before it becomes the client: drop root, gain nothing, die with its parent.
 
     The user changes first, for a change of user clears the death signal (kernel/cred.c, commit_creds).
     """
     prctl = ctypes.CDLL(None, use_errno=True).prctl
-    (user, group), root = _user(), os.geteuid() == 0
+    (user, group), root = owner, os.geteuid() == 0
 
     def child() -> None:
         if root:

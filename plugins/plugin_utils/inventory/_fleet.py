@@ -16,6 +16,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._in
     SERVER_KEYS,
     Key,
     check,
+    is_adopted,
     label,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import (
@@ -44,10 +45,14 @@ class FleetError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """What one side of a host is to run: ``services``, one a worker; ``absent`` are the instances that are to go."""
+    """What one side of a host is to run: ``services``, one a worker; ``absent`` are the instances that are to go.
+
+    ``adopted`` are services of somebody else, as _adopted gives them.
+    """
 
     services: list[dict[str, t.Any]]
     absent: list[str]
+    adopted: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
 
 
 def side(which: str, own: Variables, raw: t.Any, lookup: Lookup, gone: bool = False) -> Side:
@@ -60,15 +65,20 @@ def side(which: str, own: Variables, raw: t.Any, lookup: Lookup, gone: bool = Fa
     instances, errors = _checked(own.host, variable, keys, raw, _insecure(own, which), gone)
     errors += _twice(own.host, variable, [instance["name"] for instance in instances])
     services: list[dict[str, t.Any]] = []
+    adopted: list[dict[str, t.Any]] = []
     for instance in (one for one in instances if one["state"] == "present"):
         try:
-            services += _servers(instance) if which == "server" else [_client(own.host, instance, lookup)]
+            if is_adopted(instance):
+                adopted.append(_adopted(own.host, instance, lookup))
+            else:
+                services += _servers(instance) if which == "server" else [_client(own.host, instance, lookup)]
         except FleetError as error:
             errors += error.errors
     errors += _twice(own.host, variable, [service["name"] for service in services])
+    errors += _twice_adopted(own.host, variable, [one["unit"] for one in adopted])
     if errors:
         raise FleetError(list(dict.fromkeys(errors)), services)
-    return Side(services, [instance["name"] for instance in instances if instance["state"] == "absent"])
+    return Side(services, [instance["name"] for instance in instances if instance["state"] == "absent"], adopted)
 
 
 def same_port(host: str, services: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
@@ -111,6 +121,8 @@ def _checked(
         raise FleetError([f"{host}: {variable}: {error}"]) from None
     instances, errors = [], []
     for index, entry in enumerate(entries):
+        if gone and is_adopted(entry):
+            continue  # whatever goes, what is somebody else's stays
         if gone and isinstance(entry, dict):
             entry = {**entry, "state": "absent"}
         instance, mistakes = check(keys, entry, insecure=insecure)
@@ -127,6 +139,23 @@ def _lines(host: str, variable: str, name: str, mistakes: list[tuple[str, str]])
 def _twice(host: str, variable: str, names: list[str]) -> list[str]:
     twice = sorted({name for name in names if names.count(name) > 1})
     return [f"{host}: {variable}: two instances have the name {name!r}: give one another name" for name in twice]
+
+
+def _twice_adopted(host: str, variable: str, units: list[str]) -> list[str]:
+    twice = sorted({unit for unit in units if units.count(unit) > 1})
+    return [f"{host}: {variable}: two instances adopt {unit}: keep one of them" for unit in twice]
+
+
+def _adopted(host: str, instance: dict[str, t.Any], lookup: Lookup) -> dict[str, t.Any]:
+    """What the host is told of a service that it shall read itself: ``name``, ``unit``, a server's ``port`` where it is
+    any program's (else None), a client's ``server_host`` where it is told (else None). Raises FleetError.
+    """
+    server = instance.get("server")  # a server's instance has none
+    if server is not None and lookup(server) is None:
+        where = f"{host}: ss_client_instances[{instance['name']}].server"
+        raise FleetError([f"{where}: {server!r} is no inventory host; leave it out, the address is read on the host"])
+    told = {"name": instance["name"], "unit": instance["unit"], "port": instance.get("port"), "server_host": server}
+    return {key: value for key, value in told.items() if value is not None}
 
 
 def _servers(instance: dict[str, t.Any]) -> list[dict[str, t.Any]]:
@@ -183,6 +212,13 @@ def _target(where: str, server: Variables, name: str) -> dict[str, t.Any]:
     if raw is None:
         has = ", ".join(known) or "none in the inventory"
         raise FleetError([f"{where}.server_instance: server {server.host} has no instance {name!r} (it has: {has})"])
+    if is_adopted(raw):
+        raise FleetError(
+            [
+                f"{where}.server_instance: {name!r} of server {server.host} is adopted, and its password stays on its host:"
+                " give server (its address), server_port, method and password"
+            ]
+        )
     target, mistakes = check(SERVER_KEYS, raw, insecure=_insecure(server, "server"))
     _refuse(_lines(server.host, "ss_server_instances", name, mistakes))
     if target["state"] == "absent":

@@ -110,6 +110,23 @@ CLIENT_KEYS: dict[str, Key] = {
     **_SHARED,
 }
 
+_UNIT = Text(
+    r"[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]+)?",
+    "the name of a systemd service, of a template with its instance (name@instance.service)",
+)
+_ADOPTED = {
+    "name": Key(_NAME, required=True),
+    "unit": Key(_UNIT, required=True),
+    "state": Key(Choice(("present",)), default="present"),
+}
+
+ADOPTED_SERVER_KEYS: dict[str, Key] = {**_ADOPTED, "port": Key(_PORT), "public_address": Key(Address())}
+ADOPTED_CLIENT_KEYS: dict[str, Key] = {
+    **_ADOPTED,
+    "server": Key(Text(words="an inventory host: which one the server is, where its address does not tell")),
+}
+"""Of somebody else's service, which is adopted: everything else is read on its host."""
+
 
 def label(raw: t.Any, index: int) -> str:
     """How messages call an entry: by its name where it has one that can be shown, else by its number, from 0."""
@@ -122,11 +139,50 @@ def check(
 ) -> tuple[dict[str, t.Any], list[tuple[str, str]]]:
     """One instance with its defaults filled in, and what is wrong with it as (key, message), never showing a secret.
 
-    ``keys`` is SERVER_KEYS or CLIENT_KEYS. Unknown keys are mistakes: shadowsocks-libev would ignore them silently. A key
-    without a value counts as left out. An instance that is to go (``state: absent``) needs nothing but its name.
+    ``keys`` is SERVER_KEYS or CLIENT_KEYS; an instance with a ``unit`` is adopted and has only a few keys of its own.
+    Unknown keys are mistakes: shadowsocks-libev would ignore them silently. A key without a value counts as left out. An
+    instance that is to go (``state: absent``) needs nothing but its name.
     """
     if not isinstance(raw, Mapping):
         return {}, [("", str(raw) if isinstance(raw, Unreadable) else "is not a mapping with a name")]
+    if is_adopted(raw):
+        return _adopted(ADOPTED_CLIENT_KEYS if keys is CLIENT_KEYS else ADOPTED_SERVER_KEYS, keys, raw)
+    instance, mistakes = _typed(keys, raw)
+    leaves = instance["state"] == "absent"
+    needed = [name for name, key in keys.items() if key.required and raw.get(name) is None]
+    mistakes += [(name, "is missing") for name in needed if name == "name" or not leaves]
+    if not leaves:
+        given = frozenset(name for name in keys if raw.get(name) is not None)
+        relations = _method(instance["method"], shown(raw.get("method")), insecure) + (
+            _client(instance, given) if keys is CLIENT_KEYS else []
+        )
+        if "plugin_opts" in given and "plugin" not in given:
+            relations.append(("plugin_opts", "is given without plugin"))
+        told = {name for name, _message in mistakes}
+        mistakes += [(name, message) for name, message in relations if name not in told]
+    return instance, mistakes
+
+
+def is_adopted(raw: t.Any) -> bool:
+    """Whether an entry names a service of somebody else."""
+    return isinstance(raw, Mapping) and raw.get("unit") is not None
+
+
+def _adopted(
+    keys: t.Mapping[str, Key], ours: t.Mapping[str, Key], raw: t.Mapping[str, t.Any]
+) -> tuple[dict[str, t.Any], list[tuple[str, str]]]:
+    theirs = [str(key) for key in raw if key in ours and key not in keys]
+    instance, mistakes = _typed({**ours, **keys}, {key: raw[key] for key in raw if key not in theirs})
+    mistakes += [(key, "is its owner's: an instance with unit is adopted, and only its TFO is ours") for key in theirs]
+    if raw.get("name") is None:
+        mistakes.append(("name", "is missing"))
+    if instance.get("unit") is not None and not instance["unit"].endswith(".service"):
+        instance["unit"] += ".service"
+    return {key: instance[key] for key in keys}, mistakes
+
+
+def _typed(keys: t.Mapping[str, Key], raw: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[tuple[str, str]]]:
+    """The values of known keys, defaults filled in, and what is wrong with each by itself."""
     mistakes = [(str(key), _unknown(str(key), keys)) for key in raw if key not in keys]
     instance: dict[str, t.Any] = {}
     for name, key in keys.items():
@@ -140,18 +196,6 @@ def check(
         except (Wrong, Unreadable) as error:
             instance[name] = None
             mistakes.append((name, str(error)))
-    leaves = instance["state"] == "absent"
-    needed = [name for name, key in keys.items() if key.required and raw.get(name) is None]
-    mistakes += [(name, "is missing") for name in needed if name == "name" or not leaves]
-    if not leaves:
-        given = frozenset(name for name in keys if raw.get(name) is not None)
-        relations = _method(instance["method"], shown(raw.get("method")), insecure) + (
-            _client(instance, given) if keys is CLIENT_KEYS else []
-        )
-        if "plugin_opts" in given and "plugin" not in given:
-            relations.append(("plugin_opts", "is given without plugin"))
-        told = {name for name, _message in mistakes}
-        mistakes += [(name, message) for name, message in relations if name not in told]
     return instance, mistakes
 
 

@@ -25,9 +25,11 @@ class SideAction(ActionBase):
     """Whether a task that delegates and names no instances means those that the inventory has for the other host."""
     WITH_ABSENT = False
     """Whether the module wants to know which instances are to go."""
+    WITH_ADOPTED = True
+    """Whether services of somebody else are the module's business."""
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
-        """Run the module with ``services``, ``absent`` and ``secrets`` in place of ``instances``."""
+        """Run the module with ``services``, ``secrets``, ``absent`` and ``adopted`` in place of ``instances``."""
         task_vars = task_vars or {}
         super().run(tmp, task_vars)
         arguments = self.arguments()
@@ -38,6 +40,8 @@ class SideAction(ActionBase):
         arguments["services"], arguments["secrets"] = _secrets.part(side.services)
         if self.WITH_ABSENT:
             arguments["absent"] = side.absent
+        if self.WITH_ADOPTED:
+            arguments["adopted"] = side.adopted
         return self._execute_module(module_args=arguments, task_vars=task_vars)
 
     def arguments(self) -> dict[str, t.Any]:

@@ -52,7 +52,7 @@ def test_client(run, sent, plugin):
         "changed": True
     }
     (arguments,) = sent
-    assert set(arguments) - {"who", "absent"} == {"side", "fast_open_mode", "services", "secrets"}
+    assert set(arguments) - {"who", "absent", "adopted"} == {"side", "fast_open_mode", "services", "secrets"}
     assert ("absent" in arguments) == (plugin is not tfo_stage)
     assert MARKER not in str(arguments)
     assert ("@" in arguments.get("who", "")) == (plugin is tfo_stage)
@@ -74,7 +74,7 @@ TOLD = {
 def test_told(run, sent):
     """What the door has let in counts where the task says nothing."""
     run(tfo_host, variables("c1"), side="client", instances=[CLIENT_INSTANCE], told=TOLD, package="theirs")
-    told = {key: value for key, value in sent[0].items() if key not in ("services", "secrets", "absent")}
+    told = {key: value for key, value in sent[0].items() if key not in ("services", "secrets", "absent", "adopted")}
     assert told == {
         "side": "client",
         "fast_open_mode": "flag",

@@ -240,7 +240,7 @@ def test_what_another_user_may_not_read_does_not_count(proc: Proc, monkeypatch: 
     def refuse(path: str) -> tuple[bytes, float]:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(_ss_processes, "_read", refuse)
+    monkeypatch.setattr(_ss_processes, "read", refuse)
     proc.add(7, "ss-server", "-c", "/etc/main.json", config=ON)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert proc.find() == {}

@@ -114,7 +114,7 @@ def test_refusals(probed):
     """The port tells which of them."""
     probed(p443="data_refused")
     paths = _proof.accepts([SERVER, {**SERVER, "server_port": 443}])
-    assert _proof.refusals(paths) == ["data_refused: ss-server on port 443 does not accept SYN data"]
+    assert _proof.refusals(paths) == ["data_refused: port 443 does not accept SYN data"]
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services impor
 PARAMS = {
     "side": "server",
     "services": None,
+    "adopted": [],
     "secrets": None,
     "fast_open_mode": "listener",
     "sysctl_file": "/etc/sysctl.d/x.conf",

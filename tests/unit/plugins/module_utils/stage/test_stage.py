@@ -171,9 +171,9 @@ def test_client_under_tfo_whose_path_turned_bad(client, verdict, outcome):
 @pytest.mark.parametrize("before", ["stepped", "confirmed"])
 def test_deploy_over_a_service_under_tfo(stage, side, before):
     """The drop-in follows what changes below it, with one restart."""
-    service = {"server": SERVER_SERVICE, "client": CLIENT_SERVICE}[side]
+    service = {"server": SERVER_SERVICE, "client": {**CLIENT_SERVICE, "local_port": 80}}[side]
     stage.ask("stepped" if before == "stepped" else "present", side)
-    wanted = _observe.Wanted(side, [{**service, "server_port": 443, "local_port": 80}])
+    wanted = _observe.Wanted(side, [{**service, "server_port": 443}])
     stage.host.done.clear()
     _deployed.deploy(wanted, check=False)
     assert [line for line in stage.host.done if line.startswith("restart")] == [f"restart {UNITS[side]}"]

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From an adopted instance, a unit's name, to the services that it is: read on the host, which keeps what it reads."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _settings
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ss_processes
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _binary,
+    _exec_start,
+    _listeners,
+    _owned,
+    _process,
+    _service,
+    _systemd,
+)
+
+SPEC: dict[str, t.Any] = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "name": {"type": "str", "required": True},
+        "unit": {"type": "str", "required": True},
+        "port": {"type": "int"},
+        "server_host": {"type": "str"},
+    },
+}
+
+Instance = t.Mapping[str, t.Any]
+Service = dict[str, t.Any]
+
+
+class Adopted(t.NamedTuple):
+    """``services`` as in SERVICE_SPEC with their secrets, and with ``unit``, the unit's real Id; a client of several
+    servers is one a server. ``fast_open_mode`` is in those that can have no other: ``listener`` for any program,
+    ``own`` for a server that has fast_open by its own config. ``executable`` is the file that a client runs.
+
+    ``reasons`` say which instances are none of them, and why.
+    """
+
+    services: list[Service]
+    reasons: list[str]
+
+
+class _Unfit(Exception):
+    """This one is not to be adopted; the message says why, and what to do."""
+
+
+def resolve(side: str, instances: t.Optional[t.Sequence[Instance]]) -> Adopted:
+    """What these instances of a side are by now. Never raises: the way down has to go on without them."""
+    found = Adopted([], [])
+    for instance in instances or ():
+        try:
+            found.services.extend(_resolve(side, instance))
+        except (_Unfit, _exec_start.Unfit, _settings.NotUnderstood, _owned.OwnedError, _systemd.SystemdError) as error:
+            found.reasons.append(f"{instance['name']}: {error}")
+        except OSError as error:
+            found.reasons.append(f"{instance['name']}: {instance['unit']} cannot be read: {error}")
+    return found
+
+
+def _resolve(side: str, instance: Instance) -> list[Service]:
+    unit = _exec_start.identify(instance["unit"])
+    if unit in _owned.load():
+        raise _Unfit(f"{unit} was deployed by this collection: list it as an instance of its own, without unit")
+    state = _systemd.show([unit])[unit]
+    process = _process.read(state.pid) if state.active and state.pid else None
+    if process is None:
+        raise _Unfit(f"{unit} is {state.active_state} ({state.sub_state}): only what runs can be adopted; start it")
+    common = {"unit": unit, "name": instance["name"], "instance": instance["name"]}
+    if instance.get("port") is not None:
+        return [{**common, **_any_program(unit, state.pid, instance["port"])}]
+    return [{**common, **service} for service in _shadowsocks(side, unit, state.pid, process.argv, instance)]
+
+
+def _any_program(unit: str, pid: int, port: int) -> Service:
+    """A server program of which nothing need be known but where it listens."""
+    holders = [one for one in _listeners.holders({port}, [pid]) if one.protocol.startswith("tcp")]
+    mine = [one for one in holders if one.unit == unit or unit in one.maybe]
+    if not mine:
+        others = "; ".join(str(one) for one in holders)
+        raise _Unfit(f"{unit} does not listen on TCP port {port}{f' ({others})' if others else ''}: correct the port")
+    return {
+        "program": "",
+        "server": sorted({one.address for one in mine}),
+        "server_port": port,
+        "mode": "tcp_only",
+        "fast_open_mode": "listener",
+    }
+
+
+def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Instance) -> list[Service]:
+    """By the running process's own arguments and config. Raises _Unfit, NotUnderstood, Unfit, OSError."""
+    below = _exec_start.read(unit)[1]
+    settings = _settings.of_libev(
+        [word for word in argv if word != _exec_start.FLAG],
+        _ss_processes.executable("/proc", str(pid)),
+        lambda path: _ss_processes.read(_ss_processes.place("/proc", str(pid), path))[0],
+    )
+    if settings.program not in _service.SIDES[side]:
+        raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")
+    own = below.own_flag or settings.fast_open
+    if own and side == "client":
+        raise _Unfit(f"{unit} sends by its own config: remove fast_open from it, so that it can be undone")
+    service: Service = {
+        "program": settings.program,
+        "executable": _executable(below),
+        "method": settings.method,
+        "mode": settings.mode,
+        "timeout_seconds": 300,
+        **({"plugin": settings.plugin} if settings.plugin else {}),
+        **settings.secrets,
+    }
+    if side == "server":
+        addresses = [address for address, _port in settings.servers]
+        mode = {"fast_open_mode": "own"} if own else {}
+        return [{**service, "server": addresses, "server_port": settings.servers[0][1], **mode}]
+    host = {"server_host": instance["server_host"]} if instance.get("server_host") else {}
+    local = {"local_address": settings.local_address, "local_port": settings.local_port}
+    tunnel = {"tunnel_address": settings.tunnel_address} if settings.tunnel_address else {}
+    return [
+        {**service, **local, **tunnel, **host, "server": [address], "server_port": port}
+        for address, port in settings.servers
+    ]
+
+
+def _executable(below: _exec_start.Below) -> str:
+    """The file that the unit starts, so that what runs is what is measured."""
+    path = below.executable if os.path.isabs(below.executable) else _binary.find(below.executable)
+    if path is None:
+        raise _Unfit(f"{below.setter}: there is no {below.executable} where systemd looks for programs")
+    if not _binary.knows_fast_open(path) and os.path.basename(path) != "ss-tunnel":
+        raise _Unfit(f"{path} has no --fast-open: install a build with TCP Fast Open")
+    return path
