@@ -70,6 +70,11 @@ def read_by_ansible(sources: t.Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def is_read(where: str, sources: t.Sequence[str]) -> bool:
+    """Whether Ansible reads this folder with this inventory."""
+    return os.path.realpath(where) in map(os.path.realpath, read_by_ansible(sources))
+
+
 def look(where: str, host: str, extensions: t.Sequence[str]) -> File:
     """What there is for a host. ``extensions`` are those that Ansible knows YAML files by.
 
