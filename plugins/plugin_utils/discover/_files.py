@@ -130,6 +130,9 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+_Dumper.add_multi_representer(str, yaml.SafeDumper.represent_str)  # Ansible's are subclasses
+
+
 def as_yaml(value: t.Any) -> str:
     """YAML, in the order of the mappings."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=1000)

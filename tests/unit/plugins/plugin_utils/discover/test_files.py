@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.parsing.dataloader import DataLoader
+from ansible.template import trust_as_template
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover import _files
 
 EXTENSIONS = [".yml", ".yaml", ".json"]
@@ -45,6 +46,7 @@ def test_content() -> None:
     text = _files.content(LISTS)
     assert yaml.safe_load(text) == LISTS
     assert text.startswith("---\n# Shadowsocks services") and _files.MARK in text
+    assert _files.as_yaml([trust_as_template("yes")]) == "- 'yes'\n"
     assert "\nss_server_instances:\n  - name: '8388'\n    unit: ss-server@a\\x2db.service\n" in text
 
 
