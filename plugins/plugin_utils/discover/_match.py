@@ -84,7 +84,4 @@ def _leads_home(address: str) -> bool:
 
 
 def _put(into: dict[str, dict[str, str]], address: str, host: str, by: str) -> None:
-    """An address that leads every host to itself, or is none, tells nothing."""
-    key = normal(address)
-    if key and not _leads_home(key):
-        into.setdefault(key, {}).setdefault(host, by)
+    into.setdefault(normal(address), {}).setdefault(host, by)

@@ -154,8 +154,16 @@ def test_groups(discover, fleet):
 
 
 def test_server_outside_of_the_limit(discover, fleet, tmp_path):
-    """Is matched all the same, where the inventory knows it for a server."""
+    """Is matched all the same, where the inventory knows it for a server, by its group or its variables."""
     assert discover(hosts=["c1"])["changed"]
+    assert written(tmp_path, "c1")["ss_client_instances"][0]["server"] == "ss1"
+    (tmp_path / "host_vars/c1/shadowsocks.yml").unlink()
+    del fleet["groups"]["shadowsocks_servers"]
+    discover(hosts=["c1"])
+    assert "server" not in written(tmp_path, "c1")["ss_client_instances"][0]
+    (tmp_path / "host_vars/c1/shadowsocks.yml").unlink()
+    fleet["hostvars"]["ss1"]["ss_server_instances"] = [SERVER_INSTANCE]
+    discover(hosts=["c1"])
     assert written(tmp_path, "c1")["ss_client_instances"][0]["server"] == "ss1"
 
 
