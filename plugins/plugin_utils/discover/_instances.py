@@ -57,7 +57,8 @@ def adopt(
     """The rows and instances of a host, from what tfo_discover returned there.
 
     ``servers`` are the hosts with a server instance: only such a one is written as a client's server. ``listed`` are the
-    instances that the inventory has by side; their names stay, and so does what an operator added to them.
+    instances that the inventory has by side; their names stay, and so does what an operator added to them,
+    also other programs that run there.
     """
     by_unit: dict[str, list[Service]] = {}
     for service in found["services"]:
@@ -81,6 +82,8 @@ def adopt(
             row.name = str(old["name"]) if "name" in old else names[row.unit]
             told = {"server": uses[row.unit]} if uses[row.unit] else {}
             instances[side].append({"name": row.name, "unit": row.unit, **old, **told})
+        others = {*by_unit, *(one["unit"] for one in found["listeners"])} - set(uses)
+        instances[side] += [dict(there[unit]) for unit in others & set(there)]
         instances[side].sort(key=lambda one: str(one["name"]))
     return Adopted(rows, instances)
 

@@ -120,7 +120,7 @@ def clean(text: t.Any) -> str:
 
 
 def _cells(host: Host, row: Row) -> list[str]:
-    name = "-"
+    name = "in the inventory" if row.unit in host.listed else "-"
     if row.name:
         how = "adopted as" if host.state in ("new", "same", "replaced") else "could be adopted as"
         if _by_hand(host, row):

@@ -110,6 +110,19 @@ def test_what_the_inventory_has_stays():
     assert adopt(client("192.0.2.99"), listed=listed).instances["client"] == listed["client"]
 
 
+def test_other_programs_of_the_inventory_stay():
+    """As long as they run: any TCP server, one of another family; not what is gone."""
+    listed = [
+        {"name": "edge", "unit": "haproxy.service", "port": 443},
+        {"name": "rust", "unit": "ssserver", "port": 8389},
+        {"name": "gone", "unit": "gone.service"},
+        {"name": "main", "port": 8390},
+    ]
+    listener = {"address": "::", "port": 443, "program": "haproxy", "unit": "haproxy.service"}
+    adopted = adopt(server("ssserver.service", family="rust"), listeners=[listener], listed={"server": listed})
+    assert adopted.instances["server"] == listed[:2]
+
+
 @pytest.mark.parametrize(
     ("service", "note"),
     [
