@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import yaml
@@ -71,7 +72,7 @@ def test_not_half_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """What was there stays, and nothing else."""
     path = tmp_path / "ss1/shadowsocks.yml"
     _files.write(str(path), "before")
-    monkeypatch.setattr(os, "replace", lambda *_arguments: (_ for _ in ()).throw(OSError("full")))
+    monkeypatch.setattr(os, "replace", mock.Mock(side_effect=OSError("full")))
     with pytest.raises(OSError, match="full"):
         _files.write(str(path), "after")
     assert path.read_text(encoding="utf-8") == "before"
