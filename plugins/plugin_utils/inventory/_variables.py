@@ -139,6 +139,23 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         ),
         Variable("rollback_lift", _BOOLEAN, False, run=True, about="With rollback_scope=accept, lifts the kill switch"),
     ),
+    "discover": (
+        Variable(
+            "discover_dir",
+            Text(words="the path of a folder host_vars on the controller", optional=True),
+            "",
+            run=True,
+            about="The folder that gets HOST/shadowsocks.yml. Left empty, it is host_vars beside the first source of the inventory"
+            " that is a file or folder",
+        ),
+        Variable(
+            "discover_overwrite",
+            _BOOLEAN,
+            False,
+            run=True,
+            about="Whether files of an earlier run are brought up to date; names, and what was added to an instance, stay",
+        ),
+    ),
     "audit": (
         Variable(
             "audit_strict",
@@ -149,7 +166,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         ),
     ),
 }
-"""The variables by role; rollback and audit are playbooks, whose tasks are the role rollout's."""
+"""The variables by role; rollback, discover and audit are playbooks, whose tasks are the role rollout's."""
 
 _SIDES = ("ss_server", "ss_client", "shadowsocks", "tcp_fastopen")
 USED: dict[str, tuple[str, ...]] = {
@@ -160,6 +177,7 @@ USED: dict[str, tuple[str, ...]] = {
     "deploy": _SIDES,
     "rollout": (*_SIDES, "rollout"),
     "rollback": ("rollback",),
+    "discover": ("discover",),
     "audit": ("audit", *_SIDES),
 }
 """Whose variables each role and playbook reads."""
