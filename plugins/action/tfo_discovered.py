@@ -90,10 +90,10 @@ def _decided(
     """What is to become of each host that was looked at."""
     fleet = _listed.fleet(everyone.values(), listed, found)
     servers = _listed.servers(groups.get("shadowsocks_servers", ()), listed, found)
-    hosts = []
+    hosts, reached = [], _instances.reached(found, fleet)
     for name, look in found.items():
         there = {side: lists or [] for side, lists in listed[name].items()}
-        adopted = _instances.adopt(name, look, fleet, servers, there)
+        adopted = _instances.adopt(name, look, fleet, servers, there, reached.get(name, ()))
         file = _files.look(folder, name, C.YAML_FILENAME_EXTENSIONS)
         hosts.append(_host.decide(name, adopted, file, listed[name], overwrite))
     return hosts

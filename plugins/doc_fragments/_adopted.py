@@ -33,4 +33,8 @@ options:
       server_host:
         description: The inventory host that is a client's server.
         type: str
+      server_hosts:
+        description: The inventory host behind each address, where O(adopted[].server_host) does not say.
+        type: dict
+        default: {}
 """

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import typing as t
 
@@ -29,6 +30,7 @@ SPEC: dict[str, t.Any] = {
         "unit": {"type": "str", "required": True},
         "port": {"type": "int"},
         "server_host": {"type": "str"},
+        "server_hosts": {"type": "dict", "default": {}},
     },
 }
 
@@ -121,13 +123,22 @@ def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Inst
         addresses = [address for address, _port in settings.servers]
         mode = {"fast_open_mode": "own"} if own else {}
         return [{**service, "server": addresses, "server_port": settings.servers[0][1], **mode}]
-    host = {"server_host": instance["server_host"]} if instance.get("server_host") else {}
     local = {"local_address": settings.local_address, "local_port": settings.local_port}
     tunnel = {"tunnel_address": settings.tunnel_address} if settings.tunnel_address else {}
     return [
-        {**service, **local, **tunnel, **host, "server": [address], "server_port": port}
+        {**service, **local, **tunnel, **_host(address, instance), "server": [address], "server_port": port}
         for address, port in settings.servers
     ]
+
+
+def _host(address: str, instance: Instance) -> Service:
+    """The inventory host that a client's server is, where that is known: by name, else by its address."""
+    try:
+        address = str(ipaddress.ip_address(address))
+    except ValueError:
+        address = address.rstrip(".").lower()
+    host = instance.get("server_host") or instance.get("server_hosts", {}).get(address)
+    return {"server_host": host} if host else {}
 
 
 def _executable(below: _exec_start.Below) -> str:

@@ -9,7 +9,7 @@ import dataclasses
 import re
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover._match import ITSELF, Fleet
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._match import INTERFACE, ITSELF, Fleet
 
 SIDES = ("server", "client")
 ADOPTED_FAMILY = "libev"
@@ -53,12 +53,13 @@ def adopt(
     fleet: Fleet,
     servers: t.Collection[str],
     listed: t.Mapping[str, t.Sequence[Instance]],
+    reached: t.Collection[str] = (),
 ) -> Adopted:
     """The rows and instances of a host, from what tfo_discover returned there.
 
     ``servers`` are the hosts with a server instance: only such a one is written as a client's server. ``listed`` are the
     instances that the inventory has by side; their names stay, and so does what an operator added to them,
-    also other programs that run there.
+    also other programs that run there. ``reached`` are the addresses that only its interfaces tell, see ``reached``.
     """
     by_unit: dict[str, list[Service]] = {}
     for service in found["services"]:
@@ -80,12 +81,26 @@ def adopt(
         for row in fresh:
             old = there.get(row.unit, {})
             row.name = str(old["name"]) if "name" in old else names[row.unit]
-            told = {"server": uses[row.unit]} if uses[row.unit] else {}
-            instances[side].append({"name": row.name, "unit": row.unit, **old, **told})
+            new: Instance = {"name": row.name, "unit": row.unit}
+            if side == "server" and len(fresh) == len(reached) == 1:
+                new["public_address"] = next(iter(reached))
+            server = {"server": uses[row.unit]} if uses[row.unit] else {}
+            instances[side].append({**new, **old, **server})
         others = {*by_unit, *(one["unit"] for one in found["listeners"])} - set(uses)
         instances[side] += [dict(there[unit]) for unit in others & set(there)]
         instances[side].sort(key=lambda one: str(one["name"]))
     return Adopted(rows, instances)
+
+
+def reached(found: t.Mapping[str, t.Mapping[str, t.Any]], fleet: Fleet) -> dict[str, set[str]]:
+    """By host the addresses at which clients reach it, and which nobody could tell without a look at its interfaces."""
+    by_host: dict[str, set[str]] = {}
+    for client, look in found.items():
+        for address in {one["address"] for service in look["services"] for one in service["servers"]}:
+            match = fleet.match(address, client)
+            if match.host and match.by == INTERFACE:
+                by_host.setdefault(match.host, set()).add(address)
+    return by_host
 
 
 def serves(found: t.Mapping[str, t.Any]) -> bool:

@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover import _instances
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover._files import VARIABLES
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover._match import Fleet, Known
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._match import Fleet, Known
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Unreadable, Variables
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import entries
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Wrong

@@ -55,8 +55,17 @@ class Side:
     adopted: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
 
 
-def side(which: str, own: Variables, raw: t.Any, lookup: Lookup, gone: bool = False) -> Side:
+def side(
+    which: str,
+    own: Variables,
+    raw: t.Any,
+    lookup: Lookup,
+    gone: bool = False,
+    servers: t.Callable[[], t.Mapping[str, str]] = dict,
+) -> Side:
     """The server or client side of a host, from the value of its list of instances; ``gone``: all of them are to go.
+
+    ``servers`` gives the inventory host behind each address, for clients whose config alone says where they lead.
 
     Raises FleetError.
     """
@@ -69,7 +78,7 @@ def side(which: str, own: Variables, raw: t.Any, lookup: Lookup, gone: bool = Fa
     for instance in (one for one in instances if one["state"] == "present"):
         try:
             if is_adopted(instance):
-                adopted.append(_adopted(own.host, instance, lookup))
+                adopted.append(_adopted(own.host, which, instance, lookup, servers))
             else:
                 services += _servers(instance) if which == "server" else [_client(own.host, instance, lookup)]
         except FleetError as error:
@@ -146,15 +155,23 @@ def _twice_adopted(host: str, variable: str, units: list[str]) -> list[str]:
     return [f"{host}: {variable}: two instances adopt {unit}: keep one of them" for unit in twice]
 
 
-def _adopted(host: str, instance: dict[str, t.Any], lookup: Lookup) -> dict[str, t.Any]:
+def _adopted(
+    host: str,
+    which: str,
+    instance: dict[str, t.Any],
+    lookup: Lookup,
+    servers: t.Callable[[], t.Mapping[str, str]],
+) -> dict[str, t.Any]:
     """What the host is told of a service that it shall read itself: ``name``, ``unit``, a server's ``port`` where it is
-    any program's (else None), a client's ``server_host`` where it is told (else None). Raises FleetError.
+    any program's, a client's ``server_host`` where it is told, else ``server_hosts``, by address. Raises FleetError.
     """
     server = instance.get("server")  # a server's instance has none
     if server is not None and lookup(server) is None:
         where = f"{host}: ss_client_instances[{instance['name']}].server"
         raise FleetError([f"{where}: {server!r} is no inventory host; leave it out, the address is read on the host"])
     told = {"name": instance["name"], "unit": instance["unit"], "port": instance.get("port"), "server_host": server}
+    if which == "client" and server is None:
+        told["server_hosts"] = dict(servers())
     return {key: value for key, value in told.items() if value is not None}
 
 

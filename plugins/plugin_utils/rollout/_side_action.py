@@ -10,6 +10,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover import _listed
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 
@@ -61,7 +62,13 @@ class SideAction(ActionBase):
                 instances = own.get(f"ss_{side}_instances")
             except _inventory.Unreadable as error:
                 raise _fleet.FleetError([f"{own.host}: ss_{side}_instances {error}"]) from None
-        return _fleet.side(side, own, instances or [], lookup, self.gone())
+
+        def servers() -> dict[str, str]:
+            group = [lookup(name) for name in task_vars.get("groups", {}).get("shadowsocks_servers", ())]
+            known = [one for one in group if one is not None]
+            return _listed.fleet(known, {one.host: _listed.listed(one) for one in known}, {}).addresses()
+
+        return _fleet.side(side, own, instances or [], lookup, self.gone(), servers)
 
     def gone(self) -> bool:
         """Whether all instances are to go, whatever they say themselves."""

@@ -9,7 +9,7 @@ import re
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover import _instances
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover._match import Fleet, Known
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._match import Fleet, Known
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.discover._found import (
     TUN,
     UNIT,

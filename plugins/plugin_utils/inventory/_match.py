@@ -63,6 +63,11 @@ class Fleet:
             return Match(host, by)
         return Match(None, candidates=tuple(sorted(found)))
 
+    def addresses(self) -> dict[str, str]:
+        """The host behind each address that is one host's alone, by what ``normal`` makes of the address."""
+        found = {**self._others, **self._public}
+        return {address: next(iter(hosts)) for address, hosts in found.items() if address and len(hosts) == 1}
+
 
 def normal(address: str) -> str:
     """An address or a name in the one form in which it is compared; empty where it means nothing on another host."""

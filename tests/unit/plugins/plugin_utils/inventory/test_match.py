@@ -8,7 +8,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover._match import Fleet, Known, Match, normal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._match import Fleet, Known, Match, normal
 
 FLEET = Fleet(
     [
