@@ -90,9 +90,9 @@ def fleet(*arguments: str) -> str:
     return subprocess.run([str(FLEET), *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def play(playbook: str | Path, *arguments: str, **extra: Any) -> Play:
-    """Run a playbook (a path, or fastopen.shadowsocks.NAME) over the fleet; keywords become extra variables."""
-    command = ["ansible-playbook", "--inventory", str(INVENTORY), str(playbook), *arguments]
+def play(playbook: str | Path, *arguments: str, inventory: Path = INVENTORY, **extra: Any) -> Play:
+    """Run a playbook (a path, or fastopen.shadowsocks.NAME) over the fleet; other keywords become extra variables."""
+    command = ["ansible-playbook", "--inventory", str(inventory), str(playbook), *arguments]
     command += ["--extra-vars", json.dumps(extra)] if extra else []
     done = subprocess.run(
         command,

@@ -10,7 +10,6 @@ import os
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _settings
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ss_processes
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _binary,
     _exec_start,
@@ -100,11 +99,7 @@ def _any_program(unit: str, pid: int, port: int) -> Service:
 def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Instance) -> list[Service]:
     """By the running process's own arguments and config. Raises _Unfit, NotUnderstood, Unfit, OSError."""
     below = _exec_start.read(unit)[1]
-    settings = _settings.of_libev(
-        [word for word in argv if word != _exec_start.FLAG],
-        _ss_processes.executable("/proc", str(pid)),
-        lambda path: _ss_processes.read(_ss_processes.place("/proc", str(pid), path))[0],
-    )
+    settings = _settings.of_process(pid, [word for word in argv if word != _exec_start.FLAG])
     if settings.program not in _service.SIDES[side]:
         raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")
     own = below.own_flag or settings.fast_open

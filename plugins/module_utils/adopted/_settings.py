@@ -12,7 +12,7 @@ import ipaddress
 import json
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii, _ss_arguments
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii, _ss_arguments, _ss_processes
 
 METHOD = "chacha20-ietf-poly1305"
 """What it takes where nobody says (src/server.c, main)."""
@@ -65,6 +65,15 @@ def of_libev(argv: t.Sequence[str], executable: str, read: t.Callable[[str], byt
     path = "/etc/shadowsocks-libev/config.json" if command.config is None and command.default else command.config
     config = {} if path is None else _config(read(path))
     return _settings(command, config)
+
+
+def of_process(pid: int, argv: t.Sequence[str], proc: str = "/proc") -> Settings:
+    """The settings of a process: its config is read where it has it itself. Raises NotUnderstood, OSError."""
+    return of_libev(
+        argv,
+        _ss_processes.executable(proc, str(pid)),
+        lambda path: _ss_processes.read(_ss_processes.place(proc, str(pid), path))[0],
+    )
 
 
 def _settings(command: _ss_arguments.Command, config: t.Mapping[str, t.Any]) -> Settings:

@@ -41,18 +41,18 @@ def find(proc: str = "/proc") -> list[FastOpenProcess]:
 
 
 def _find(proc: str) -> Iterator[FastOpenProcess]:
-    namespace = _network_namespace(proc, "self")
+    namespace = network_namespace(proc, "self")
     for pid in filter(_PID.fullmatch, os.listdir(proc)):
-        argv = _argv(proc, pid)
+        argv = argv_of(proc, pid)
         command = _ss_arguments.parse(argv, executable(proc, pid)) if argv else None
-        if command is None or _network_namespace(proc, pid) not in (namespace, None):
+        if command is None or network_namespace(proc, pid) not in (namespace, None):
             continue
         reason = _reason(proc, pid, command)
-        if reason is not None and _argv(proc, pid) == argv:  # it has not gone meanwhile
+        if reason is not None and argv_of(proc, pid) == argv:  # it has not gone meanwhile
             yield FastOpenProcess(int(pid), command.program, reason)
 
 
-def _argv(proc: str, pid: str) -> list[str]:
+def argv_of(proc: str, pid: str) -> list[str]:
     """Return a process's arguments; empty for a kernel thread and for one that is gone."""
     try:
         descriptor = os.open(f"{proc}/{pid}/cmdline", os.O_RDONLY)  # thrice as fast as open(), for every process
@@ -76,7 +76,7 @@ def executable(proc: str, pid: str) -> str:
     return link[: -len(" (deleted)")] if link.endswith(" (deleted)") else link
 
 
-def _network_namespace(proc: str, pid: str) -> str | None:
+def network_namespace(proc: str, pid: str) -> str | None:
     """Return the name of a process's network namespace, None where this user may not see it."""
     return _link(os.path.join(proc, pid, "ns", "net")) or None
 

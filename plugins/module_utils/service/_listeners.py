@@ -59,8 +59,13 @@ def holders(ports: t.Collection[int], likely: t.Iterable[int] = (), proc: str = 
     return sorted(found)
 
 
+def tcp(proc: str = "/proc") -> list[Holder]:
+    """Every TCP listener of this network namespace."""
+    return [holder for holder in holders(range(1, 1 << 16), proc=proc) if holder.protocol == "tcp"]
+
+
 def _of(holder: Holder, pid: int, proc: str) -> Holder:
-    program, unit = _named(pid, proc)
+    program, unit = named(pid, proc)
     return holder._replace(pid=pid, program=program, unit=unit)
 
 
@@ -113,7 +118,7 @@ def _inodes(pid: int, proc: str) -> set[int]:
     return found
 
 
-def _named(pid: int, proc: str) -> tuple[str, str]:
+def named(pid: int, proc: str) -> tuple[str, str]:
     """The process's name, and the innermost service of its control group (cgroups(7))."""
     program = unit = ""
     try:

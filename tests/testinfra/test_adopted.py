@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet that was set up without us, under traffic all the time: discover, rollout, rollback; then it is as it was."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import _others
+import _state
+import pytest
+import yaml
+from _hosts import CLIENTS, INVENTORY, MEMBERS, ORIGIN, Play, host, play
+from _seen import arguments, unit
+from _traffic import captured, first_bytes, from_client
+
+SERVERS_OF = {"c1": ["ss1"], "c2": ["ss2"], "c3": ["ss1"], "c4": ["ss1", "ss2"]}
+LOAD = "/run/load.log"
+
+
+@pytest.fixture(scope="module")
+def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an operator has who knows nothing but the hosts."""
+    folder = tmp_path_factory.mktemp("inventory")
+    shutil.copy(INVENTORY / "hosts.yml", folder / "hosts.yml")
+    (folder / "group_vars").mkdir()
+    variables = {"rollout_probe_url": ORIGIN, "rollout_bake_seconds": 0, "rollout_probe_requests": 20}
+    variables["rollout_report_dir"] = str(folder / "reports")
+    (folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def load() -> Iterator[None]:
+    """A request through each client after the other, all the time; each leaves a line, its curl's exit status."""
+    loop = f"while :; do curl -s -o /dev/null --max-time 10 --socks5 127.0.0.1:1080 {ORIGIN}; echo $? >> {LOAD}; sleep 0.1; done"
+    for name in CLIENTS:
+        host(name).check_output("rm -f %s; systemd-run --quiet --collect --unit=load sh -c %s", LOAD, loop)
+    yield
+    for name in CLIENTS:
+        host(name).check_output("systemctl stop load")
+
+
+@pytest.fixture(scope="module")
+def before(load: None) -> dict[str, object]:
+    """What each host is like: kernel, files, units; and the arguments of what runs."""
+    del load
+    return {name: observed(name) for name in MEMBERS}
+
+
+def observed(name: str) -> dict[str, object]:
+    """Without the processes' numbers, and without the load's own transient unit."""
+    found = _state.read(name)
+    found["files"] = {path: what for path, what in found["files"].items() if "/run/systemd/system" not in path}
+    shown = unit(name, _others.UNITS[name])
+    found["unit"] = {key: shown[key] for key in ("ActiveState", "SubState", "UnitFileState", "DropInPaths")}
+    found["argv"] = arguments(name, _others.UNITS[name])
+    return found
+
+
+def told(inventory: Path, done: Play) -> str:
+    """What was said, and everything that was kept of it on the controller: no secret of theirs is in it."""
+    kept = "".join(path.read_text(encoding="utf-8") for path in inventory.rglob("*") if path.is_file())
+    assert _others.PASSWORD not in done.output + kept
+    return done.words
+
+
+def instances(inventory: Path, name: str) -> list[dict[str, str]]:
+    """What discover wrote for a host."""
+    (path,) = (inventory / "host_vars" / name).iterdir()
+    ((_variable, entries),) = yaml.safe_load(path.read_text(encoding="utf-8")).items()
+    return entries
+
+
+def test_discover(inventory: Path, before: dict[str, object]) -> None:
+    """It writes what adopts everything, changes no host, and the next run has nothing to add."""
+    done = play(
+        "fastopen.shadowsocks.discover", "--limit", "all:!fleet_support", "--check", "--diff", inventory=inventory
+    )
+    assert done.status == 0, told(inventory, done)
+    assert not (inventory / "host_vars").exists()
+    done = play("fastopen.shadowsocks.discover", "--limit", "all:!fleet_support", inventory=inventory)
+    assert done.status == 0, told(inventory, done)
+    for name in MEMBERS:
+        (instance,) = instances(inventory, name)
+        assert instance["unit"] == _others.UNITS[name]
+        if name in SERVERS_OF:
+            hosts = SERVERS_OF[name]
+            assert instance.get("server") == (hosts[0] if len(hosts) == 1 else None)
+    again = play("fastopen.shadowsocks.discover", "--limit", "all:!fleet_support", inventory=inventory)
+    assert (again.status, again.recap["c1"]["changed"]) == (0, 0)
+    assert {name: observed(name) for name in MEMBERS} == before
+
+
+def test_rollout(inventory: Path) -> None:
+    """Without an edit: everybody is promoted, SYN data is on the wire, and a client of two servers has a path to each."""
+    done = play("fastopen.shadowsocks.rollout", inventory=inventory)
+    assert done.status == 0, told(inventory, done)
+    assert f"promoted 6: {', '.join(MEMBERS)}" in told(inventory, done)
+    assert "gains" in done.words and "on 2 paths" in done.words
+    for name in MEMBERS:
+        assert arguments(name, _others.UNITS[name])[-2:] == ["--fast-open", ""]
+    with captured("ss1") as seen:
+        first_bytes("c1", 3)
+        first_bytes("c3", 3)
+    assert all(max(from_client(seen, name)) > 0 for name in ("c1", "c3"))
+
+
+def test_only_its_tfo_is_ours(before: dict[str, object]) -> None:
+    """Bits, one line, one drop-in, and our own state: nothing else is another than it was."""
+    for name in MEMBERS:
+        now, was = observed(name)["files"], before[name]["files"]
+        ours = {path for path in {*now, *was} if now.get(path) != was.get(path)}
+        assert all("fastopen" in path or path.endswith((".d", "99-tfo.conf", "sysctl.d")) for path in ours), (
+            name,
+            ours,
+        )
+
+
+def test_rollout_again(inventory: Path) -> None:
+    """Nothing is left to do."""
+    done = play("fastopen.shadowsocks.rollout", inventory=inventory)
+    assert (done.status, sum(figures["changed"] for figures in done.recap.values())) == (0, 0), told(inventory, done)
+
+
+def test_rollback_all(inventory: Path, before: dict[str, object]) -> None:
+    """Every file, unit, sysctl and argv as it was before."""
+    done = play("fastopen.shadowsocks.rollback", inventory=inventory, rollback_scope="all")
+    assert done.status == 0, told(inventory, done)
+    for name in MEMBERS:
+        assert observed(name) == before[name], name
+
+
+def test_load() -> None:
+    """Each client was restarted twice and its server twice: a few requests were cut by that, and all others answered."""
+    for name in CLIENTS:
+        statuses = host(name).check_output(f"cat {LOAD}").split()
+        failed = [status for status in statuses if status != "0"]
+        print(name, len(statuses), failed)
+        assert len(statuses) > 100 and len(failed) <= 12, (name, failed)
+        assert statuses[-3:] == ["0"] * 3
