@@ -59,6 +59,11 @@ def holders(ports: t.Collection[int], likely: t.Iterable[int] = (), proc: str = 
     return sorted(found)
 
 
+def tcp(proc: str = "/proc") -> list[Holder]:
+    """Every TCP listener of this network namespace."""
+    return [holder for holder in holders(range(1, 1 << 16), proc=proc) if holder.protocol == "tcp"]
+
+
 def _of(holder: Holder, pid: int, proc: str) -> Holder:
     program, unit = _named(pid, proc)
     return holder._replace(pid=pid, program=program, unit=unit)
