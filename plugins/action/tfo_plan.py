@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import typing as t
 
@@ -11,12 +12,20 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _lists
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _verdict
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _plan, _policy, _refusals
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
+    _demand,
+    _journal,
+    _plan,
+    _policy,
+    _refusals,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     ControllerAction,
     registered,
 )
 
+Instances = t.Callable[[str], t.Sequence[t.Any]]
+"""Gives the client instances of a client."""
 ASKED_SECONDS, REQUEST_SECONDS = 20, 3
 """What a measurement takes at most, as a rule: to start, and for a request of each kind."""
 
@@ -35,7 +44,10 @@ class ActionModule(ControllerAction):
         known = {host: registered(task_vars, host, "__rollout_seen", "__rollout_door") for host in arguments["hosts"]}
         told = {host: door["variables"] for host, (_seen, door) in known.items()}
         looks = {host: seen["results"] for host, (seen, _door) in known.items()}
-        refused = self._refused(looks, told)
+        instances = self._reader(task_vars)
+        clients = groups.get("shadowsocks_clients", [])
+        demands = _demand.of(looks, lambda server: _plan.paths_to(server, clients, instances))
+        refused = self._refused(looks, told, demands)
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
         hosts = list(looks)
@@ -44,7 +56,8 @@ class ActionModule(ControllerAction):
         waves = _plan.waves(
             looks, passed, canary, variables["rollout_server_batches"], variables["rollout_client_waves"]
         )
-        lines = _plan.lines(looks, waves)
+        lines = _plan.lines(looks, waves) + _plan.listeners(looks)
+        lines += _demand.lines({host: demand for host, demand in demands.items() if host in looks})
         if variables["rollout_probe_requests"]:
             policy = _policy.of(variables)
             lines += _plan.smallest_harm(waves, lambda clients: _verdict.smallest_harm(clients, policy))
@@ -60,17 +73,22 @@ class ActionModule(ControllerAction):
             "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
             "undeployed": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
             "canary_done": _plan.canary_done(looks, canary),
-            "witnesses": self._witnesses(task_vars, looks),
+            "witnesses": self._witnesses(groups, instances, looks),
             "lease_seconds": self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5)),
         }
 
     def _refused(
-        self, looks: t.Mapping[str, t.Sequence[_plan.Look]], told: t.Mapping[str, t.Mapping[str, t.Any]]
+        self,
+        looks: t.Mapping[str, t.Sequence[_plan.Look]],
+        told: t.Mapping[str, t.Mapping[str, t.Any]],
+        demands: t.Mapping[str, _demand.Demand],
     ) -> dict[str, str]:
         """The hosts that are left out, and why. Raises what speaks against the run as a whole, or against all hosts."""
         self._refuse([line for host, sides in looks.items() for line in _refusals.kept_out(host, sides, told[host])])
         self._refuse([line for host, sides in looks.items() for line in _refusals.held(host, sides)])
         reasons = {host: _refusals.refusals(sides) for host, sides in looks.items()}
+        for host, why in _demand.refusals(looks, demands).items():
+            reasons[host] += [] if told[host]["rollout_accept_unmanaged"] else [why]
         refused = {
             host: f"{host}: {'; '.join(why)}. Nothing was changed on it." for host, why in reasons.items() if why
         }
@@ -102,17 +120,21 @@ class ActionModule(ControllerAction):
         asked = ASKED_SECONDS + REQUEST_SECONDS * variables["rollout_probe_requests"]
         return variables["rollout_bake_seconds"] + 60 + turns * asked
 
+    @staticmethod
     def _witnesses(
-        self, task_vars: dict[str, t.Any], looks: t.Mapping[str, t.Sequence[_plan.Look]]
+        groups: t.Mapping[str, t.Sequence[str]], instances: Instances, looks: t.Mapping[str, t.Sequence[_plan.Look]]
     ) -> dict[str, list[str]]:
         """By server of the run, and of some outside of it, the clients that tell how its plain traffic fares."""
-        lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
-        groups = task_vars["groups"]
         clients = sorted(groups.get("shadowsocks_clients", []), key=lambda name: name not in looks)
         servers = [host for host, sides in looks.items() if any(look["side"] == "server" for look in sides)]
         others = [host for host in groups.get("shadowsocks_servers", []) if host not in servers]
         wanted = servers + others[: _plan.OTHER_SERVERS] if servers else []
-        return _plan.witnesses(clients, lambda name: self._instances(name, lookup), wanted)
+        return _plan.witnesses(clients, instances, wanted)
+
+    def _reader(self, task_vars: dict[str, t.Any]) -> Instances:
+        """Gives a client's instances, each client read once."""
+        lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
+        return functools.lru_cache(maxsize=None)(lambda name: self._instances(name, lookup))
 
     def _instances(self, name: str, lookup: _inventory.Lookup) -> t.Sequence[t.Any]:
         """The client's instances; none where they cannot be used: a host outside of the limit has not been checked."""
@@ -122,5 +144,5 @@ class ActionModule(ControllerAction):
             _fleet.side("client", own, raw, lookup)
             return _lists.entries(raw)
         except (_fleet.FleetError, _inventory.Unreadable) as error:
-            self._display.warning(f"{name} is not asked how plain traffic fares: {error}")
+            self._display.warning(f"{name} does not count as a client of its servers: {error}")
             return []

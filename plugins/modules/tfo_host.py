@@ -78,6 +78,19 @@ fastopen:
   description: The host's TCP Fast Open, as M(fastopen.shadowsocks.tfo_probe) returns it.
   returned: success
   type: dict
+uptime_seconds:
+  description:
+    - For how long the counters in RV(fastopen) count, as far as known. It is the time since boot, or since the start of the
+      first process where that of a container is younger. Null where the kernel does not say.
+  returned: success
+  type: int
+listeners:
+  description:
+    - With C(fast_open_mode=listener) every TCP listener of the network namespace but the services' own, with C(address),
+      C(port), C(program) and C(unit). Each of them accepts data in SYNs from its next start on.
+  returned: success
+  type: list
+  elements: dict
 package:
   description:
     - C(name), C(version) (null where it is not installed), C(binary), C(knows_fast_open) and

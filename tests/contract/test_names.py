@@ -49,6 +49,7 @@ ROLE_VARIABLES = {
 }
 PLAYBOOK_VARIABLES = {
     "rollout": [
+        "rollout_accept_unmanaged",
         "rollout_bake_seconds",
         "rollout_client_waves",
         "rollout_confidence",

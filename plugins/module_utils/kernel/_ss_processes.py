@@ -20,7 +20,8 @@ _MOST_BYTES = 1024 * 1024  # of a config; shadowsocks-libev reads 128 KiB
 _ARGUMENTS_AT_ONCE = 65536  # bytes
 _MOST_LINKS = 40  # path_resolution(7)
 _PID = re.compile("[0-9]+")
-_MAY = "so it may use TCP Fast Open"
+MAY = "so it may use TCP Fast Open"
+"""The end of the reason of a process that may, and of which no more is known."""
 
 
 class FastOpenProcess(NamedTuple):
@@ -86,7 +87,7 @@ def _reason(proc: str, pid: str, command: _ss_arguments.Command) -> str | None:
     if command.flag:
         return "--fast-open in its arguments"
     if command.doubt:
-        return f"its option {_ascii.shown(command.doubt)} is not known here, {_MAY}"
+        return f"its option {_ascii.shown(command.doubt)} is not known here, {MAY}"
     config = command.config
     try:
         if config is None and command.default:
@@ -96,7 +97,7 @@ def _reason(proc: str, pid: str, command: _ss_arguments.Command) -> str | None:
         if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM) and os.geteuid() != 0:
             return None
         what = "its environment" if config is None else _ascii.shown(config) or "a config without a name"
-        return f"{what} cannot be read ({getattr(error, 'strerror', error)}), {_MAY}"
+        return f"{what} cannot be read ({getattr(error, 'strerror', error)}), {MAY}"
 
 
 def _config_reason(proc: str, pid: str, config: str, command: _ss_arguments.Command) -> str | None:
@@ -107,7 +108,7 @@ def _config_reason(proc: str, pid: str, config: str, command: _ss_arguments.Comm
     if found:
         return f"fast_open is true in {shown}"
     if found is None:
-        return f"{shown} is not understood, {_MAY}"
+        return f"{shown} is not understood, {MAY}"
     process = _process.read(int(pid), proc)
     if process is not None and changed > process.started:
         return f"{shown} changed after its start, so it may still use TCP Fast Open; restart it"

@@ -9,12 +9,13 @@ import dataclasses
 import os
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _uptime
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _binary,
     _deployment,
     _exec_start,
     _foreign,
+    _listeners,
     _observe,
     _owned,
     _package,
@@ -24,6 +25,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _record, _stage, _status
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
+
+LISTENER = ("address", "port", "program", "unit")
+"""What is told of a listener."""
 
 
 def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: bool) -> dict[str, t.Any]:
@@ -50,6 +54,8 @@ def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: b
     return {
         "side": wanted.side,
         "fastopen": fastopen,
+        "uptime_seconds": _uptime.seconds(),
+        "listeners": _listening(wanted.services) if request.mode == "listener" else [],
         "package": packaged,
         "left": plan.left,
         "services": services,
@@ -62,6 +68,13 @@ def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: b
         "stage": stage,
         "done": step.outcome == "confirmed" and not reasons and not stage["problems"],
     }
+
+
+def _listening(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Every other TCP listener of this host: with bit 0x400 each of them accepts SYN data from its next start on."""
+    own = {_service.tcp_port(service) for service in services}
+    found = [{key: getattr(holder, key) for key in LISTENER} for holder in _listeners.tcp() if holder.port not in own]
+    return [one for at, one in enumerate(found) if one not in found[:at]]  # workers share a port
 
 
 def asked(wanted: _observe.Wanted) -> str:

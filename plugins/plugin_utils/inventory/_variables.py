@@ -120,6 +120,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         Variable("rollout_max_error_share", Number(0, UNACCEPTABLE_SHARE / 2), 0.05, run=True),
         Variable("rollout_max_reverted_share", Number(0, 1), 0.1, run=True),
         Variable("rollout_max_unreachable_share", Number(0, 1), 0.1, run=True),
+        Variable("rollout_accept_unmanaged", _BOOLEAN, False, run=True),
         Variable("rollout_retry", _BOOLEAN, False, run=True),
         Variable("rollout_take_over", Text(r"\S+", "the name of a run", optional=True), "", run=True),
         Variable("rollout_network_label", Text(optional=True), ""),

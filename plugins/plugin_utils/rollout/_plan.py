@@ -26,7 +26,7 @@ def lines(looks: t.Mapping[str, t.Sequence[Look]], waves_of: t.Mapping[str, t.Se
         rows.append((order.get(key, "-"), key[1], key[0], todo))
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     listed = ["  " + "  ".join([*(text.ljust(width) for text, width in zip(row, widths)), row[3]]) for row in rows]
-    return ["Plan", *listed, *_demand(looks)]
+    return ["Plan", *listed]
 
 
 def _side(wave: str) -> str:
@@ -52,16 +52,22 @@ def _todo(look: Look) -> str:
     return "; ".join(changes) or "to be proven"
 
 
-def _demand(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
-    """Which servers were asked for cookies since they were booted, by whatever client: those get TFO at once."""
-    asked = {
-        host: look["fastopen"]["counters"].get("TCPFastOpenCookieReqd", 0)
-        for host, sides in looks.items()
-        for look in sides
-        if look["side"] == "server" and not look["done"]
-    }
-    told = [f"{host} {count}" for host, count in asked.items() if count]
-    return [f"  cookies asked for since boot, by clients managed or not: {', '.join(told)}"] if told else []
+def listeners(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
+    """Who else will accept SYN data in listener mode, one line a host with a step to make."""
+    told = []
+    for host, sides in looks.items():
+        named = [
+            f"{one['program'] or 'a process'} on {one['address']} port {one['port']}"
+            + (f" ({one['unit']})" if one["unit"] else "")
+            for look in sides
+            if not look["done"] and not _is_skipped(look)
+            for one in look["listeners"]
+        ]
+        if named:
+            told.append(
+                f"  {host}: bit 0x400 is for all: from its next start on SYN data is accepted by {', '.join(named)}"
+            )
+    return told
 
 
 def _is_skipped(look: Look) -> bool:
@@ -193,3 +199,10 @@ def witnesses(
             if len(found[server]) < WITNESSES:
                 found[server].append(client)
     return found
+
+
+def paths_to(
+    server: str, clients: t.Iterable[str], instances: t.Callable[[str], t.Sequence[t.Mapping[str, t.Any]]]
+) -> int:
+    """How many client instances of the inventory use this server."""
+    return sum(str(instance.get("server")) == server for client in clients for instance in instances(client))

@@ -17,7 +17,7 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services impor
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 
 
-def look(side, *, paths=(), differs=(), done=False, outcome="planned", reasons=()):
+def look(side, *, paths=(), differs=(), done=False, outcome="planned", reasons=(), asked=0):
     """What tfo_host returned."""
     return {
         "side": side,
@@ -25,11 +25,18 @@ def look(side, *, paths=(), differs=(), done=False, outcome="planned", reasons=(
         "differs": list(differs),
         "foreign": [],
         "reasons": list(reasons),
-        "stage": {"actual": "off"},
+        "stage": {"intended": "off", "actual": "off"},
+        "uptime_seconds": 36_000,
+        "listeners": [],
         "paths": list(paths),
         "deployed": "yes",
         "step": {"outcome": outcome, "differs": []},
-        "fastopen": {"sysctl": {"value": 1}, "boot": {"file": None}, "counters": {}},
+        "fastopen": {
+            "sysctl": {"value": 1},
+            "boot": {"file": None},
+            "counters": {"TCPFastOpenCookieReqd": asked},
+            "processes": [],
+        },
     }
 
 
@@ -46,6 +53,7 @@ def told(tmp_path):
         "rollout_max_error_share": 0.05,
         "rollout_max_slowdown_ms": 20,
         "rollout_max_reverted_share": 0.1,
+        "rollout_accept_unmanaged": False,
     }
 
 
@@ -161,5 +169,32 @@ def test_broken_client_outside_of_the_limit_is_no_witness(run, told, monkeypatch
         fleet["hostvars"][name] = {"ss_client_instances": [{"name": trust_as_template("{{ nobody_set_this }}")}]}
     fleet["groups"] = {"shadowsocks_clients": ["c1", "c2", "c3", "c4"], "shadowsocks_servers": ["ss1"]}
     assert run(tfo_plan, fleet, hosts=["ss1"], run="r1")["witnesses"] == {"ss1": ["c2", "c3"]}
-    assert [text.partition(":")[0] for text in warned] == ["c1 is not asked how plain traffic fares"]
+    assert [text.partition(":")[0] for text in warned] == ["c1 does not count as a client of its servers"]
     assert "nobody_set_this" in warned[0]
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_server_that_strangers_ask(run, told, accepted):
+    """It is refused alone unless that is meant to be, and in the plan with its figures."""
+    told["rollout_accept_unmanaged"] = accepted
+    fleet = variables(told, ss1=[look("server", asked=5000)], ss2=[look("server", asked=5)])
+    result = run(tfo_plan, fleet, hosts=["ss1", "ss2"], run="r1")
+    assert (list(result["refused"]), result["hosts"]) == (([], ["ss1", "ss2"]) if accepted else (["ss1"], ["ss2"]))
+    shown = [line for line in result["lines"] if "asked for cookies" in line]
+    assert shown[-1].startswith("  ss2 was asked for cookies: 5 since boot, 0.5 an hour; no more than")
+    assert len(shown) == 1 + accepted
+    if not accepted:
+        assert "5000 since boot, 500.0 an hour, 120 at most" in result["refused"]["ss1"]
+        assert "-e rollout_accept_unmanaged=true" in result["refused"]["ss1"]
+        assert result["refused"]["ss1"].endswith("Nothing was changed on it.")
+
+
+@pytest.mark.parametrize(("asked", "refused"), [(200, []), (201, ["ss1"])])
+def test_probes_of_every_client_count(run, told, asked, refused):
+    """Also of those outside of the limit: ten runs of two looks, and of four attempts of each of two clients."""
+    fleet = variables(told, ss1=[look("server", asked=asked)], ss2=[look("server")])
+    fleet["hostvars"]["ss1"]["ss_server_instances"] = [SERVER_INSTANCE]
+    for name in ("c1", "c2"):
+        fleet["hostvars"][name] = {"ss_client_instances": [CLIENT_INSTANCE]}
+    fleet["groups"] = {"shadowsocks_clients": ["c1", "c2"], "shadowsocks_servers": ["ss1", "ss2"]}
+    assert list(run(tfo_plan, fleet, hosts=["ss1", "ss2"], run="r1")["refused"]) == refused

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _binary,
+    _listeners,
     _observe,
     _packaged,
     _process,
@@ -159,6 +160,26 @@ def test_client_whose_path_carries_nothing_yet(client, planned, outcome):
     client.host.verdicts[8388] = "no_cookie"
     found = look(client, "client", planned_servers=planned)
     assert (found["step"]["outcome"], [path["verdict"] for path in found["paths"]]) == (outcome, ["no_cookie"])
+
+
+@pytest.mark.parametrize(("mode", "told"), [("flag", []), ("listener", [("ssh.service", 22), ("", 5432)])])
+def test_other_listeners(server, monkeypatch, mode, told):
+    """With bit 0x400 all accept: each is told once, and the services' own are not."""
+    holders = [
+        _listeners.Holder("tcp", "0.0.0.0", 22, 10, "sshd", "ssh.service"),
+        _listeners.Holder("tcp", "127.0.0.1", 5432, 11, "postgres"),
+        _listeners.Holder("tcp", "127.0.0.1", 5432, 12, "postgres"),
+        _listeners.Holder("tcp", "0.0.0.0", 8388, 13, "ss-server", UNITS["server"]),
+    ]
+    monkeypatch.setattr(_listeners, "tcp", lambda: holders)
+    found = look(server, "server", mode=mode)["listeners"]
+    assert [(one["unit"], one["port"]) for one in found] == told
+    assert all(set(one) == {"address", "port", "program", "unit"} for one in found)
+
+
+def test_uptime(server):
+    """As the kernel says."""
+    assert look(server, "server")["uptime_seconds"] >= 0
 
 
 @pytest.mark.parametrize("probe_paths", [True, False])

@@ -27,6 +27,7 @@ def look(
     step=(),
     skipped=(),
     boot=None,
+    listeners=(),
 ):
     """What tfo_host returned."""
     return {
@@ -38,6 +39,7 @@ def look(
         "deployed": deployed,
         "step": {"outcome": "skipped" if skipped else "planned", "differs": list(step)},
         "reasons": list(skipped),
+        "listeners": list(listeners),
         "fastopen": {"sysctl": {"value": 1} if kernel else None, "boot": {"file": boot}, "counters": {}},
     }
 
@@ -78,16 +80,31 @@ def test_lines_are_aligned():
     assert _plan.lines({}, {}) == ["Plan"]
 
 
-def test_waves_are_named_with_their_hosts_and_the_demand_with_its_servers():
-    """Who comes when, and who was asked for cookies already."""
-    asked = look("server")
-    asked["fastopen"]["counters"] = {"TCPFastOpenCookieReqd": 7}
-    lines = _plan.lines({"ss1": [asked], "ss2": [look("server")]}, {"batch 1": ["ss2"], "batch 2": ["ss1"]})
-    assert lines == [
+def test_waves_are_named_with_their_hosts():
+    """Who comes when."""
+    seen = {"ss1": [look("server")], "ss2": [look("server")]}
+    assert _plan.lines(seen, {"batch 1": ["ss2"], "batch 2": ["ss1"]}) == [
         "Plan",
         "  batch 1  ss2  server  off -> accept, to be proven",
         "  batch 2  ss1  server  off -> accept, to be proven",
-        "  cookies asked for since boot, by clients managed or not: ss1 7",
+    ]
+
+
+SSH = {"address": "0.0.0.0", "port": 22, "program": "sshd", "unit": "ssh.service"}
+HIDDEN = {"address": "::1", "port": 25, "program": "", "unit": ""}
+
+
+def test_who_else_will_accept():
+    """One line a host with a step to make."""
+    looks = {
+        "ss1": [look("server", listeners=[SSH, HIDDEN])],
+        "ss2": [look("server", listeners=[SSH], done=True)],
+        "ss3": [look("server", listeners=[SSH], skipped=["plugin"])],
+        "ss4": [look("server")],
+    }
+    assert _plan.listeners(looks) == [
+        "  ss1: bit 0x400 is for all: from its next start on SYN data is accepted by sshd on 0.0.0.0 port 22"
+        " (ssh.service), a process on ::1 port 25"
     ]
 
 
@@ -213,6 +230,12 @@ def test_no_client_is_looked_at_without_need():
     assert _plan.witnesses(["c1", "c2", "c3"], instances, ["ss1"]) == {"ss1": ["c1", "c2"]}
     assert _plan.witnesses(["c1", "c2"], instances, []) == {}
     assert asked == ["c1", "c2"]
+
+
+def test_paths_to_a_server():
+    """Every instance is a path of its own."""
+    instances = {"c1": uses("ss1", "ss1"), "c2": uses("ss2"), "c3": uses("ss1")}
+    assert _plan.paths_to("ss1", ["c1", "c2", "c3"], instances.__getitem__) == 3
 
 
 def test_senders():
