@@ -56,7 +56,7 @@ def observed(name: str) -> dict[str, object]:
     found = _state.read(name)
     found["files"] = {path: what for path, what in found["files"].items() if "/run/systemd/system" not in path}
     shown = unit(name, _others.UNITS[name])
-    found["unit"] = {key: shown[key] for key in ("ActiveState", "SubState", "UnitFileState", "DropInPaths")}
+    found["unit"] = {key: shown.get(key) for key in ("ActiveState", "SubState", "UnitFileState", "DropInPaths")}
     found["argv"] = arguments(name, _others.UNITS[name])
     return found
 
