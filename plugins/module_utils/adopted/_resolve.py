@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-import os
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _settings
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ss_processes
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _adoptable, _config, _settings
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
-    _binary,
     _exec_start,
     _listeners,
     _owned,
@@ -98,11 +95,8 @@ def _any_program(unit: str, pid: int, port: int) -> Service:
 def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Instance) -> list[Service]:
     """By the running process's own arguments and config. Raises _Unfit, NotUnderstood, Unfit, OSError."""
     below = _exec_start.read(unit)[1]
-    settings = _settings.of_libev(
-        [word for word in argv if word != _exec_start.FLAG],
-        _ss_processes.executable("/proc", str(pid)),
-        lambda path: _ss_processes.read(_ss_processes.place("/proc", str(pid), path))[0],
-    )
+    argv = [word for word in argv if word != _exec_start.FLAG]
+    settings, _changed = _config.settings(pid, argv)
     if settings.program not in _service.SIDES[side]:
         raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")
     own = below.own_flag or settings.fast_open
@@ -110,7 +104,7 @@ def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Inst
         raise _Unfit(f"{unit} sends by its own config: remove fast_open from it, so that it can be undone")
     service: Service = {
         "program": settings.program,
-        "executable": _executable(below),
+        "executable": _adoptable.executable(below, argv),
         "method": settings.method,
         "mode": settings.mode,
         "timeout_seconds": 300,
@@ -128,13 +122,3 @@ def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Inst
         {**service, **local, **tunnel, **host, "server": [address], "server_port": port}
         for address, port in settings.servers
     ]
-
-
-def _executable(below: _exec_start.Below) -> str:
-    """The file that the unit starts, so that what runs is what is measured."""
-    path = below.executable if os.path.isabs(below.executable) else _binary.find(below.executable)
-    if path is None:
-        raise _Unfit(f"{below.setter}: there is no {below.executable} where systemd looks for programs")
-    if not _binary.knows_fast_open(path) and os.path.basename(path) != "ss-tunnel":
-        raise _Unfit(f"{path} has no --fast-open: install a build with TCP Fast Open")
-    return path

@@ -41,15 +41,20 @@ def find(proc: str = "/proc") -> list[FastOpenProcess]:
 
 
 def _find(proc: str) -> Iterator[FastOpenProcess]:
+    for pid, argv, command in running(proc):
+        reason = _reason(proc, pid, command)
+        if reason is not None and _argv(proc, pid) == argv:  # it has not gone meanwhile
+            yield FastOpenProcess(int(pid), command.program, reason)
+
+
+def running(proc: str) -> Iterator[tuple[str, list[str], _ss_arguments.Command]]:
+    """Yield the Shadowsocks processes of this network namespace: pid, arguments, and what these say."""
     namespace = _network_namespace(proc, "self")
     for pid in filter(_PID.fullmatch, os.listdir(proc)):
         argv = _argv(proc, pid)
         command = _ss_arguments.parse(argv, executable(proc, pid)) if argv else None
-        if command is None or _network_namespace(proc, pid) not in (namespace, None):
-            continue
-        reason = _reason(proc, pid, command)
-        if reason is not None and _argv(proc, pid) == argv:  # it has not gone meanwhile
-            yield FastOpenProcess(int(pid), command.program, reason)
+        if command is not None and _network_namespace(proc, pid) in (namespace, None):
+            yield pid, argv, command
 
 
 def _argv(proc: str, pid: str) -> list[str]:
