@@ -123,14 +123,11 @@ def _servers(
     if not ends and not is_server:
         raise NotUnderstood(f"neither its arguments nor its config name a server; {_START}")
     ends = ends or [(ANY_ADDRESS, None)]
-    if any(host == "" or (host is None and not is_server) for host, _own in ends):
-        raise NotUnderstood("one of its servers has no address: take it out, or give it one")
-    port = _port(told["server_port"])
-    found = []
+    port, found = _port(told["server_port"]), []
     for host, own in ends:
-        where = _port(own) if own is not None and "plugin" not in told else port
-        # Without a host getaddrinfo(3) gives both, and create_and_bind() takes the one that serves IPv4 as well.
-        found += [(one, where) for one in (["::", ANY_ADDRESS] if host is None else [host])]
+        if not host:
+            raise NotUnderstood(f"one of its servers has no address; {_START}")
+        found.append((host, _port(own) if own is not None and "plugin" not in told else port))
     if is_server and len({where for _host, where in found}) > 1:
         raise NotUnderstood("it listens on several ports; give each of them a service of its own")
     return tuple(dict.fromkeys(found))

@@ -208,6 +208,20 @@ def test_our_own_drop_in_is_not_its_own_flag(host: t.Any, program: str) -> None:
     assert (found["fast_open"], found["adoptable"], found["why"]) == (False, True, [])
 
 
+def test_our_drop_in_on_a_unit_that_has_become_unfit(host: t.Any) -> None:
+    host.serve(UNIT, RUN, argv=[*RUN.split(), "--fast-open"], extra="PrivateNetwork=yes\n")
+    assert one(host)["fast_open"]
+    host.put(host.run_unit_dir / f"{UNIT}.d/zz-fastopen.conf", DROP_IN)
+    host.loaded.clear()
+    assert not one(host)["fast_open"]
+
+
+def test_a_unit_that_has_changed(host: t.Any) -> None:
+    host.serve(UNIT, RUN)
+    host.told[UNIT] = {"NeedDaemonReload": "yes"}
+    assert one(host)["why"] == ["its unit has changed: systemctl daemon-reload"]
+
+
 @pytest.mark.parametrize(
     ("config", "process", "why"),
     [
@@ -260,6 +274,19 @@ def test_a_listener_that_cannot_be_told(host: t.Any) -> None:
     assert report(host)["listeners"] == [
         {"address": "0.0.0.0", "port": port, "program": "", "unit": ""} for port in (5000, 5001)
     ]
+
+
+@pytest.mark.parametrize(("other", "listed"), [(UNIT, False), ("haproxy.service", True)])
+def test_a_listener_whose_process_is_hidden(host: t.Any, other: str, listed: bool) -> None:
+    """By its user it may be of one unit or of another: it is no other listener where all of these are Shadowsocks'."""
+    host.serve("shadowsocks-libev-server@a.service", RUN)
+    host.spawn(8, [*RUN.split(), "-v"] if other == UNIT else ["haproxy"], f"/system.slice/{other}")
+    for pid in (7, 8):
+        (host.proc / f"{pid}/status").write_text("Uid:\t61000\t61000\t61000\t61000\n")
+    with (host.proc / "net/tcp").open("a") as stream:
+        stream.write("  0: 00000000:20C4 0:0 0A 0:0 00:0 0 61000 0 777 1\n")
+    row = {"address": "0.0.0.0", "port": 8388, "program": "", "unit": ""}
+    assert report(host)["listeners"] == ([row] if listed else [])
 
 
 def test_a_process_that_has_ended_meanwhile(host: t.Any) -> None:
