@@ -1,4 +1,3 @@
-#!/usr/bin/python
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -7,99 +6,192 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: tfo_discover
-short_description: Find the Shadowsocks services that run on a host, whoever installed them
+short_description: Find the Shadowsocks services that run on a host
 version_added: 0.1.0
 description:
-  - Looks at every process of the host's network namespace, at its unit, its arguments and its config, and says of each
-    Shadowsocks program whether its TCP Fast Open could be adopted, or why not.
-  - No secret, no argument and no other content of a config is in the result. Changes nothing.
+  - Lists the Shadowsocks processes of this network namespace, whoever installed and started them, what their arguments
+    and configs say, and whether an instance with C(unit) can adopt them.
+  - Reads configs as the process itself does, and returns no secret of them, no path and no argument.
+  - Needs root, who alone may see other users' files and sockets. Without it less is found, and less is understood.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
-options: {}
 attributes:
   check_mode:
-    description: Works in check mode, as it only reads.
     support: full
+    description: The module only looks.
   diff_mode:
-    description: There is nothing to compare.
     support: none
+    description: There is nothing to compare.
   platform:
-    description: Linux with systemd, Python 3.9 or later. Configs that only root may read are read by root only.
     support: full
+    description: Linux with Python 3.9 or later; services are adopted from systemd only.
     platforms: linux
 seealso:
   - module: fastopen.shadowsocks.tfo_discovered
+  - module: fastopen.shadowsocks.tfo_probe
 """
 
 EXAMPLES = r"""
-- name: Find what runs
+- name: Find the Shadowsocks services of this host
   fastopen.shadowsocks.tfo_discover:
   register: found
+
+- name: Show what cannot be adopted, and why
+  ansible.builtin.debug:
+    msg: "{{ item.unit or item.pid }}: {{ item.why | join('; ') }}"
+  loop: "{{ found.services | rejectattr('adoptable') }}"
 """
 
 RETURN = r"""
 services:
-  description:
-    - One entry a Shadowsocks process that this collection has not deployed. C(side) is server, client, or '' for a manager;
-      C(family) libev, rust or python; C(unit) the systemd unit that runs it, or ''.
-    - C(addresses) and C(port) are where it listens, C(servers) where a client connects to; these and C(method), C(mode) and
-      C(plugin) are empty or null where its config is not understood. C(fast_open) says whether it has TFO by its own config.
-    - C(adoptable), and C(why) not, or what must be known.
+  description: The processes of Shadowsocks, by unit; those that this collection deployed are in RV(ours) instead.
   returned: success
   type: list
   elements: dict
-  sample:
-    - side: client
-      program: ss-local
-      family: libev
-      unit: shadowsocks-libev-local@tun.service
-      pid: 123
-      enabled: true
-      addresses: [127.0.0.1]
-      port: 1080
-      servers:
-        - address: 203.0.113.7
-          port: 8388
-      method: aes-256-gcm
-      mode: tcp_only
-      plugin: null
-      fast_open: false
-      adoptable: true
-      why: []
+  contains:
+    side:
+      description: V(server) or V(client); empty for a manager, which is neither.
+      type: str
+      returned: always
+      sample: server
+    program:
+      description: The program's name.
+      type: str
+      returned: always
+      sample: ss-server
+    family:
+      description: V(libev), V(rust) or V(python).
+      type: str
+      returned: always
+      sample: libev
+    unit:
+      description: The Id of its unit; empty where no unit of this host's systemd runs it.
+      type: str
+      returned: always
+      sample: shadowsocks-libev.service
+    pid:
+      description: The process's number.
+      type: int
+      returned: always
+      sample: 123
+    enabled:
+      description: Whether the unit starts at boot.
+      type: bool
+      returned: always
+      sample: true
+    addresses:
+      description: >-
+        Where it listens, as its arguments and config name it, a plugin in its place counted too; of one that is not
+        understood, its own sockets.
+      type: list
+      elements: str
+      returned: always
+      sample: ["::1", "127.0.0.1"]
+    port:
+      description: The port that it listens on; null where it is not understood and does not listen on just one for TCP.
+      type: int
+      returned: always
+      sample: 8388
+    servers:
+      description: The servers of a client, in their order.
+      type: list
+      elements: dict
+      returned: always
+      sample: [{address: 203.0.113.7, port: 8388}]
+      contains:
+        address:
+          description: A name or an address, as the client has it.
+          type: str
+          returned: always
+          sample: 203.0.113.7
+        port:
+          description: The server's port.
+          type: int
+          returned: always
+          sample: 8388
+    method:
+      description: The cipher; null where it is not understood.
+      type: str
+      returned: always
+      sample: aes-256-gcm
+    mode:
+      description: V(tcp_only), V(tcp_and_udp) or V(udp_only); null where it is not understood.
+      type: str
+      returned: always
+      sample: tcp_only
+    plugin:
+      description: The plugin's program; null without one.
+      type: str
+      returned: always
+      sample: v2ray-plugin
+    fast_open:
+      description: Whether it has TCP Fast Open on by its own arguments or config.
+      type: bool
+      returned: always
+      sample: false
+    adoptable:
+      description: Whether an instance with C(unit) can adopt it.
+      type: bool
+      returned: always
+      sample: true
+    why:
+      description: Why it cannot be adopted, or else what must be known of it.
+      type: list
+      elements: str
+      returned: always
+      sample: ["its config has changed after its start: restart it, so that what is read is what runs"]
 listeners:
-  description: Every other TCP listener, with C(address), C(port), C(program) and C(unit).
+  description: Every other listener for TCP of the network namespace.
   returned: success
   type: list
   elements: dict
+  contains:
+    address:
+      description: What it binds.
+      type: str
+      returned: always
+      sample: 0.0.0.0
+    port:
+      description: Its port.
+      type: int
+      returned: always
+      sample: 443
+    program:
+      description: The name of its process; empty where that cannot be told.
+      type: str
+      returned: always
+      sample: haproxy
+    unit:
+      description: Its unit; empty where it is of none, or that cannot be told.
+      type: str
+      returned: always
+      sample: haproxy.service
 addresses:
-  description: The global addresses of the host's interfaces.
+  description: >-
+    The addresses of the host's interfaces, without loopback, link-local, and those of IPv6 that change by themselves.
   returned: success
   type: list
   elements: str
+  sample: [192.0.2.1, "2001:db8::1"]
 ours:
-  description: The units that this collection has deployed.
+  description: The units that this collection has deployed here.
   returned: success
   type: list
   elements: str
+  sample: [ss-server@main.service]
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _addresses, _find
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _owned, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _report
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _owned
 
 
 def main() -> None:
+    """Run the module."""
     module = AnsibleModule(argument_spec={}, supports_check_mode=True)
     try:
-        services = _find.services()
-        found = {
-            "services": services,
-            "listeners": _find.listeners(services),
-            "addresses": _addresses.of_interfaces(),
-            "ours": sorted(_owned.load()),
-        }
-    except (_owned.OwnedError, _systemd.SystemdError, OSError) as error:
+        module.exit_json(changed=False, **_report.report())
+    except _owned.OwnedError as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

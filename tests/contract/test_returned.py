@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _owned
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 
 PYTHON_TYPES = {"bool": bool, "dict": dict, "float": (float, int), "int": int, "list": list, "str": str}
@@ -33,7 +34,9 @@ def arguments(module: str, port: int, tmp_path: Path, monkeypatch: pytest.Monkey
     """How the module is called; what this machine keeps of itself is left out."""
     for folder in ("FOLDER", "RUN_FOLDER"):
         monkeypatch.setattr(_record, folder, str(tmp_path / folder))
+    monkeypatch.setattr(_owned, "FOLDER", str(tmp_path / "owned"))
     return {
+        "tfo_discover": {},
         "tfo_probe": {},
         "tfo_path": {"targets": [{"host": "127.0.0.1", "port": port}], "attempts": 1},
         "tfo_sysctl": {"send": True, "snapshot": str(tmp_path / "kernel.json"), "_ansible_check_mode": True},
@@ -65,7 +68,7 @@ def answer(program: Any, arguments: dict[str, Any], capsys: pytest.CaptureFixtur
     return {name: value for name, value in returned.items() if name not in COMMON}
 
 
-@pytest.mark.parametrize("module", ["tfo_path", "tfo_probe", "tfo_sysctl"])
+@pytest.mark.parametrize("module", ["tfo_discover", "tfo_path", "tfo_probe", "tfo_sysctl"])
 def test_module_returns_what_it_documents(
     module: str, arguments: dict[str, Any], documentation: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,156 +1,116 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Shadowsocks processes of this network namespace, whoever started them, and what can be done about each."""
+"""The Shadowsocks processes of this network namespace, whoever started them, and everything else that listens for TCP."""
 
 from __future__ import annotations
 
-import os
 import re
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _settings
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _config, _settings
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import (
     _ascii,
     _ss_arguments,
+    _ss_config,
     _ss_processes,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
-    _exec_start,
-    _listeners,
-    _owned,
-    _systemd,
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start, _listeners, _process
+
+_CONTAINER = re.compile(
+    r"/(?:(?:docker|libpod|libpod-payload|crio|cri-containerd|buildah|nerdctl)[-/][0-9a-f]{12}"
+    r"|libpod_parent/|lxc(?:/|\.payload[./])|machine\.slice/|kubepods|payload/)"
 )
-
-_CONTAINER = re.compile(r"docker|libpod|containerd|kubepods|\blxc\b|crio", re.ASCII)
-OWN_CLIENT = "it sends by its own config: remove fast_open there, so that it can be undone"
-OWN_SERVER = "it has fast_open by its own config, so only the kernel's bits are changed"
-PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it"
-UDP = "it carries UDP only"
-OTHER = "programs other than shadowsocks-libev are not adopted as such; a server can be, as any program: unit and port"
+"""What Docker, podman, Kubernetes, LXC and systemd-nspawn call the control groups of their containers."""
 
 
-def services(proc: str = "/proc") -> list[dict[str, t.Any]]:
-    """One entry a process, see RETURN of tfo_discover; without those that this collection deployed.
+class Found(t.NamedTuple):
+    """One process of Shadowsocks.
 
-    Raises SystemdError, OwnedError.
+    ``argv`` and ``settings`` are without a --fast-open at the end, which may be our own drop-in's: ``flagged``. Without
+    ``settings`` it is not understood, and ``why`` says what is in the way; ``switched``: its arguments or its config have
+    TFO on all the same. ``unit`` is '' without one, and in a ``container``, whose units are not this host's. ``managed``:
+    ss-manager has started it. ``changed``: its config is newer than itself. ``sockets`` are its TCP listeners.
     """
-    namespace = _ss_processes.network_namespace(proc, "self")
-    owned = _owned.load()
-    found = []
-    for pid in sorted(map(int, filter(str.isdigit, os.listdir(proc)))):
-        argv = _ss_processes.argv_of(proc, str(pid))
-        command = _ss_arguments.parse(argv, _ss_processes.executable(proc, str(pid))) if argv else None
-        if command is None or _ss_processes.network_namespace(proc, str(pid)) not in (namespace, None):
-            continue
-        entry = _entry(pid, argv, command, proc)
-        if entry["unit"] not in owned:
-            found.append(entry)
-    return found
+
+    pid: int
+    program: str
+    family: str
+    role: str
+    argv: tuple[str, ...]
+    unit: str = ""
+    container: bool = False
+    managed: bool = False
+    flagged: bool = False
+    settings: t.Optional[_settings.Settings] = None
+    why: str = ""
+    switched: bool = False
+    changed: bool = False
+    sockets: tuple[_listeners.Holder, ...] = ()
 
 
-def listeners(known: t.Iterable[t.Mapping[str, t.Any]], proc: str = "/proc") -> list[dict[str, t.Any]]:
-    """Every TCP listener that is none of these services."""
-    pids = {service["pid"] for service in known}
-    ports = {service["port"] for service in known}
-    found = [
-        {"address": one.address, "port": one.port, "program": one.program, "unit": one.unit}
-        for one in _listeners.tcp(proc)
-        if one.pid not in pids and (one.pid or one.port not in ports)
-    ]
-    return [one for at, one in enumerate(found) if one not in found[:at]]
+def look(proc: str = "/proc") -> tuple[list[Found], list[_listeners.Holder]]:
+    """The processes of Shadowsocks, and all listeners for TCP, theirs too."""
+    looked = (_found(proc, *one) for one in _ss_processes.running(proc))
+    found = sorted(one for one in looked if one is not None)
+    holders = _listeners.holders(None, [one.pid for one in found], proc=proc)
+    sockets = [one for one in holders if one.protocol == "tcp"]
+    return [one._replace(sockets=tuple(s for s in sockets if s.pid == one.pid)) for one in found], sockets
 
 
-def _entry(pid: int, argv: list[str], command: _ss_arguments.Command, proc: str) -> dict[str, t.Any]:
-    _program, unit = _listeners.named(pid, proc)
-    entry: dict[str, t.Any] = {
-        "side": _side(command.program),
-        "program": command.program,
-        "family": command.family,
-        "unit": unit,
-        "pid": pid,
-        "enabled": False,
-        "addresses": [],
-        "port": None,
-        "servers": [],
-        "method": None,
-        "mode": None,
-        "plugin": None,
-        "fast_open": command.flag,
-        "adoptable": False,
-        "why": [],
-    }
-    against = _unit(entry, proc)
-    own_flag = command.flag
-    if unit and not against:
-        try:
-            own_flag = _exec_start.read(unit)[1].own_flag
-        except _exec_start.Unfit as error:
-            against.append(str(error))
-    against += _told(entry, [word for word in argv if word != _exec_start.FLAG], own_flag, proc)
-    notes = [OWN_SERVER] if entry["fast_open"] and entry["side"] == "server" else []
-    entry.update(adoptable=not against, why=[*against, *notes])
-    return entry
-
-
-def _side(program: str) -> str:
-    if program in ("ss-manager", "ssmanager"):
-        return ""
-    return "server" if program.endswith("server") else "client"
-
-
-def _unit(entry: dict[str, t.Any], proc: str) -> list[str]:
-    """Who started it; the unit is given its real Id. Why it cannot be restarted through one."""
-    pid, unit = entry["pid"], entry["unit"]
-    if _CONTAINER.search(_group(pid, proc)):
-        entry["unit"] = ""
-        return ["it runs in a container: what is inside of one is left alone"]
-    if not unit:
-        return ["no unit of systemd runs it: give it one"]
-    state = next(iter(_systemd.show([unit]).values()), _systemd.Unit(unit))
-    entry.update(unit=state.name, enabled=state.enabled)
-    if entry["program"] in ("ss-manager", "ssmanager"):
-        return ["a manager starts its servers itself, so no drop-in of theirs can be: give each a unit of its own"]
-    if state.pid != pid:
-        parent = _ss_processes.argv_of(proc, str(state.pid))
-        command = _ss_arguments.parse(parent) if parent else None
-        by = command.program if command else "another process"
-        return [f"{by} of {state.name} has started it: let the unit start it by itself"]
-    return []
-
-
-def _told(entry: dict[str, t.Any], argv: list[str], own_flag: bool, proc: str) -> list[str]:
-    """Fill in what it has been told; why nothing can be adopted that has been told so."""
-    if entry["family"] != _ss_arguments.LIBEV:
-        return [OTHER]
-    if entry["program"] == "ss-manager":
-        return []
+def _found(proc: str, pid: str, argv: list[str], command: _ss_arguments.Command) -> t.Optional[Found]:
+    """None where it has ended meanwhile."""
+    flagged = command.flag and argv[-1] == _exec_start.FLAG
+    own = argv[:-1] if flagged else argv
+    container = _in_container(proc, pid)
+    found = Found(
+        pid=int(pid),
+        program=command.program,
+        family=command.family,
+        role=command.role,
+        argv=tuple(own),
+        unit="" if container else _listeners.named(int(pid), proc)[1],
+        container=container,
+        managed=any(name == "manager-address" for name, _value in command.options) and command.role == "server",
+        flagged=flagged,
+    )
+    process = _process.read(found.pid, proc)
+    if process is None:
+        return None
     try:
-        settings = _settings.of_process(entry["pid"], argv, proc)
+        settings, changed = _config.settings(found.pid, own, proc=proc)
     except _settings.NotUnderstood as error:
-        return [str(error)]
-    except OSError as error:
-        return [f"its config cannot be read ({error.strerror})"]
-    client = entry["side"] == "client"
-    entry.update(
-        addresses=[settings.local_address] if client else [address for address, _port in settings.servers],
-        port=settings.local_port if client else settings.servers[0][1],
-        servers=[{"address": address, "port": port} for address, port in settings.servers] if client else [],
-        method=settings.method,
-        mode=settings.mode,
-        plugin=settings.plugin,
-        fast_open=own_flag or settings.fast_open,
-    )
-    reasons = (
-        (entry["fast_open"] and client, OWN_CLIENT),
-        (settings.plugin, PLUGIN),
-        (settings.mode == "udp_only", UDP),
-    )
-    return [reason for applies, reason in reasons if applies]
+        return found._replace(why=str(error), switched=_switched(proc, pid, command))
+    return found._replace(settings=settings, changed=changed > process.started)
 
 
-def _group(pid: int, proc: str) -> str:
+def _switched(proc: str, pid: str, command: _ss_arguments.Command) -> bool:
+    """Whether a process that is not understood has TFO on, as far as can be seen."""
+    if command.flag:
+        return True
     try:
-        return _ascii.read(f"{proc}/{pid}/cgroup")
+        path = _ss_processes.default_config(proc, pid, command) if command.default else command.config
+        raw = _ss_processes.read(_ss_processes.place(proc, pid, path))[0] if path else b""
+    except (OSError, ValueError):
+        return False
+    return bool(_ss_config.fast_open(raw, truthy=command.family == _ss_arguments.PYTHON))
+
+
+def _in_container(proc: str, pid: str) -> bool:
+    """By its control group, seen from that of this host's first process: the host may be a container itself."""
+    home = _groups(proc, "1")
+    for hierarchy, path in _groups(proc, pid).items():
+        above = re.sub(r"/init\.scope$", "", home.get(hierarchy, ""))
+        below = path[len(above) :] if above and path.startswith(f"{above}/") else path
+        if _CONTAINER.search(f"{below}/"):
+            return True
+    return False
+
+
+def _groups(proc: str, pid: str) -> dict[str, str]:
+    """Hierarchy to path (cgroups(7)); one path under the empty name where there is but one hierarchy."""
+    try:
+        lines = _ascii.lines(_ascii.read(f"{proc}/{pid}/cgroup"))
     except OSError:
-        return ""
+        return {}
+    return {one[1]: one[2] for one in (line.split(":", 2) for line in lines) if len(one) == 3}

@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _settings
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _adoptable, _config, _settings
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
-    _binary,
     _exec_start,
     _listeners,
     _owned,
@@ -99,7 +97,8 @@ def _any_program(unit: str, pid: int, port: int) -> Service:
 def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Instance) -> list[Service]:
     """By the running process's own arguments and config. Raises _Unfit, NotUnderstood, Unfit, OSError."""
     below = _exec_start.read(unit)[1]
-    settings = _settings.of_process(pid, [word for word in argv if word != _exec_start.FLAG])
+    argv = [word for word in argv if word != _exec_start.FLAG]
+    settings, _changed = _config.settings(pid, argv)
     if settings.program not in _service.SIDES[side]:
         raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")
     own = below.own_flag or settings.fast_open
@@ -107,7 +106,7 @@ def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Inst
         raise _Unfit(f"{unit} sends by its own config: remove fast_open from it, so that it can be undone")
     service: Service = {
         "program": settings.program,
-        "executable": _executable(below),
+        "executable": _adoptable.executable(below, argv),
         "method": settings.method,
         "mode": settings.mode,
         "timeout_seconds": 300,
@@ -134,13 +133,3 @@ def _host(address: str, instance: Instance) -> Service:
         address = address.rstrip(".").lower()
     host = instance.get("server_host") or instance.get("server_hosts", {}).get(address)
     return {"server_host": host} if host else {}
-
-
-def _executable(below: _exec_start.Below) -> str:
-    """The file that the unit starts, so that what runs is what is measured."""
-    path = below.executable if os.path.isabs(below.executable) else _binary.find(below.executable)
-    if path is None:
-        raise _Unfit(f"{below.setter}: there is no {below.executable} where systemd looks for programs")
-    if not _binary.knows_fast_open(path) and os.path.basename(path) != "ss-tunnel":
-        raise _Unfit(f"{path} has no --fast-open: install a build with TCP Fast Open")
-    return path

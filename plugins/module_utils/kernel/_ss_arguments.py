@@ -48,7 +48,8 @@ _SCRIPT = re.compile(r"(?:.*/)?(?:(ssserver|sslocal)(?:\.py)?|shadowsocks/(serve
 
 
 class Command(t.NamedTuple):
-    """``config`` is what -c names. ``default``: without it the program looks for its config itself, under ``names``.
+    """``role`` is server, manager, or a client's: local, redir, tunnel. ``config`` is what -c names. ``default``: without
+    it the program looks for its config itself, under ``names``.
 
     ``doubt`` is the first option that is not known, behind which nothing is certain. ``script``: a Python program's.
     ``options``: of shadowsocks-libev every option in order with its value ('' where it takes none), by its long name where
@@ -57,6 +58,7 @@ class Command(t.NamedTuple):
 
     program: str
     family: str
+    role: str
     flag: bool = False
     config: t.Optional[str] = None
     default: bool = False
@@ -89,7 +91,16 @@ def parse(argv: t.Sequence[str], executable: str = "") -> t.Optional[Command]:
         found = _getopt(argv[1:], LIBEV, _LIBEV[program])
         # Only `if (argc == 1)` does it take its default; ss-manager has none.
         default = len(argv) == 1 and program != "ss-manager"
-        return Command(program, LIBEV, found.flag, found.config, default, doubt=found.doubt, options=found.given)
+        return Command(
+            program,
+            LIBEV,
+            program[len("ss-") :],
+            found.flag,
+            found.config,
+            default,
+            doubt=found.doubt,
+            options=found.given,
+        )
     role = _RUST.get(program)
     if role is None:
         role, argv = (argv[1] if len(argv) > 1 else ""), argv[1:]
@@ -98,7 +109,8 @@ def parse(argv: t.Sequence[str], executable: str = "") -> t.Optional[Command]:
     found = _clap(argv[1:])
     # A server in the arguments stands for the config (ArgGroup SERVER_CONFIG); -s of the manager is something else.
     default = found.config is None and (role == "manager" or "s" not in found.letters)
-    return Command(program, RUST, found.flag, found.config, default, (f"{role}.json", "config.json"), found.doubt)
+    names = (f"{role}.json", "config.json")
+    return Command(program, RUST, role, found.flag, found.config, default, names, found.doubt)
 
 
 def _python(arguments: t.Sequence[str]) -> t.Optional[Command]:
@@ -125,7 +137,7 @@ def _python_command(role: str, arguments: t.Sequence[str], script: str) -> Comma
     found = _getopt(arguments, PYTHON, _PYTHON_LETTERS)
     names = ("user-config.json", "config.json")  # the former is ShadowsocksR's
     return Command(
-        f"ss{role}", PYTHON, found.flag, found.config, found.config is None, names, found.doubt, script=script
+        f"ss{role}", PYTHON, role, found.flag, found.config, found.config is None, names, found.doubt, script=script
     )
 
 
@@ -140,12 +152,12 @@ def _getopt(arguments: t.Sequence[str], family: str, letters: str) -> _Options:
             if "fast-open" in known:
                 found = found._replace(flag=True)
                 continue
-            takes = {known[name]} if name in known else set(known.values())
-            if len(takes) != 1:
+            if name not in known and len(known) != 1:
                 return found._replace(doubt=f"--{name}")
-            if takes == {True} and not equals:
+            name = name if name in known else min(known)
+            if known[name] and not equals:
                 value = rest.pop(0) if rest else ""
-            found = found._replace(given=(*found.given, (name if name in known else min(known), value)))
+            found = found._replace(given=(*found.given, (name, value)))
             if name == "config":
                 found = found._replace(config=value)
         elif word.startswith("-") and len(word) > 1:

@@ -42,18 +42,23 @@ def find(proc: str = "/proc") -> list[FastOpenProcess]:
 
 
 def _find(proc: str) -> Iterator[FastOpenProcess]:
-    namespace = network_namespace(proc, "self")
-    for pid in filter(_PID.fullmatch, os.listdir(proc)):
-        argv = argv_of(proc, pid)
-        command = _ss_arguments.parse(argv, executable(proc, pid)) if argv else None
-        if command is None or network_namespace(proc, pid) not in (namespace, None):
-            continue
+    for pid, argv, command in running(proc):
         reason = _reason(proc, pid, command)
-        if reason is not None and argv_of(proc, pid) == argv:  # it has not gone meanwhile
+        if reason is not None and _argv(proc, pid) == argv:  # it has not gone meanwhile
             yield FastOpenProcess(int(pid), command.program, reason)
 
 
-def argv_of(proc: str, pid: str) -> list[str]:
+def running(proc: str) -> Iterator[tuple[str, list[str], _ss_arguments.Command]]:
+    """Yield the Shadowsocks processes of this network namespace: pid, arguments, and what these say."""
+    namespace = _network_namespace(proc, "self")
+    for pid in filter(_PID.fullmatch, os.listdir(proc)):
+        argv = _argv(proc, pid)
+        command = _ss_arguments.parse(argv, executable(proc, pid)) if argv else None
+        if command is not None and _network_namespace(proc, pid) in (namespace, None):
+            yield pid, argv, command
+
+
+def _argv(proc: str, pid: str) -> list[str]:
     """Return a process's arguments; empty for a kernel thread and for one that is gone."""
     try:
         descriptor = os.open(f"{proc}/{pid}/cmdline", os.O_RDONLY)  # thrice as fast as open(), for every process
@@ -77,7 +82,7 @@ def executable(proc: str, pid: str) -> str:
     return link[: -len(" (deleted)")] if link.endswith(" (deleted)") else link
 
 
-def network_namespace(proc: str, pid: str) -> str | None:
+def _network_namespace(proc: str, pid: str) -> str | None:
     """Return the name of a process's network namespace, None where this user may not see it."""
     return _link(os.path.join(proc, pid, "ns", "net")) or None
 

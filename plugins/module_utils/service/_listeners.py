@@ -34,8 +34,9 @@ class Holder(t.NamedTuple):
         return f"{self.protocol} port {self.port} on {self.address} is held by {who}"
 
 
-def holders(ports: t.Collection[int], likely: t.Iterable[int] = (), proc: str = "/proc") -> list[Holder]:
-    """The sockets on these ports. Processes ``likely`` to hold them are looked at first: all others cost a walk.
+def holders(ports: t.Optional[t.Collection[int]], likely: t.Iterable[int] = (), proc: str = "/proc") -> list[Holder]:
+    """The sockets on these ports, or on all (None). Processes ``likely`` to hold them are looked at first: all others cost
+    a walk.
 
     The descriptors of other users' processes are hidden from a root without CAP_SYS_PTRACE (proc(5)), as in a container.
     The socket's user is not: where all processes of that user are one program's or one unit's, it is theirs.
@@ -43,8 +44,9 @@ def holders(ports: t.Collection[int], likely: t.Iterable[int] = (), proc: str = 
     left: dict[int, tuple[int, Holder]] = {}
     for table, state in _TABLES.items():
         for inode, uid, address, port in _bound(f"{proc}/net/{table}", state):
-            if port in ports:
-                left[inode] = (uid, Holder(table[:3], address, port))
+            if ports is None or port in ports:
+                # Listeners of Multipath TCP have no inode of their own (net/mptcp/subflow.c): 0, all of them.
+                left[inode or -len(left) - 1] = (uid, Holder(table[:3], address, port))
     found = []
     for pids in (list(likely), None):
         for pid in _processes(proc) if pids is None and left else pids or ():
@@ -61,7 +63,7 @@ def holders(ports: t.Collection[int], likely: t.Iterable[int] = (), proc: str = 
 
 def tcp(proc: str = "/proc") -> list[Holder]:
     """Every TCP listener of this network namespace."""
-    return [holder for holder in holders(range(1, 1 << 16), proc=proc) if holder.protocol == "tcp"]
+    return [holder for holder in holders(None, proc=proc) if holder.protocol == "tcp"]
 
 
 def _of(holder: Holder, pid: int, proc: str) -> Holder:

@@ -309,5 +309,5 @@ def test_relative_config(proc: Proc) -> None:
 
 
 def test_real_proc() -> None:
-    assert _ss_processes.argv_of("/proc", str(os.getpid()))[0]
-    assert _ss_processes.network_namespace("/proc", "self") == os.readlink("/proc/self/ns/net")
+    assert _ss_processes._argv("/proc", str(os.getpid()))[0]
+    assert _ss_processes._network_namespace("/proc", "self") == os.readlink("/proc/self/ns/net")

@@ -104,14 +104,3 @@ def test_other_states_and_ports(proc):
     (path / "net/tcp").write_text("  sl\n" + ROW.format(state="01", uid=0, inode=7) + "garbage\n\n")
     assert _listeners.holders([8388], proc=str(path)) == []
     assert _listeners.holders([8388], proc=str(path / "nowhere")) == []
-
-
-def test_every_tcp_listener():
-    """Whatever its port; no UDP socket is among them."""
-    with socket.socket() as listener, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        datagrams.bind(("127.0.0.1", 0))
-        found = _listeners.tcp()
-        assert (listener.getsockname()[1], os.getpid()) in {(one.port, one.pid) for one in found}
-        assert {one.protocol for one in found} == {"tcp"}

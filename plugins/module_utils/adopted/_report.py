@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tfo_discover returns: what was found, free of secrets, arguments and paths."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _addresses, _adoptable, _find
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _listeners, _owned
+
+_SIDES = {"server": "server", "manager": ""}
+"""By role; every other role is a client's."""
+
+
+def report(proc: str = "/proc") -> dict[str, t.Any]:
+    """Look at this host. Raises OwnedError."""
+    ours = sorted(_owned.load())
+    found, sockets = _find.look(proc)
+    others = [one for one in found if one.unit not in ours]
+    services = [_service(one, judged) for one, judged in zip(others, _adoptable.judge(others))]
+    units = {one.unit for one in found if one.unit} | set(ours)
+    return {
+        "services": sorted(services, key=lambda one: (one["unit"], one["pid"])),
+        "listeners": _others(sockets, {one.pid for one in found}, units),
+        "addresses": _addresses.read(proc),
+        "ours": ours,
+    }
+
+
+def _service(found: _find.Found, judged: _adoptable.Judged) -> dict[str, t.Any]:
+    settings = found.settings
+    side = _SIDES.get(found.role, "client")
+    addresses, ports = sorted({one.address for one in found.sockets}), {one.port for one in found.sockets}
+    servers: t.Sequence[tuple[str, int]] = ()
+    if settings is not None and settings.local_port is None:
+        addresses, ports = [host for host, _port in settings.servers], {settings.servers[0][1]}
+    elif settings is not None:
+        addresses, ports, servers = [str(settings.local_address)], {settings.local_port}, settings.servers
+    return {
+        "side": side,
+        "program": found.program,
+        "family": found.family,
+        "unit": judged.unit,
+        "pid": found.pid,
+        "enabled": judged.enabled,
+        "addresses": list(map(_ascii.shown, addresses)),
+        "port": ports.pop() if len(ports) == 1 else None,
+        "servers": [{"address": _ascii.shown(host), "port": port} for host, port in servers],
+        "method": _ascii.shown(settings.method) if settings else None,
+        "mode": settings.mode if settings else None,
+        "plugin": _ascii.shown(settings.plugin) if settings and settings.plugin else None,
+        "fast_open": judged.fast_open,
+        "adoptable": judged.adoptable,
+        "why": judged.why,
+    }
+
+
+def _others(
+    sockets: t.Iterable[_listeners.Holder], pids: t.Container[int], units: t.Container[str]
+) -> list[dict[str, t.Any]]:
+    """Listeners that are neither those of Shadowsocks nor of a plugin beside it; several processes of one are one."""
+    rows = set()
+    for one in sockets:
+        of_shadowsocks = bool(one.maybe) and all(unit in units for unit in one.maybe)
+        if one.pid not in pids and one.unit not in units and not of_shadowsocks:
+            rows.add((one.port, one.address, one.program if one.pid else "", one.unit))
+    return [
+        {"address": address, "port": port, "program": program, "unit": unit}
+        for port, address, program, unit in sorted(rows)
+    ]

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An instance with a unit is resolved where discovery calls it adoptable, and only there."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _config, _report, _resolve
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _listeners, _owned
+
+UNIT = "shadowsocks-libev.service"
+
+
+@pytest.fixture(autouse=True)
+def _made_up_proc(host: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_config, "settings", functools.partial(_config.settings, proc=str(host.proc)))
+    monkeypatch.setattr(_listeners, "holders", functools.partial(_listeners.holders, proc=str(host.proc)))
+
+
+def resolved(side: str, **instance: t.Any) -> _resolve.Adopted:
+    """One instance of a side."""
+    return _resolve.resolve(side, [{"name": "x", "unit": UNIT, **instance}])
+
+
+@pytest.mark.parametrize(
+    ("side", "exec_start", "adoptable"),
+    [
+        ("server", "/usr/bin/ss-server -c /etc/ss.json", True),
+        ("server", "/usr/bin/ss-server -c /etc/ss.json --fast-open", True),
+        ("server", "/usr/bin/ss-server -c /etc/on.json -u", True),
+        ("server", "/usr/bin/ss-server", False),
+        ("server", "/usr/bin/ss-server -v", False),
+        ("server", "/opt/old/ss-server -c /etc/ss.json", False),
+        ("server", "/usr/bin/ss-server -c /nowhere.json", False),
+        ("server", "/usr/bin/ss-manager -c /etc/ss.json", False),
+        ("server", "/usr/bin/ssserver -c /etc/ss.json", False),
+        ("client", "/usr/bin/ss-local -c /etc/ss.json", True),
+        ("client", "/usr/bin/ss-local -c /etc/ss.json --fast-open", False),
+        ("client", "/usr/bin/ss-redir -c /etc/on.json", False),
+        ("client", "/usr/bin/ss-tunnel -c /etc/ss.json", False),
+        ("client", "/usr/bin/ss-tunnel -c /etc/ss.json -L 8.8.8.8:53", True),
+    ],
+)
+def test_discovery_agrees(host: t.Any, side: str, exec_start: str, adoptable: bool) -> None:
+    host.config("/etc/on.json", fast_open=True)
+    host.config("/etc/shadowsocks-libev/config.json")
+    host.serve(UNIT, exec_start)
+    found = resolved(side)
+    (service,) = _report.report(str(host.proc))["services"]
+    assert (bool(found.services), service["adoptable"]) == (adoptable, adoptable), (found.reasons, service["why"])
+    assert "s3cret" not in str(found.reasons)
+
+
+def test_server(host: t.Any) -> None:
+    host.config(mode="tcp_and_udp")
+    host.serve(UNIT, "/usr/bin/ss-server -c /etc/ss.json")
+    assert resolved("server").services == [
+        {
+            "unit": UNIT,
+            "name": "x",
+            "instance": "x",
+            "program": "ss-server",
+            "executable": "/usr/bin/ss-server",
+            "server": ["::1", "192.0.2.1"],
+            "server_port": 8388,
+            "method": "aes-256-gcm",
+            "mode": "tcp_and_udp",
+            "timeout_seconds": 300,
+            "password": "s3cret-word",
+            "plugin_opts": "key=s3cret-opts",
+        }
+    ]
+    assert "runs ss-server, which is no client" in resolved("client").reasons[0]
+
+
+def test_client_of_several_servers(host: t.Any) -> None:
+    """One service a server, with our flag in its arguments or without."""
+    host.config(server=["a.example", "b.example:443"])
+    run = "/usr/bin/ss-local -c /etc/ss.json"
+    host.serve(UNIT, run, argv=[*run.split(), "--fast-open"])
+    host.put(host.run_unit_dir / f"{UNIT}.d/zz-fastopen.conf", f"[Service]\nExecStart=\nExecStart={run} --fast-open\n")
+    services = resolved("client", server_host="ss1").services
+    ends = [(one["server"], one["server_port"], one["server_host"]) for one in services]
+    assert ends == [(["a.example"], 8388, "ss1"), (["b.example"], 443, "ss1")]
+    assert {(one["local_address"], one["local_port"]) for one in services} == {("127.0.0.1", 1080)}
+
+
+def test_any_program(host: t.Any) -> None:
+    host.serve(UNIT, "/usr/sbin/haproxy -f /x", ports=[443])
+    (service,) = resolved("server", port=443).services
+    assert (service["server"], service["server_port"], service["fast_open_mode"]) == (["127.0.0.1"], 443, "listener")
+    assert "does not listen on TCP port 80" in resolved("server", port=80).reasons[0]
+
+
+def test_what_does_not_run_and_what_is_ours(host: t.Any) -> None:
+    host.serve(UNIT, "/usr/bin/ss-server -c /etc/ss.json")
+    host._stop(UNIT)
+    assert "only what runs can be adopted" in resolved("server").reasons[0]
+    assert "there is no such unit" in _resolve.resolve("server", [{"name": "x", "unit": "no.service"}]).reasons[0]
+    _owned.store({UNIT: "main"})
+    assert "was deployed by this collection" in resolved("server").reasons[0]
