@@ -298,6 +298,15 @@ def test_servers_whose_clients_nobody_manages(run, tmp_path, verdict, ended, lin
         assert "cannot be known" in next(said for said in wave["report"] if said.startswith("  seen "))
 
 
+def test_nobody_proves_a_server_that_made_no_step(run, tmp_path):
+    """Nothing has changed on it."""
+    play = Play(run, tmp_path, "ss1", "ss2", side="server", rollout_probe_requests=100)
+    play.at("begin")
+    play.at("measured")
+    wave = play.at("stepped", stage={"ss1": {"outcome": "skipped", "reasons": ["plugin"]}, "ss2": STEPPED})
+    assert (wave["hosts"]["ss2"]["outcome"], wave["prove"]) == ("stepped", [])
+
+
 def test_every_phase_is_known():
     """The choices are the methods."""
     assert all(hasattr(tfo_wave.ActionModule, f"_{phase}") for phase in tfo_wave.PHASES)
