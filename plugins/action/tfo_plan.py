@@ -9,7 +9,7 @@ import math
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _lists
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _lists, _reached
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _verdict
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
@@ -44,9 +44,10 @@ class ActionModule(ControllerAction):
         known = {host: registered(task_vars, host, "__rollout_seen", "__rollout_door") for host in arguments["hosts"]}
         told = {host: door["variables"] for host, (_seen, door) in known.items()}
         looks = {host: seen["results"] for host, (seen, _door) in known.items()}
-        instances = self._reader(task_vars)
+        lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
+        instances = self._reader(lookup)
         clients = groups.get("shadowsocks_clients", [])
-        demands = _demand.of(looks, lambda server: _plan.paths_to(server, clients, instances))
+        demands = _demand.of(looks, lambda server: _demand.paths_to(server, clients, instances))
         refused = self._refused(looks, told, demands)
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
@@ -61,6 +62,7 @@ class ActionModule(ControllerAction):
         if variables["rollout_probe_requests"]:
             policy = _policy.of(variables)
             lines += _plan.smallest_harm(waves, lambda clients: _verdict.smallest_harm(clients, policy))
+        witnesses = self._witnesses(groups, instances, looks)
         ask = _plan.questions(looks, task_vars["ansible_play_hosts_all"])
         path = self._begin(variables["rollout_report_dir"], {"run": arguments["run"], "plan": lines, "hosts": hosts})
         return {
@@ -73,7 +75,8 @@ class ActionModule(ControllerAction):
             "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
             "undeployed": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
             "canary_done": _plan.canary_done(looks, canary),
-            "witnesses": self._witnesses(groups, instances, looks),
+            "witnesses": witnesses,
+            "provers": _plan.provers(looks, passed, witnesses, lambda *names: _reached.targets(*names, lookup)),
             "lease_seconds": self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5)),
         }
 
@@ -131,9 +134,8 @@ class ActionModule(ControllerAction):
         wanted = servers + others[: _plan.OTHER_SERVERS] if servers else []
         return _plan.witnesses(clients, instances, wanted)
 
-    def _reader(self, task_vars: dict[str, t.Any]) -> Instances:
+    def _reader(self, lookup: _inventory.Lookup) -> Instances:
         """Gives a client's instances, each client read once."""
-        lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
         return functools.lru_cache(maxsize=None)(lambda name: self._instances(name, lookup))
 
     def _instances(self, name: str, lookup: _inventory.Lookup) -> t.Sequence[t.Any]:

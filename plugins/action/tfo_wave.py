@@ -78,9 +78,9 @@ class ActionModule(ControllerAction):
         results = run.results(wave, "__rollout_stage")
         _phases.stepped(wave, results, self._task.check_mode, not run.judged)
         if wave.side == "server":
-            measured.restarted(host for host, result in results.items() if result and result.get("changed"))
+            measured.stepped(results)
         if not wave.verdict:
-            wave.ask, wave.watch = run.asks_after(wave), run.watchers(wave)
+            wave.ask, wave.watch, wave.prove = run.asks_after(wave), run.watchers(wave), run.provers(wave)
         return _lines.stepped(wave, run.variables["rollout_bake_seconds"])
 
     def _judged(self, run: Run, wave: Wave, measured: Measured, last: bool = False) -> list[str]:
@@ -93,7 +93,7 @@ class ActionModule(ControllerAction):
             wave.ask, wave.watch = run.more_asks(wave, judgement["measure"]), run.watchers(wave)
             return _lines.asked_again(wave)
         _phases.measured_after(wave, judgement, measured.answers(wave), measured.since(wave))
-        wave.watch = {}
+        wave.watch, wave.prove = {}, []
         return []
 
     def _judged_again(self, run: Run, wave: Wave, measured: Measured) -> list[str]:
@@ -114,7 +114,7 @@ class ActionModule(ControllerAction):
         """
         said = f"this is a bug of the collection, please report it: {type(error).__name__}: {error}"
         self._display.vvv("".join(traceback.format_exception(error)))
-        wave.ask, wave.watch = {}, {}
+        wave.ask, wave.watch, wave.prove = {}, {}, []
         if at == "closed":
             for name in {*wave.confirm, *wave.revert}:
                 wave.hosts[name].end("failed", "what became of it is not known", *wave.hosts[name].reasons)

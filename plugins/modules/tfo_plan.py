@@ -82,6 +82,10 @@ witnesses:
   description: By server the clients that tell how its plain traffic fares.
   returned: success
   type: dict
+provers:
+  description: By server without such a client another C(host) of the run, and the C(targets) at which that finds it.
+  returned: success
+  type: dict
 lease_seconds:
   description: For how long a host waits for the next call of the run before it undoes a step.
   returned: success

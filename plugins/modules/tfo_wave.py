@@ -60,6 +60,11 @@ watch:
   description: By host at which servers it looks.
   returned: success
   type: dict
+prove:
+  description: Which C(host) sends SYNs with data to which C(targets) of C(servers) that no client can tell of.
+  returned: success
+  type: list
+  elements: dict
 confirm:
   description: The hosts whose step is made to last.
   returned: success

@@ -63,6 +63,30 @@ def watchers(wave: t.Sequence[str], servers: t.Mapping[str, t.Sequence[str]]) ->
     return shared
 
 
+def provers(by_server: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """One {host, targets, servers} for each host that sends SYNs with data to servers, from {host, targets} by server;
+    ``servers`` keeps whose targets they are."""
+    shared: dict[str, dict[str, t.Any]] = {}
+    for server, one in by_server.items():
+        entry = shared.setdefault(one["host"], {"host": one["host"], "targets": [], "servers": {}})
+        entry["targets"] += [target for target in one["targets"] if target not in entry["targets"]]
+        entry["servers"][server] = one["targets"]
+    return list(shared.values())
+
+
+def proven(results: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, list[dict[str, t.Any]]]:
+    """By server the paths that those have probed, each with the host that did, ``by``."""
+    found: dict[str, list[dict[str, t.Any]]] = {}
+    for result in results:
+        prover = result["__rollout_prover"]
+        for server, targets in prover["servers"].items():
+            paths = [
+                path for path in result.get("paths", []) if {key: path[key] for key in ("host", "port")} in targets
+            ]
+            found.setdefault(server, []).extend({"by": prover["host"], **path} for path in paths)
+    return found
+
+
 def key(ask: t.Mapping[str, t.Any], batch: t.Collection[str]) -> str:
     """The name by which the judge knows what was asked: a client's, or, for the control of a batch, the client's path."""
     outside = [server for server in ask["servers"] if server not in batch]

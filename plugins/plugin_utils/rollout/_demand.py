@@ -18,8 +18,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._plan
 
 RUNS = 10
 """Rollouts, plans and audits since boot that are this collection's, beside a daily one."""
-LOOPBACK = 12
-"""Requests of the two looks that a run has at a server itself, with three attempts over each family's loopback."""
+LOOKS, LOOPBACK = 2, 6
+"""Looks of a run at a server before its step, and what each asks for over loopback, three times a family."""
 HOUR, DAY = 3600, 86_400
 CLIENTS = ("ss-local", "ss-redir", "ss-tunnel", "sslocal")
 """Programs whose TCP Fast Open goes to servers; that of servers goes to origins."""
@@ -55,16 +55,24 @@ def of(looks: t.Mapping[str, t.Sequence[Look]], paths_to: t.Callable[[str], int]
         if look["done"] or not asked:
             continue
         seconds = look["uptime_seconds"]
-        own = _own(len(look["paths"]), seconds)
+        own = _own(len(look["paths"]), 0, seconds)
         if asked > own:
-            own = _own(len(look["paths"]) + paths_to(host), seconds)
+            own = _own(len(look["paths"]), paths_to(host), seconds)
         found[host] = Demand(asked, seconds, own, tuple(_askers(looks, host)))
     return found
 
 
-def _own(paths: int, seconds: t.Optional[int]) -> int:
-    """How many requests this collection may have made, with so many paths to probe."""
-    return (LOOPBACK + PROBE_ATTEMPTS * paths) * (RUNS + (seconds or 0) // DAY)
+def paths_to(
+    server: str, clients: t.Iterable[str], instances: t.Callable[[str], t.Sequence[t.Mapping[str, t.Any]]]
+) -> int:
+    """How many client instances of the inventory use this server."""
+    return sum(str(instance.get("server")) == server for client in clients for instance in instances(client))
+
+
+def _own(ports: int, paths: int, seconds: t.Optional[int]) -> int:
+    """How many requests this collection may have made: at so many ports from the server itself, over so many paths."""
+    run = LOOKS * (LOOPBACK + PROBE_ATTEMPTS * ports) + PROBE_ATTEMPTS * paths
+    return run * (RUNS + (seconds or 0) // DAY)
 
 
 def _askers(looks: t.Mapping[str, t.Sequence[Look]], server: str) -> list[str]:
@@ -105,8 +113,8 @@ def refusals(looks: t.Mapping[str, t.Sequence[Look]], demands: t.Mapping[str, De
     """
     return {
         host: f"was asked for cookies by clients that are not managed: {demand}, {demand.own} at most by this collection's"
-        " own probes, and no managed client of this run asks it. As soon as it accepts, all of them send SYN data to it."
-        " Where that is meant to be: -e rollout_accept_unmanaged=true (README: Servers whose clients nobody manages)"
+        " own probes, and no managed client that this run has looked at asks it. As soon as it accepts, all of them send SYN"
+        " data to it. Where that is meant to be: -e rollout_accept_unmanaged=true (README: Servers whose clients nobody manages)"
         for host, demand in demands.items()
         if not demand.explained and any(_turns_on(look) for look in looks[host] if look["side"] == "server")
     }

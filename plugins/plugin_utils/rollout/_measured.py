@@ -9,24 +9,27 @@ import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _measurement, _verdict
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _asking, _phases, _since
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _asking, _fares, _phases, _since
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._run import Run
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Wave
 
 KEPT = ("paths", "plain", "fast_open", "reasons", "restarts", "network", "failed", "unreachable", "msg")
 """What is kept of a measurement; the rest is for people."""
+UNKNOWN = "whether their clients lose SYNs with data, or wait longer, cannot be known"
 Results = dict[str, list[dict[str, t.Any]]]
 
 
 @dataclasses.dataclass
 class Measured:
     """``before`` and ``after`` by client (see _asking.key), one result of tfo_tunnel a round; ``servers_before`` and
-    ``servers_now`` by server its counters and services, or {unreachable} where there was no look at it."""
+    ``servers_now`` by server a look at it as ``_look`` keeps it. ``own`` counts by server the SYNs with data that this
+    run's own probes have made it take so far."""
 
     before: Results = dataclasses.field(default_factory=dict)
     after: Results = dataclasses.field(default_factory=dict)
     servers_before: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     servers_now: dict[str, t.Any] = dataclasses.field(default_factory=dict)
+    own: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def hear_before(self, run: Run, wave: Wave) -> None:
         """Take in what was measured before the step."""
@@ -36,15 +39,21 @@ class Measured:
         """Take in a round after the step."""
         self.servers_now = {**self.servers_now, **self._hear(run, wave, self.after)}
 
-    def restarted(self, servers: t.Iterable[str]) -> None:
-        """The step has restarted these, and systemd counts from there."""
-        for server in servers:
-            for service in (self.servers_before.get(server) or {}).get("services", []):
-                service.update(restarts=0, state="active")
+    def stepped(self, results: t.Mapping[str, _phases.Result]) -> None:
+        """The step of servers has sent SYN data to them, and has restarted those that it changed: systemd counts from there."""
+        for server, result in results.items():
+            self._probed(server, (result or {}).get("paths", []))
+            if result and result.get("changed"):
+                for service in (self.servers_before.get(server) or {}).get("services", []):
+                    service.update(restarts=0, state="active")
 
-    @staticmethod
-    def _hear(run: Run, wave: Wave, into: Results) -> dict[str, t.Any]:
+    def _probed(self, server: str, paths: t.Sequence[t.Mapping[str, t.Any]]) -> None:
+        taken = sum(bool(attempt["syn_data"]) for path in paths for attempt in path.get("attempts", []))
+        self.own[server] = self.own.get(server, 0) + taken
+
+    def _hear(self, run: Run, wave: Wave, into: Results) -> dict[str, t.Any]:
         servers: dict[str, t.Any] = {}
+        proven = _asking.proven(run.proofs(wave).get("results", []))
         for host, requests, looks in run.measurements(wave):
             results = {
                 _asking.key(one["__rollout_ask"], wave.hosts): one for one in (requests or {}).get("results", [])
@@ -55,13 +64,29 @@ class Measured:
                 into.setdefault(key, []).append({name: result[name] for name in KEPT if name in result})
             seen = {one["__rollout_server"]: one for one in (looks or {}).get("results", [])}
             for server in wave.watch.get(host, []):
-                look = seen.get(server, {})
-                servers[server] = (
-                    {"counters": look["fastopen"]["counters"], "services": look["services"]}
-                    if "fastopen" in look
-                    else {"unreachable": _phases.lost(look)}
-                )
+                servers[server] = self._look(server, seen.get(server, {}), proven.get(server, []))
         return servers
+
+    def _look(
+        self, server: str, look: t.Mapping[str, t.Any], proven: t.Sequence[t.Mapping[str, t.Any]]
+    ) -> dict[str, t.Any]:
+        """What is kept of a look at a server: ``counters``, ``services``, ``own``, and the verdicts of ``paths`` by itself
+        and of ``proven`` ones by other hosts; {unreachable} where there was none."""
+        self._probed(server, proven)
+        if "fastopen" not in look:
+            return {"unreachable": _phases.lost(look)}
+        fastopen = look["fastopen"]
+        # A look sends SYN data over the loopback interface before it reads the counters, and to its ports after that.
+        self.own[server] += sum(verdict == _fares.FAST_OPEN for verdict in fastopen["loopback"].values())
+        own = self.own[server]
+        self._probed(server, look["paths"])
+        return {
+            "counters": fastopen["counters"],
+            "services": look["services"],
+            "own": own,
+            "paths": [{key: path[key] for key in ("port", "verdict")} for path in look["paths"]],
+            "proven": [{key: path[key] for key in ("by", "port", "verdict")} for path in proven],
+        }
 
     def answers_before(self, wave: Wave) -> dict[str, _phases.Result]:
         """What each host of the wave answered before its step."""
@@ -91,7 +116,7 @@ class Measured:
         with its reasons that concerns the wave as a whole."""
         after = self._clients(self.after)
         if wave.side == "server":
-            found = self._of_servers(run, after, last)
+            found = self._of_servers(run, wave, after, last)
         else:
             found = self._of_clients(run, wave, after, last)
         return found if last or found["measure"] else self.judgement(run, wave, last=True)  # nobody has a request left
@@ -104,8 +129,11 @@ class Measured:
         result = _verdict.judge("send", hosts, after, {}, {}, run.policy, earlier, last=last)
         return {**result, "shared": (result["pooled"]["verdict"], result["pooled"]["reasons"])}
 
-    def _of_servers(self, run: Run, after: dict[str, _measurement.Client], last: bool) -> dict[str, t.Any]:
-        """A batch is judged by the witnesses that had an answer before its step and can be asked still."""
+    def _of_servers(self, run: Run, wave: Wave, after: dict[str, _measurement.Client], last: bool) -> dict[str, t.Any]:
+        """A batch is judged by the witnesses that had an answer before its step and can be asked still.
+
+        Where there never was one, nothing speaks against it but the servers themselves, see _fares.
+        """
         before = self._clients(self.before)
         able = [name for name, one in before.items() if one.plain.ok and _asking.TO not in name]
         heard = [name for name in able if name in after and after[name].plain.requests]
@@ -113,13 +141,15 @@ class Measured:
             said = (
                 "the clients of these servers cannot be asked any more"
                 if able
-                else "no client could tell of plain traffic before"
+                else f"no managed client can tell of these servers: {UNKNOWN}"
             )
             return {"measure": {}, "hosts": {}, "shared": ("inconclusive" if able else "promote", [said])}
         others = [name for name, one in after.items() if _asking.TO in name and one.plain.requests]
         asked = {name: after[name] for name in [*heard, *others]}
         result = _verdict.judge("accept", heard, asked, before, {}, run.policy, last=last)
         silent = [f"{name}: it cannot be asked any more, and witnesses no longer" for name in able if name not in heard]
+        alone = [server for server in wave.hosts if not run.plan["witnesses"].get(server)]
+        silent += [f"{', '.join(alone)}: no managed client: {UNKNOWN}"] if alone else []
         return {**result, "shared": (result["verdict"], [*result["reasons"], *silent])}
 
     @staticmethod
@@ -137,7 +167,7 @@ class Measured:
         for server, now in self.servers_now.items():
             before = self.servers_before.get(server, {})
             if "counters" in before and "counters" in now:
-                found[server] = _since.since(before, now)
+                found[server] = _fares.since(server, before, now) if server in stepped else _since.since(before, now)
             elif "counters" in before or server in stepped:
                 found[server] = None
         return found

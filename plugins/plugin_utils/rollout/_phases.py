@@ -86,7 +86,7 @@ def measured_after(
     """Decide about the wave: by the judge, by requests through the running services, and by how the servers fared.
 
     ``answers`` is what each host of the wave answered last: a client its measurement, with the reasons against its running
-    service, a server the look at it. ``servers`` is what happened on each server since, None where nobody knows.
+    service, a server the look at it. ``servers`` is what happened on each server since, see _since and _fares, None where nobody knows.
     """
     for name in wave.with_outcome("stepped"):
         host, result = wave.hosts[name], answers.get(name) or {}
@@ -95,6 +95,7 @@ def measured_after(
             host.since_step = True
             continue
         if wave.side == "server":  # the judge speaks of its clients, one of which may be this very host
+            host.said = (servers.get(name) or {}).get("said", "")
             continue
         finding = judgement["hosts"].get(name, UNHEARD)
         if result.get("reasons") or finding["verdict"] == REVERT:
@@ -114,8 +115,10 @@ def measured_after(
             continue
         if since is None:
             unknown.append(f"{name}: it cannot be reached any more")
-        elif since["restarts"]:
-            against.append(f"{name}: its service was restarted or is gone since the step, see its journal")
+        else:
+            gone = f"{name}: its service was restarted or is gone since the step, see its journal"
+            against += [gone] if since["restarts"] else []
+            against += since.get("against", [])
     verdict, reasons = judgement["shared"]
     if verdict == ROLL_BACK:
         against += reasons

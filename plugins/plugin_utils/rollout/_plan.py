@@ -201,8 +201,20 @@ def witnesses(
     return found
 
 
-def paths_to(
-    server: str, clients: t.Iterable[str], instances: t.Callable[[str], t.Sequence[t.Mapping[str, t.Any]]]
-) -> int:
-    """How many client instances of the inventory use this server."""
-    return sum(str(instance.get("server")) == server for client in clients for instance in instances(client))
+def provers(
+    looks: t.Mapping[str, t.Sequence[Look]],
+    out: t.Mapping[str, t.Collection[str]],
+    witnesses_of: t.Mapping[str, t.Sequence[str]],
+    targets: t.Callable[[str, str], list[dict[str, t.Any]]],
+) -> dict[str, dict[str, t.Any]]:
+    """By server with a step to make and without a witness another host of the run, which sends SYNs with data to it.
+
+    The first one does so for all others: targets are probed at the same time. ``targets`` gives where a server, its first
+    argument, is reached by that host.
+    """
+    found = {}
+    for host in looks:
+        other = next((name for name in looks if name != host), None)
+        if witnesses_of.get(host) == [] and "server" not in out.get(host, ()) and other:
+            found[host] = {"host": other, "targets": targets(host, other)}
+    return {host: prover for host, prover in found.items() if prover["targets"]}

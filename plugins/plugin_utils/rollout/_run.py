@@ -125,6 +125,17 @@ class Run:
         """What a task has registered for each host of the wave."""
         return {host: registered(self._task_vars, host, name)[0] for host in wave.hosts}
 
+    def provers(self, wave: Wave) -> list[dict[str, t.Any]]:
+        """Who sends SYNs with data to servers that have stepped and that no client can tell of."""
+        provers = self.plan["provers"] if wave.side == "server" else {}
+        return _asking.provers({host: provers[host] for host in wave.with_outcome("stepped") if host in provers})
+
+    def proofs(self, wave: Wave) -> t.Mapping[str, t.Any]:
+        """What those have returned."""
+        return (
+            registered(self._task_vars, next(iter(wave.hosts)), "__rollout_proven")[0] if wave.prove else None
+        ) or {}
+
     def measurements(self, wave: Wave) -> t.Iterator[tuple[str, t.Any, t.Any]]:
         """For each host of the wave, what it has measured, and what it saw of servers."""
         for host in wave.hosts:

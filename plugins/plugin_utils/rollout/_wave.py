@@ -87,7 +87,8 @@ class Wave:
     """``kind``: batch, canary or wave. ``stop``: nothing new is started after it. The lists name hosts of the wave;
     ``remember`` those whose own path was found bad, so that later runs leave them alone. ``tally`` counts the waves before.
 
-    ``ask`` and ``watch`` are what is to be measured next, see _asking. ``as_server`` is how those hosts of a wave of
+    ``ask`` and ``watch`` are what is to be measured next, see _asking, ``prove`` who sends SYNs with data to whom, likewise.
+    ``as_server`` is how those hosts of a wave of
     clients that are servers as well have ended as such.
     """
 
@@ -107,6 +108,7 @@ class Wave:
     remember: list[str] = dataclasses.field(default_factory=list)
     ask: dict[str, list[dict[str, t.Any]]] = dataclasses.field(default_factory=dict)
     watch: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    prove: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
 
     @classmethod
     def load(cls, kept: t.Mapping[str, t.Any]) -> Wave:

@@ -198,3 +198,12 @@ def test_probes_of_every_client_count(run, told, asked, refused):
         fleet["hostvars"][name] = {"ss_client_instances": [CLIENT_INSTANCE]}
     fleet["groups"] = {"shadowsocks_clients": ["c1", "c2"], "shadowsocks_servers": ["ss1", "ss2"]}
     assert list(run(tfo_plan, fleet, hosts=["ss1", "ss2"], run="r1")["refused"]) == refused
+
+
+def test_server_that_no_client_can_tell_of(run, told):
+    """Another host of the run is to send SYNs with data to it, where it finds it."""
+    fleet = variables(told, ss1=[look("server")], ss2=[look("server", done=True)])
+    for host, address in (("ss1", "203.0.113.1"), ("ss2", "203.0.113.2")):
+        fleet["hostvars"][host].update(ss_server_instances=[SERVER_INSTANCE], ansible_host=address)
+    result = run(tfo_plan, fleet, hosts=["ss1", "ss2"], run="r1")
+    assert result["provers"] == {"ss1": {"host": "ss2", "targets": [{"host": "203.0.113.1", "port": 8388}]}}

@@ -22,10 +22,10 @@ SKIPPED = {"skipped": True}
 
 
 class Play:
-    """Hosts of one wave of clients, and what is registered for them."""
+    """Hosts of one wave of clients, or of a batch of servers, and what is registered for them."""
 
-    def __init__(self, run, tmp_path, *hosts, **told):
-        self.run, self.hosts, self.check = run, list(hosts), False
+    def __init__(self, run, tmp_path, *hosts, side="client", **told):
+        self.run, self.hosts, self.check, self.side = run, list(hosts), False, side
         self.told = {
             "rollout_probe_requests": 0,
             "rollout_bake_seconds": 300,
@@ -37,7 +37,7 @@ class Play:
             **told,
         }
         look = {
-            "side": "client",
+            "side": side,
             "done": False,
             "step": {"outcome": "planned"},
             "stage": {"actual": "off", "state": "plain"},
@@ -46,6 +46,7 @@ class Play:
         }
         self.journal = _journal.start(str(tmp_path), "rollout", {})
         plan = {"hosts": [*hosts, "other"], "journal": self.journal, "canary_done": False, "witnesses": {}}
+        plan["provers"] = {"ss1": {"host": "other", "targets": [{"host": "203.0.113.1", "port": 8388}]}}
         self.vars = Hostvars(
             {
                 host: {
@@ -65,8 +66,8 @@ class Play:
         variables = {
             "hostvars": self.vars,
             "ansible_play_batch": self.hosts,
-            "__rollout_side": "client",
-            "__rollout_kind": "wave",
+            "__rollout_side": self.side,
+            "__rollout_kind": "batch" if self.side == "server" else "wave",
         }
         wave = self.run(tfo_wave, variables, check_mode=self.check, at=phase)
         for host in self.hosts:
@@ -253,6 +254,57 @@ def test_host_that_is_a_server_as_well(play):
     wave = play.at("begin")
     assert wave["as_server"]["c1"]["outcome"] == "promoted"
     assert wave["tally"]["judged"] == 0
+
+
+def server_look(verdict, state="active", **counters):
+    """The one look at ss1 that ss1 was asked for."""
+    found = {
+        "fastopen": {"counters": counters, "loopback": {"ipv4": "no_cookie"}},
+        "services": [{"unit": "u", "state": state, "restarts": 0}],
+        "paths": [{"port": 8388, "verdict": verdict, "attempts": []}],
+        "__rollout_server": "ss1",
+    }
+    return {"ss1": {"results": [found]}}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ended", "line"),
+    [
+        (
+            "fast_open",
+            "promoted",
+            "  promoted  ss1: took 12 SYNs with data, refused 0, queue overflow 0; "
+            "from other to port 8388: data_refused (shown, not judged)",
+        ),
+        ("unreachable", "reverted", "  because   ss1: nothing answers on port 8388 any more"),
+        ("no_cookie", "reverted", "  because   ss1: port 8388 does not take SYN data any more (no_cookie)"),
+    ],
+)
+def test_servers_whose_clients_nobody_manages(run, tmp_path, verdict, ended, line):
+    """They are judged by themselves, seen from another host as well, and it is said what nobody knows."""
+    play = Play(run, tmp_path, "ss1", side="server", rollout_probe_requests=100)
+    assert play.at("begin")["watch"] == {"ss1": ["ss1"]}
+    play.at("measured", servers=server_look("no_cookie"))
+    wave = play.at("stepped", stage={"ss1": STEPPED})
+    target = {"host": "203.0.113.1", "port": 8388}
+    assert wave["prove"] == [{"host": "other", "targets": [target], "servers": {"ss1": [target]}}]
+    proven = {"results": [{"paths": [{**target, "verdict": "data_refused"}], "__rollout_prover": wave["prove"][0]}]}
+    wave = play.at("judged", servers=server_look(verdict, TCPFastOpenPassive=12), proven={"ss1": proven})
+    assert (wave["verdict"], wave["prove"]) == ("promote" if ended == "promoted" else "roll_back", [])
+    play.at("judged_again")
+    wave = play.at("closed", confirmed={"ss1": CONFIRMED} if wave["confirm"] else {}, reverted={"ss1": PLAIN})
+    assert (wave["hosts"]["ss1"]["outcome"], line in wave["report"]) == (ended, True)
+    if ended == "promoted":
+        assert "cannot be known" in next(said for said in wave["report"] if said.startswith("  seen "))
+
+
+def test_nobody_proves_a_server_that_made_no_step(run, tmp_path):
+    """Nothing has changed on it."""
+    play = Play(run, tmp_path, "ss1", "ss2", side="server", rollout_probe_requests=100)
+    play.at("begin")
+    play.at("measured")
+    wave = play.at("stepped", stage={"ss1": {"outcome": "skipped", "reasons": ["plugin"]}, "ss2": STEPPED})
+    assert (wave["hosts"]["ss2"]["outcome"], wave["prove"]) == ("stepped", [])
 
 
 def test_every_phase_is_known():

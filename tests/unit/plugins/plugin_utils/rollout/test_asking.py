@@ -62,3 +62,27 @@ def test_waves_are_cut_as_serial_does():
     assert [len(wave) for wave in _waves.cut(hosts, ["10%", "50%", "100%"])] == [1, 3, 3]
     assert [len(wave) for wave in _waves.cut(hosts, [1, 2])] == [1, 2, 2, 2]
     assert _waves.cut([], [1]) == []
+
+
+def test_provers_and_what_they_prove():
+    """One task a host, each target once; two servers behind one address have the same paths."""
+    one, two, three = ({"host": f"203.0.113.{number}", "port": 8388} for number in (1, 2, 3))
+    by_server = {
+        "ss1": {"host": "ss2", "targets": [one]},
+        "ss2": {"host": "ss1", "targets": [two]},
+        "ss3": {"host": "ss1", "targets": [two, three]},
+    }
+    first, second = _asking.provers(by_server)
+    assert first == {"host": "ss2", "targets": [one], "servers": {"ss1": [one]}}
+    assert second == {"host": "ss1", "targets": [two, three], "servers": {"ss2": [two], "ss3": [two, three]}}
+    results = [
+        {"__rollout_prover": first, "unreachable": True},
+        {"__rollout_prover": second, "paths": [{**two, "verdict": "fast_open"}, {**three, "verdict": "no_cookie"}]},
+    ]
+    found = _asking.proven(results)
+    assert {server: [path["verdict"] for path in paths] for server, paths in found.items()} == {
+        "ss1": [],
+        "ss2": ["fast_open"],
+        "ss3": ["fast_open", "no_cookie"],
+    }
+    assert {path["by"] for paths in found.values() for path in paths} == {"ss1"}

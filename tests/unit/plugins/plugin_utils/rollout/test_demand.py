@@ -47,7 +47,7 @@ def none(_server):
     ("look", "paths_to", "own"),
     [
         pytest.param(server(), 0, 120, id="ten runs of two looks"),
-        pytest.param(server(paths=2), 0, 200, id="its own ports"),
+        pytest.param(server(paths=2), 0, 280, id="its own ports"),
         pytest.param(server(), 3, 240, id="its clients"),
         pytest.param(server(seconds=30 * DAY), 0, 480, id="a daily run"),
         pytest.param(server(seconds=None), 0, 120, id="no uptime"),
@@ -130,4 +130,13 @@ def test_lines(look, line):
 def test_line_with_clients_that_ask():
     """By name."""
     demands = _demand.of({"ss1": [server()], "c1": [client("ss1", actual="send")]}, none)
-    assert _demand.lines(demands) == ["  ss1 was asked for cookies: 5000 since boot, 500.0 an hour; asked already by c1"]
+    assert _demand.lines(demands) == [
+        "  ss1 was asked for cookies: 5000 since boot, 500.0 an hour; asked already by c1"
+    ]
+
+
+def test_paths_to_a_server():
+    """Every instance of a client is a path of its own."""
+    servers = {"c1": ["ss1", "ss1"], "c2": ["ss2"], "c3": ["ss1"]}
+    instances = {name: [{"name": server, "server": server} for server in used] for name, used in servers.items()}
+    assert _demand.paths_to("ss1", ["c1", "c2", "c3"], instances.__getitem__) == 3

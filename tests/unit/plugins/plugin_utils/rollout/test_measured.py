@@ -10,7 +10,22 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compar
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._measured import Measured
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Host, Wave
 
-LOOK = {"fastopen": {"counters": {"A": 1}}, "services": [{"unit": "u", "restarts": 5, "state": "active"}]}
+SERVICES = [{"unit": "u", "restarts": 5, "state": "active"}]
+
+
+def look(verdict="no_cookie", taken=0, counted=0):
+    """What tfo_host returned: what its loopback and its port said, how many SYNs with data it sent, and a counter."""
+    return {
+        "fastopen": {"counters": {"TCPFastOpenPassive": counted}, "loopback": {"ipv4": verdict, "ipv6": "unavailable"}},
+        "services": SERVICES,
+        "paths": [path(verdict, taken)],
+    }
+
+
+def path(verdict, taken):
+    """A probed path."""
+    attempts = [{"syn_data": number < taken} for number in range(4)]
+    return {"host": "127.0.0.1", "port": 8388, "verdict": verdict, "attempts": attempts}
 
 
 def arm(requests, ms):
@@ -32,13 +47,18 @@ class Run:
     """The run: its policy, and what is registered for each host."""
 
     policy = Policy(requests=20)
+    plan = {"witnesses": {"ss1": ["w"]}}
 
-    def __init__(self, registered=()):
-        self.registered = registered
+    def __init__(self, registered=(), proven=()):
+        self.registered, self.proven = registered, proven
 
     def measurements(self, wave):
         """One by one."""
         yield from self.registered
+
+    def proofs(self, _wave):
+        """What other hosts have proven."""
+        return {"results": list(self.proven)}
 
 
 def wave(side="client", ask=None, watch=None, outcome="stepped"):
@@ -56,11 +76,17 @@ def test_rounds_and_looks_are_kept():
     """Of a measurement what the judge reads; of a server its counters and services, or whether it was not reached."""
     asked = wave(ask={"c1": [ask("c1")]}, watch={"c1": ["ss1", "ss2"]})
     requests = {"results": [{**result(), "__rollout_ask": ask("c1")}]}
-    looks = {"results": [{**LOOK, "__rollout_server": "ss1"}, {**GONE, "__rollout_server": "ss2"}]}
+    looks = {"results": [{**look(), "__rollout_server": "ss1"}, {**GONE, "__rollout_server": "ss2"}]}
     measured = Measured()
     measured.hear_before(Run([("c1", requests, looks)]), asked)
     assert set(measured.before["c1"][0]) == {"plain", "fast_open", "network"}
-    seen = {"counters": {"A": 1}, "services": LOOK["services"]}
+    seen = {
+        "counters": {"TCPFastOpenPassive": 0},
+        "services": SERVICES,
+        "own": 0,
+        "paths": [{"port": 8388, "verdict": "no_cookie"}],
+        "proven": [],
+    }
     assert measured.servers_before == {"ss1": seen, "ss2": {"unreachable": True}}
     measured.hear_after(Run([("c1", requests, looks)]), asked)
     measured.hear_after(Run([("c1", requests, None)]), asked)
@@ -109,7 +135,7 @@ def test_restart_by_the_step_is_no_restart():
     measured = Measured(
         servers_before={"ss1": {"counters": {}, "services": [{"unit": "u", "restarts": 5, "state": "x"}]}}
     )
-    measured.restarted(["ss1", "ss9"])
+    measured.stepped({"ss1": {"changed": True}, "ss2": {"changed": False}, "ss9": {"changed": True}, "ss8": None})
     measured.servers_now = {"ss1": {"counters": {}, "services": [{"unit": "u", "restarts": 1, "state": "active"}]}}
     assert measured.since(wave())["ss1"]["restarts"] == 1
 
@@ -153,7 +179,11 @@ def test_clients_after_it():
             id="so is its control (A16)",
         ),
         pytest.param(
-            {"w": [NOTHING]}, {"w": [result()]}, "promote", "no client could tell of plain traffic", id="nobody before"
+            {"w": [NOTHING]},
+            {"w": [result()]},
+            "promote",
+            "no managed client can tell of these servers: whether",
+            id="nobody before",
         ),
         pytest.param({"w": [result()]}, {"w": [GONE]}, "inconclusive", "cannot be asked any more", id="nobody after"),
         pytest.param(
@@ -170,3 +200,29 @@ def test_batches_by_their_witnesses(before, after, verdict, said):
     judgement = Measured(before=before, after=after).judgement(Run(), wave("server"), last=True)
     assert judgement["shared"][0] == verdict
     assert said in "; ".join(judgement["shared"][1])
+
+
+def test_probes_of_our_own_are_counted_out():
+    """Those of the step, of other hosts, and of each look but the last one's to its ports, which come after its counters."""
+    one = Wave("server", "batch", "batch 1", {"ss1": Host("stepped")}, watch={"ss1": ["ss1"]})
+    measured = Measured()
+    seen = {"results": [{**look(counted=10), "__rollout_server": "ss1"}]}
+    measured.hear_before(Run([("ss1", None, seen)]), one)
+    measured.stepped({"ss1": {"changed": True, "paths": [path("fast_open", 3)]}})
+    prover = {"host": "ss2", "servers": {"ss1": [{"host": "127.0.0.1", "port": 8388}]}}
+    proven = [{"paths": [path("fast_open", 2)], "__rollout_prover": prover}]
+    for counted, taken in ((10 + 3 + 2 + 1 + 7, 7), (10 + 3 + 2 + 1 + 3 + 2 + 1 + 9, 9)):
+        seen = {"results": [{**look("fast_open", 3, counted), "__rollout_server": "ss1"}]}
+        measured.hear_after(Run([("ss1", None, seen)], proven), one)
+        said = measured.since(one)["ss1"]["said"]
+        assert said == (
+            f"took {taken} SYNs with data, refused 0, queue overflow 0; from ss2 to port 8388: SYN data is taken"
+        )
+
+
+def test_server_without_a_client_in_a_batch():
+    """The others are judged by their clients; of this one it is said what nobody knows."""
+    batch = Wave("server", "batch", "batch 1", {"ss1": Host("stepped"), "ss2": Host("stepped")})
+    judgement = Measured(before={"w": [result()]}, after={"w": [result()]}).judgement(Run(), batch, last=True)
+    assert judgement["shared"][0] == "promote"
+    assert judgement["shared"][1][-1].startswith("ss2: no managed client: whether their clients lose SYNs with data")

@@ -182,6 +182,12 @@ def test_lost_since_the_step():
             "roll_back",
             "ss1: its service was restarted or is gone since the step",
         ),
+        (
+            {"ss1": {**QUIET, "against": ["ss1: nothing answers on port 8388 any more"]}},
+            ("promote", []),
+            "roll_back",
+            "ss1: nothing answers on port 8388 any more",
+        ),
         ({"ss1": None}, ("promote", []), "inconclusive", "ss1: it cannot be reached any more"),
         ({"ss1": QUIET}, ("roll_back", ["worse together"]), "roll_back", "worse together"),
         ({"ss1": QUIET}, ("inconclusive", ["no data"]), "inconclusive", "no data"),
@@ -199,6 +205,13 @@ def test_batch_of_servers_is_judged_by_others():
     one = wave(["stepped"] * 2, side="server")
     assert judged(one, {"w1": OPEN, "c1": WORSE, "c2": OPEN}, servers={"c1": QUIET, "c2": QUIET}) == "promote"
     assert (one.confirm, one.revert) == (["c1", "c2"], [])
+
+
+def test_figures_of_servers_are_told():
+    """Those of a batch are its own, one line each."""
+    one = wave(["stepped"] * 2, side="server")
+    judged(one, {}, servers={"c1": {**QUIET, "said": "took 12"}, "c2": QUIET})
+    assert [host.because() for host in one.hosts.values()] == ["took 12", ""]
 
 
 def test_servers_that_are_lost_since_their_step():

@@ -232,10 +232,22 @@ def test_no_client_is_looked_at_without_need():
     assert asked == ["c1", "c2"]
 
 
-def test_paths_to_a_server():
-    """Every instance is a path of its own."""
-    instances = {"c1": uses("ss1", "ss1"), "c2": uses("ss2"), "c3": uses("ss1")}
-    assert _plan.paths_to("ss1", ["c1", "c2", "c3"], instances.__getitem__) == 3
+def test_provers():
+    """Another host of the run, for servers with a step to make that no client can tell of."""
+    looks = {"ss1": [look("server")], "ss2": [look("server")], "ss3": [look("server")], "c1": [look()]}
+    found = _plan.provers(
+        looks,
+        {"ss3": ["server"]},
+        {"ss1": ["c1"], "ss2": [], "ss3": [], "ss9": []},
+        lambda server, by: [{"host": server, "port": 1}],
+    )
+    assert found == {"ss2": {"host": "ss1", "targets": [{"host": "ss2", "port": 1}]}}
+    alone = {"ss1": [look("server")]}
+    assert _plan.provers(alone, {}, {"ss1": []}, lambda *_names: [{}]) == {}
+    two = {**alone, "ss2": [look("server")]}
+    assert _plan.provers(two, {}, {"ss1": [], "ss2": []}, lambda server, _by: [{}] if server == "ss1" else []) == {
+        "ss1": {"host": "ss2", "targets": [{}]}
+    }
 
 
 def test_senders():
