@@ -76,7 +76,7 @@ def captured(server: str, port: int = PORT) -> Iterator[dict[str, list[int]]]:
         shell.check_output("systemctl stop fastopen-capture")
     with_data = _printed(server, f"ip and {WITH_DATA}")
     for line in _printed(server, "ip"):
-        length = int(line.rsplit("length ", 1)[1].split()[0])
+        length = int(line.partition("length ")[2].split()[0].rstrip(":"))
         # the length that tcpdump prints, and the one that the packet's own headers give, agree
         assert (length > 0) == (line in with_data), line
         seen.setdefault(line.split()[1].rpartition(".")[0], []).append(length)

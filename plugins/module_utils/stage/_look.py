@@ -55,7 +55,7 @@ def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: b
         "side": wanted.side,
         "fastopen": fastopen,
         "uptime_seconds": _uptime.seconds(),
-        "listeners": _listening(wanted.services) if request.mode == "listener" else [],
+        "listeners": _listening(request),
         "package": packaged,
         "left": plan.left,
         "services": services,
@@ -70,9 +70,11 @@ def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: b
     }
 
 
-def _listening(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """Every other TCP listener of this host: with bit 0x400 each of them accepts SYN data from its next start on."""
-    own = {_service.tcp_port(service) for service in services}
+def _listening(request: Request) -> list[dict[str, t.Any]]:
+    """Every other TCP listener where bit 0x400 is wanted: each of them accepts SYN data from its next start on."""
+    if not any(request.unit(service)["mode"] == "listener" for service in request.services):
+        return []
+    own = {_service.tcp_port(service) for service in request.services}
     found = [{key: getattr(holder, key) for key in LISTENER} for holder in _listeners.tcp() if holder.port not in own]
     return [one for at, one in enumerate(found) if one not in found[:at]]  # workers share a port
 
