@@ -16,7 +16,10 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _service,
 )
 
-REMEDY = "This collection did not write it: move it away, or take the instance out of the inventory"
+REMEDY = (
+    "This collection did not write it: move it away, take the instance out of the inventory, or adopt the service as it is"
+    " (an instance with unit, see playbook discover)"
+)
 ANY = ("0.0.0.0", "::")
 
 

@@ -37,9 +37,9 @@ def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: b
     fastopen = _probe.observe()
     packaged = _package.read(package, asked(wanted))
     packaged.update(packaged_unit=seen.packaged.unit.load_state, touched=seen.packaged.touched)
-    differs = [*(_package_differs(packaged) if wanted.services or not request.services else []), *plan.differs]
+    differs = [*(_package_differs(packaged) if wanted.services else []), *plan.differs]
     foreign = _foreign.refusals(wanted, seen)
-    deployed = _deployed(wanted, seen, bool(differs or foreign), adopts=bool(request.services or request.unfit))
+    deployed = _deployed(wanted, seen, bool(differs or foreign))
     step = Outcome("planned")
     if deployed == "yes":
         step = _stage.run("stepped", dataclasses.replace(request, judge_paths=probe_paths), check=True)
@@ -88,9 +88,9 @@ def asked(wanted: _observe.Wanted) -> str:
     return min(programs - {"ss-tunnel"}, default="ss-local" if _binary.find("ss-local") else "ss-tunnel")
 
 
-def _deployed(wanted: _observe.Wanted, seen: _observe.Seen, differs: bool, adopts: bool) -> str:
-    """What is adopted was deployed by its owner."""
-    if adopts and not wanted.services and not differs:
+def _deployed(wanted: _observe.Wanted, seen: _observe.Seen, differs: bool) -> str:
+    """Of what is ours; what is adopted was deployed by its owner."""
+    if not wanted.services and not differs:
         return "yes"
     if not _owned.side(seen.owned, wanted.side):
         return "no"

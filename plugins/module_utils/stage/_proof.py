@@ -37,6 +37,7 @@ EXPLAINED = {
 }
 
 
+NO_SERVICE = "no instance is listed here"
 NO_CARRIER = "no service carries TCP itself: behind a plugin TFO covers only the loopback hop"
 
 

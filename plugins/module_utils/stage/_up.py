@@ -38,7 +38,7 @@ def step(request: Request, check: bool) -> Outcome:
     if request.unfit:
         raise _eligible.Skipped("; ".join(request.unfit))
     if not units:
-        raise _eligible.Skipped(_proof.NO_CARRIER)
+        raise _eligible.Skipped(_proof.NO_CARRIER if request.services else _proof.NO_SERVICE)
     below = _below(units)
     if not check and any(one.stale for one in below.values()):
         _systemd.systemctl("daemon-reload")

@@ -14,6 +14,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover impo
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 
+PACKAGED = "shadowsocks-libev"
+"""The unit of the package's own server."""
+
 
 class SideAction(ActionBase):
     """Check and look up the task's instances, then run the module of the same name on the target."""
@@ -43,6 +46,8 @@ class SideAction(ActionBase):
             arguments["absent"] = side.absent
         if self.WITH_ADOPTED:
             arguments["adopted"] = side.adopted
+        if self.WITH_ABSENT and arguments.get("packaged", True) and self._adopts_packaged(task_vars):
+            arguments["packaged"] = False
         return self._execute_module(module_args=arguments, task_vars=task_vars)
 
     def arguments(self) -> dict[str, t.Any]:
@@ -69,6 +74,12 @@ class SideAction(ActionBase):
             return _listed.fleet(known, {one.host: _listed.listed(one) for one in known}, {}).addresses()
 
         return _fleet.side(side, own, instances or [], lookup, self.gone(), servers)
+
+    def _adopts_packaged(self, task_vars: dict[str, t.Any]) -> bool:
+        """Whether the package's own server is adopted, on whichever side we are: then it stays."""
+        own = _inventory.Variables(task_vars["inventory_hostname"], task_vars, self._templar.template)
+        servers = _listed.listed(own)["server"] or []
+        return any(str(one.get("unit", "")).partition(".service")[0] == PACKAGED for one in servers)
 
     def gone(self) -> bool:
         """Whether all instances are to go, whatever they say themselves."""

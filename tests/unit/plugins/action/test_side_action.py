@@ -159,3 +159,23 @@ def test_absent(run, sent):
     assert [one["absent"] for one in sent] == [["old"], ["main"], []]
     assert [len(one["services"]) for one in sent] == [1, 0, 0]
     assert not any("state" in one for one in sent)
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+@pytest.mark.parametrize(("unit", "packaged"), [("shadowsocks-libev", False), ("ss-server.service", True)])
+def test_the_packages_own_server_stays_where_it_is_adopted(run, sent, side, unit, packaged):
+    """Whatever side is deployed beside it."""
+    own = {**variables("h"), "ss_server_instances": [{"name": "theirs", "unit": unit}]}
+    run(tfo_service, own, side=side, instances=[], packaged=True)
+    assert sent[0]["packaged"] is packaged
+
+
+def test_adopted(run, sent):
+    """A server's unit, with its port where it is any program's; nothing else of it is known here."""
+    instances = [{"name": "theirs", "unit": "haproxy", "port": 443}, {"name": "more", "unit": "ss-server@x.service"}]
+    run(tfo_stage, variables("ss1"), side="server", instances=instances)
+    assert sent[0]["services"] == []
+    assert sent[0]["adopted"] == [
+        {"name": "theirs", "unit": "haproxy.service", "port": 443},
+        {"name": "more", "unit": "ss-server@x.service"},
+    ]

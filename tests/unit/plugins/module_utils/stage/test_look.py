@@ -256,7 +256,7 @@ def test_package(server, version, help_, why):
         (["ss-tunnel"], ["ss-tunnel"], 0),
         (["ss-tunnel"], ["ss-tunnel", "ss-local"], 0),
         (["ss-tunnel"], [], 1),
-        ([], ["ss-redir"], 1),
+        ([], ["ss-redir"], 0),
     ],
 )
 def test_program_that_is_asked(fake_host, monkeypatch, programs, installed, differs):
