@@ -55,9 +55,9 @@ molecule: ## Molecule over the fleet of containers (SCENARIO="a b": only these; 
 	@$(TOOLS) python tests/tools/scenarios.py $(if $(KEEP),--keep) $(SCENARIO)
 
 .PHONY: bench
-bench: ## what rollout and re-run cost, in plays with one ping (ROUNDS=1: not three times; SCALE=1, MEASURED=1: 100 hosts)
+bench: ## what rollout and re-run cost, in plays with one ping (ROUNDS=1: not three times; SCALE=1, MEASURED=1: 100 hosts; ADOPTING=1)
 	@$(TOOLS) python tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SCALE),--scale) \
-		$(if $(MEASURED),--measured)
+		$(if $(MEASURED),--measured) $(if $(ADOPTING),--adopting)
 
 .PHONY: simulate
 simulate: ## how often the judge is right, as a table

@@ -8,7 +8,8 @@ of it rolled back; from there the same state by a play of stock modules, and aga
 the figures of a round are divided by the median of its own pings: what else the machine does slows both. Wall time is
 as it passes; CPU is the controller's, of ansible-playbook and every process that it waited for.
 
-With --scale or --measured, instead of that, how a rollout's cost grows up to 100 hosts, see _scale.py.
+With --scale or --measured, instead of that, how a rollout's cost grows up to 100 hosts, see _scale.py; with
+--adopting what requests lose when a service that runs already is adopted, see _adopting.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import os
 import signal
 import sys
 
+import _adopting
 import _scale
 from _plays import Bench, fleet
 from _steps import BY_STOCK, DEPLOY, PING, ROLLBACK, ROLLED_OUT, STATE, Round, Step, table
@@ -59,11 +61,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default: 3)")
     parser.add_argument("--scale", action="store_true", help="100 hosts against 25, and taking back 40 against 10")
     parser.add_argument("--measured", action="store_true", help="a rollout of 40 clients that measures each of them")
+    parser.add_argument("--adopting", action="store_true", help="what requests lose when a running service is adopted")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))  # by way of `finally`
     settings = "pipelining, warm ssh connections, no facts; hosts and controller share this machine"
     print(f"{os.cpu_count()} cores, {settings}", flush=True)
-    if arguments.scale or arguments.measured:
+    if arguments.adopting:
+        _adopting.run()
+    elif arguments.scale or arguments.measured:
         for line in _scale.run(arguments.scale, arguments.measured):
             print(line, flush=True)
     else:
