@@ -13,6 +13,7 @@ from _collection import PLAYBOOKS, ROLES, ROOT, entry_points, read_optional
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _instances, _lists, _variables
 
 KEYS = {"ss_server": _instances.SERVER_KEYS, "ss_client": _instances.CLIENT_KEYS}
+ADOPTED = {"ss_server": _instances.ADOPTED_SERVER_KEYS, "ss_client": _instances.ADOPTED_CLIENT_KEYS}
 
 
 def choices(kind: Any) -> list[str] | None:
@@ -44,7 +45,8 @@ def test_variables_of_a_role(role: str) -> None:
 def test_keys_of_an_instance(role: str) -> None:
     """Likewise."""
     options = entry_points(role)["main"]["options"][f"{role}_instances"]["options"]
-    keys = KEYS[role]
+    keys = {"unit": ADOPTED[role]["unit"], **KEYS[role]}
+    assert set(ADOPTED[role]) <= set(keys)  # what else an adopted one may say, any other may, too
     assert set(keys) == set(options)
     for name, key in keys.items():
         told = (options[name]["type"], options[name].get("choices"), options[name].get("default"))

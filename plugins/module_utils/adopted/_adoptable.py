@@ -52,16 +52,14 @@ def executable(below: _exec_start.Below, argv: t.Sequence[str]) -> str:
 def _judged(found: Found, unit: _systemd.Unit, error: str) -> Judged:
     flagged = found.flagged and _exec_start.DROP_IN not in unit.drop_ins
     switched = found.switched or flagged or (found.settings is not None and found.settings.fast_open)
-    against = _structure(found, unit, error)
-    if against:
+    against, settings = _structure(found, unit, error), found.settings
+    if against or settings is None:
         return Judged(found.unit, unit.enabled, switched, False, against)
     try:
         name, below = _exec_start.read(found.unit)
         executable(below, found.argv)
     except (_exec_start.Unfit, _systemd.SystemdError) as unfit:
         return Judged(found.unit, unit.enabled, switched, False, [str(unfit)])
-    settings = found.settings
-    assert settings is not None  # _structure() has a reason without
     own = below.own_flag or settings.fast_open
     if own and found.role != "server":
         why = "it sends by its own config: remove fast_open from its config, or the flag from its unit, and restart it"

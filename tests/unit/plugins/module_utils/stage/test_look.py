@@ -13,9 +13,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _binary,
     _listeners,
     _observe,
-    _packaged,
     _process,
-    _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _look, _record, _request
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
