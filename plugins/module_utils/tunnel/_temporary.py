@@ -65,6 +65,7 @@ class TemporaryClient:
         self._process: t.Optional[subprocess.Popen[bytes]] = None
         self.port = 0
         self._user = _own_user()
+        self._executable = _executable(service.get("executable"), self._service["program"])
 
     def fetch(self, url: str, timeout: float) -> _tunnel.Fetch:
         """One request through this client; a client that has ended by itself is counted in ``exits`` and started anew."""
@@ -98,7 +99,7 @@ class TemporaryClient:
         self.port = _free_port()
         config = _service.config_text({**self._service, "local_port": self.port})
         name = self._service["program"]
-        program, memory = _without_capabilities(name, self._service.get("executable")), os.memfd_create("config")
+        program, memory = _without_capabilities(name, self._executable), os.memfd_create("config")
         try:
             os.write(memory, config.encode())
             self._process = subprocess.Popen(
@@ -127,13 +128,18 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+def _executable(running: t.Optional[str], program: str) -> t.Optional[str]:
+    """The file to measure with: the one that a service runs, or that beside it (ss-local for ss-redir); else any."""
+    beside = os.path.join(os.path.dirname(running or ""), program)
+    return beside if running and os.path.exists(beside) else _binary.find(program)
+
+
 def _without_capabilities(name: str, path: t.Optional[str]) -> int:
     """The descriptor of a program's copy in memory. Raises ClientError where it is not installed.
 
     The kernel forgets the death signal when it starts a file that has effective capabilities, as Debian's ss-local has,
     even if none is granted (security/commoncap.c: secureexec; fs/exec.c: begin_new_exec). The copy has none.
     """
-    path = path or _binary.find(name)
     if path is None:
         raise Missing(f"{name} is not installed")
     copy = _executable_memory(name)
