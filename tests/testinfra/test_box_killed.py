@@ -97,8 +97,9 @@ def test_measurement_killed() -> None:
                 f"-exec grep -l {password} {{}} +"
             )
             assert written.stdout == ""
-            owners = set(shell.check_output(f"ps -o user= -p {','.join(clients)}").split())
-            assert owners == {"nobody"}
+            owners = [int(uid) for uid in shell.check_output(f"ps -o uid= -p {','.join(clients)}").split()]
+            everyone = [int(uid) for uid in shell.check_output("ps -e -o uid=").split()]
+            assert len(owners) == 2 and all(65520 <= uid < 65534 and everyone.count(uid) == 1 for uid in owners)
             (module,) = set(shell.check_output(f"ps -o ppid= -p {','.join(clients)}").split())
             shell.check_output(f"kill -KILL {module}")
             _wait(lambda: not _temporary())

@@ -64,7 +64,7 @@ class TemporaryClient:
         }
         self._process: t.Optional[subprocess.Popen[bytes]] = None
         self.port = 0
-        self._user = _own_user()
+        self._user = (0, 0)
         self._executable = _executable(service.get("executable"), self._service["program"])
 
     def fetch(self, url: str, timeout: float) -> _tunnel.Fetch:
@@ -96,7 +96,7 @@ class TemporaryClient:
         return self._process is not None and self._process.poll() is not None
 
     def _start(self) -> None:
-        self.port = _free_port()
+        self.port, self._user = _free_port(), _own_user()
         config = _service.config_text({**self._service, "local_port": self.port})
         name = self._service["program"]
         program, memory = _without_capabilities(name, self._executable), os.memfd_create("config")
