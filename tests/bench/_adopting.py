@@ -62,7 +62,7 @@ def during(client: str, action: Callable[[], object]) -> Lost:
 
 def restart(name: str) -> Callable[[], object]:
     """A bare restart of the host's unit."""
-    return lambda: _hosts.host(name).check_output("systemctl restart %s", _others.UNITS[name])
+    return lambda: _hosts.host(name).check_output("systemctl restart %s", _others.FIRST[name].units[0])
 
 
 def play(inventory: Path, playbook: str, limit: str, **extra: object) -> Callable[[], object]:

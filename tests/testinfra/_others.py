@@ -3,10 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fleet as its operator set it up by hand, with Debian's packages and what guides say: no word of this collection.
 
-python _others.py           bring the services up on fresh hosts with the package
+python _others.py           bring the first of them up on fresh hosts with the package
 """
 
 from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import _hosts
 
@@ -48,20 +52,14 @@ systemctl enable --now ss-server.service
 """
 
 
-def _packaged_client(servers: str, more: str = "") -> str:
-    return f"""
-systemctl disable --now shadowsocks-libev.service
-cat > /etc/shadowsocks-libev/tun.json <<'END'
-{{"server": {servers}, "server_port": 8388, "local_address": "127.0.0.1", "local_port": 1080,
-  "password": "{PASSWORD}", "method": "{METHOD}", "timeout": 60}}
+_OFFICE_TOO = f"""
+cat > /etc/shadowsocks-libev/office.json <<'END'
+{{"server": "0.0.0.0", "server_port": 8389, "password": "{PASSWORD}", "method": "{METHOD}", "mode": "tcp_and_udp"}}
 END
-{more}
-systemctl daemon-reload
-systemctl enable --now shadowsocks-libev-local@tun.service
+systemctl enable --now shadowsocks-libev-server@office.service
 """
 
-
-_OVERRIDDEN = """
+_OVERRIDE = """
 mkdir -p /etc/systemd/system/shadowsocks-libev-local@tun.service.d
 cat > /etc/systemd/system/shadowsocks-libev-local@tun.service.d/override.conf <<'END'
 [Service]
@@ -69,10 +67,26 @@ ExecStart=
 ExecStart=/usr/bin/ss-local -v -c /etc/shadowsocks-libev/%i.json
 Restart=always
 END
+systemctl daemon-reload
 """
 
-# Its own unit, known by an alias.
-_GUIDES_CLIENT = f"""
+
+def _packaged_client(*servers: str, kind: str = "local", name: str = "tun", port: int = 1080, more: str = "") -> str:
+    """An instance of one of the package's templates."""
+    config = f'"server_port": 8388, "local_address": "127.0.0.1", "local_port": {port}, "timeout": 60{more}'
+    secret = f'"password": "{PASSWORD}", "method": "{METHOD}"'
+    return f"""
+systemctl disable --now shadowsocks-libev.service
+cat > /etc/shadowsocks-libev/{name}.json <<'END'
+{{"server": {json.dumps(list(servers))}, {config}, {secret}}}
+END
+systemctl enable --now shadowsocks-libev-{kind}@{name}.service
+"""
+
+
+def _guides_client(server: str) -> str:
+    """A unit of its own, known by an alias, with the program's name alone and all in its arguments."""
+    return f"""
 systemctl disable --now shadowsocks-libev.service
 cat > /etc/systemd/system/tunnel-out.service <<'END'
 [Unit]
@@ -80,7 +94,7 @@ Description=Shadowsocks Client
 After=network.target
 [Service]
 User=nobody
-ExecStart=ss-local -s 10.203.2.11 -p 8388 -b 127.0.0.1 -l 1080 -k {PASSWORD} -m {METHOD}
+ExecStart=ss-local -s {server} -p 8388 -b 127.0.0.1 -l 1080 -k {PASSWORD} -m {METHOD}
 [Install]
 WantedBy=multi-user.target
 Alias=shadowsocks.service
@@ -89,28 +103,64 @@ systemctl daemon-reload
 systemctl enable --now tunnel-out.service
 """
 
-SCRIPTS = {
-    "ss1": _PACKAGED_SERVER,
-    "ss2": _GUIDES_SERVER,
-    "c1": _packaged_client('"10.203.2.11"'),
-    "c2": _packaged_client('"10.203.2.12"', _OVERRIDDEN),
-    "c3": _GUIDES_CLIENT,
-    "c4": _packaged_client('["10.203.2.11", "10.203.2.12"]'),
-}
-UNITS = {
-    "ss1": "shadowsocks-libev.service",
-    "ss2": "ss-server.service",
-    "c1": "shadowsocks-libev-local@tun.service",
-    "c2": "shadowsocks-libev-local@tun.service",
-    "c3": "tunnel-out.service",
-    "c4": "shadowsocks-libev-local@tun.service",
-}
+
+SS1, SS2 = "10.203.2.11", "10.203.2.12"
+_TUNNEL = {"kind": "tunnel", "name": "web", "port": 1082, "more": ', "tunnel_address": "10.203.2.5:80"'}
+_REDIR = {"kind": "redir", "name": "gw", "port": 1083}
 
 
-def bring_up() -> None:
+class Found(NamedTuple):
+    """How a host was set up, the units that run there then, the main one first, and the servers that clients use."""
+
+    script: str
+    units: list[str]
+    servers: list[str] = []
+
+
+_LOCAL = "shadowsocks-libev-local@tun.service"
+FLEETS: dict[str, dict[str, Found]] = {
+    "bookworm's servers packaged": {
+        "ss1": Found(_PACKAGED_SERVER, ["shadowsocks-libev.service"]),
+        "ss2": Found(_GUIDES_SERVER, ["ss-server.service"]),
+        "c1": Found(
+            _packaged_client(SS1) + _packaged_client(SS1, **_TUNNEL),
+            [_LOCAL, "shadowsocks-libev-tunnel@web.service"],
+            ["ss1"],
+        ),
+        "c2": Found(_OVERRIDE + _packaged_client(SS2), [_LOCAL], ["ss2"]),
+        "c3": Found(_guides_client(SS1), ["tunnel-out.service"], ["ss1"]),
+        "c4": Found(
+            _packaged_client(SS1, SS2) + _packaged_client(SS2, **_REDIR),
+            [_LOCAL, "shadowsocks-libev-redir@gw.service"],
+            ["ss1", "ss2"],
+        ),
+    },
+    "trixie's servers packaged": {
+        "ss1": Found(_GUIDES_SERVER, ["ss-server.service"]),
+        "ss2": Found(
+            _PACKAGED_SERVER + _OFFICE_TOO, ["shadowsocks-libev.service", "shadowsocks-libev-server@office.service"]
+        ),
+        "c1": Found(_OVERRIDE + _packaged_client(SS1), [_LOCAL], ["ss1"]),
+        "c2": Found(
+            _packaged_client(SS2) + _packaged_client(SS2, **_TUNNEL),
+            [_LOCAL, "shadowsocks-libev-tunnel@web.service"],
+            ["ss2"],
+        ),
+        "c3": Found(
+            _packaged_client(SS1, SS2) + _packaged_client(SS1, **_REDIR),
+            [_LOCAL, "shadowsocks-libev-redir@gw.service"],
+            ["ss1", "ss2"],
+        ),
+        "c4": Found(_guides_client(SS2), ["tunnel-out.service"], ["ss2"]),
+    },
+}
+FIRST = FLEETS["bookworm's servers packaged"]
+
+
+def bring_up(fleet: Mapping[str, Found] = FIRST) -> None:
     """Start the services; the hosts are fresh."""
-    for name, script in SCRIPTS.items():
-        _hosts.host(name).check_output("sh -ec %s", script)
+    for name, found in fleet.items():
+        _hosts.host(name).check_output("sh -ec %s", found.script)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import _hosts
 import _others
 import _state
 import pytest
@@ -17,13 +19,23 @@ from _hosts import CLIENTS, INVENTORY, MEMBERS, ORIGIN, Play, host, play
 from _seen import arguments, unit
 from _traffic import captured, first_bytes, from_client
 
-SERVERS_OF = {"c1": ["ss1"], "c2": ["ss2"], "c3": ["ss1"], "c4": ["ss1", "ss2"]}
+Fleet = dict[str, _others.Found]
+HOSTS = ("--limit", "all:!fleet_support")
 LOAD = "/run/load.log"
 
 
+@pytest.fixture(scope="module", params=_others.FLEETS.values(), ids=_others.FLEETS, autouse=True)
+def fleet(request: pytest.FixtureRequest) -> Fleet:
+    """Each of the fleets, on fresh hosts; between them they have every kind of unit on both releases of systemd."""
+    _hosts.fleet("up", "--fresh", *MEMBERS)
+    _others.bring_up(request.param)
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def inventory(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an operator has who knows nothing but the hosts."""
+    del fleet
     folder = tmp_path_factory.mktemp("inventory")
     shutil.copy(INVENTORY / "hosts.yml", folder / "hosts.yml")
     (folder / "group_vars").mkdir()
@@ -34,8 +46,9 @@ def inventory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def load() -> Iterator[None]:
+def load(fleet: Fleet) -> Iterator[None]:
     """A request through each client after the other, all the time; each leaves a line, its curl's exit status."""
+    del fleet
     loop = f"while :; do curl -s -o /dev/null --max-time 10 --socks5 127.0.0.1:1080 {ORIGIN}; echo $? >> {LOAD}; sleep 0.1; done"
     for name in CLIENTS:
         host(name).check_output("rm -f %s; systemd-run --quiet --collect --unit=load sh -c %s", LOAD, loop)
@@ -45,19 +58,20 @@ def load() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def before(load: None) -> dict[str, object]:
+def before(fleet: Fleet, load: None) -> dict[str, dict[str, Any]]:
     """What each host is like: kernel, files, units; and the arguments of what runs."""
     del load
-    return {name: observed(name) for name in MEMBERS}
+    return {name: observed(name, fleet) for name in MEMBERS}
 
 
-def observed(name: str) -> dict[str, object]:
+def observed(name: str, fleet: Fleet) -> dict[str, Any]:
     """Without the processes' numbers, and without the load's own transient unit."""
     found = _state.read(name)
     found["files"] = {path: what for path, what in found["files"].items() if "/run/systemd/system" not in path}
-    shown = unit(name, _others.UNITS[name])
-    found["unit"] = {key: shown.get(key) for key in ("ActiveState", "SubState", "UnitFileState", "DropInPaths")}
-    found["argv"] = arguments(name, _others.UNITS[name])
+    for one in fleet[name].units:
+        shown = unit(name, one)
+        found[one] = {key: shown.get(key) for key in ("ActiveState", "SubState", "UnitFileState", "DropInPaths")}
+        found[one]["argv"] = arguments(name, one)
     return found
 
 
@@ -75,44 +89,42 @@ def instances(inventory: Path, name: str) -> list[dict[str, str]]:
     return entries
 
 
-def test_discover(inventory: Path, before: dict[str, object]) -> None:
+def test_discover(inventory: Path, fleet: Fleet, before: dict[str, dict[str, Any]]) -> None:
     """It writes what adopts everything, changes no host, and the next run has nothing to add."""
-    done = play(
-        "fastopen.shadowsocks.discover", "--limit", "all:!fleet_support", "--check", "--diff", inventory=inventory
-    )
+    done = play("fastopen.shadowsocks.discover", *HOSTS, "--check", "--diff", inventory=inventory)
     assert done.status == 0, told(inventory, done)
     assert not (inventory / "host_vars").exists()
-    done = play("fastopen.shadowsocks.discover", "--limit", "all:!fleet_support", inventory=inventory)
+    done = play("fastopen.shadowsocks.discover", *HOSTS, inventory=inventory)
     assert done.status == 0, told(inventory, done)
-    for name in MEMBERS:
-        (instance,) = instances(inventory, name)
-        assert instance["unit"] == _others.UNITS[name]
-        if name in SERVERS_OF:
-            hosts = SERVERS_OF[name]
-            assert instance.get("server") == (hosts[0] if len(hosts) == 1 else None)
-    again = play("fastopen.shadowsocks.discover", "--limit", "all:!fleet_support", inventory=inventory)
+    for name, found in fleet.items():
+        written = instances(inventory, name)
+        assert sorted(one["unit"] for one in written) == sorted(found.units)
+        main = next(one for one in written if one["unit"] == found.units[0])
+        assert main.get("server") == (found.servers[0] if len(found.servers) == 1 else None)
+    again = play("fastopen.shadowsocks.discover", *HOSTS, inventory=inventory)
     assert (again.status, again.recap["c1"]["changed"]) == (0, 0)
-    assert {name: observed(name) for name in MEMBERS} == before
+    assert {name: observed(name, fleet) for name in MEMBERS} == before
 
 
-def test_rollout(inventory: Path) -> None:
+def test_rollout(inventory: Path, fleet: Fleet) -> None:
     """Without an edit: everybody is promoted, SYN data is on the wire, and a client of two servers has a path to each."""
     done = play("fastopen.shadowsocks.rollout", inventory=inventory)
     assert done.status == 0, told(inventory, done)
     assert f"promoted 6: {', '.join(MEMBERS)}" in told(inventory, done)
-    assert "gains" in done.words and "on 2 paths" in done.words
-    for name in MEMBERS:
-        assert arguments(name, _others.UNITS[name])[-2:] == ["--fast-open", ""]
-    with captured("ss1") as seen:
-        first_bytes("c1", 3)
-        first_bytes("c3", 3)
-    assert all(max(from_client(seen, name)) > 0 for name in ("c1", "c3"))
+    for name, found in fleet.items():
+        assert [arguments(name, one)[-2:] for one in found.units] == [["--fast-open", ""]] * len(found.units), name
+    for server in ("ss1", "ss2"):
+        clients = [name for name in CLIENTS if fleet[name].servers == [server]]
+        with captured(server) as seen:
+            for name in clients:
+                first_bytes(name, 3)
+        assert clients and all(max(from_client(seen, name)) > 0 for name in clients), (server, seen)
 
 
-def test_only_its_tfo_is_ours(before: dict[str, object]) -> None:
-    """Bits, one line, one drop-in, and our own state: nothing else is another than it was."""
+def test_only_its_tfo_is_ours(fleet: Fleet, before: dict[str, dict[str, Any]]) -> None:
+    """Bits, one line, one drop-in a unit, and our own state: nothing else is another than it was."""
     for name in MEMBERS:
-        now, was = observed(name)["files"], before[name]["files"]
+        now, was = observed(name, fleet)["files"], before[name]["files"]
         ours = {path for path in {*now, *was} if now.get(path) != was.get(path)}
         assert all("fastopen" in path or path.endswith((".d", "99-tfo.conf", "sysctl.d")) for path in ours), (
             name,
@@ -126,12 +138,12 @@ def test_rollout_again(inventory: Path) -> None:
     assert (done.status, sum(figures["changed"] for figures in done.recap.values())) == (0, 0), told(inventory, done)
 
 
-def test_rollback_all(inventory: Path, before: dict[str, object]) -> None:
+def test_rollback_all(inventory: Path, fleet: Fleet, before: dict[str, dict[str, Any]]) -> None:
     """Every file, unit, sysctl and argv as it was before."""
     done = play("fastopen.shadowsocks.rollback", inventory=inventory, rollback_scope="all")
     assert done.status == 0, told(inventory, done)
     for name in MEMBERS:
-        assert observed(name) == before[name], name
+        assert observed(name, fleet) == before[name], name
 
 
 def test_load() -> None:
@@ -139,6 +151,5 @@ def test_load() -> None:
     for name in CLIENTS:
         statuses = host(name).check_output(f"cat {LOAD}").split()
         failed = [status for status in statuses if status != "0"]
-        print(name, len(statuses), failed)
         assert len(statuses) > 100 and len(failed) <= 12, (name, failed)
         assert statuses[-3:] == ["0"] * 3
