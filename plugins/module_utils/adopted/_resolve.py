@@ -54,13 +54,19 @@ class _Unfit(Exception):
 def resolve(side: str, instances: t.Optional[t.Sequence[Instance]]) -> Adopted:
     """What these instances of a side are by now. Never raises: the way down has to go on without them."""
     found = Adopted([], [])
+    names: dict[str, str] = {}  # by unit
     for instance in instances or ():
         try:
-            found.services.extend(_resolve(side, instance))
+            services = _resolve(side, instance)
+            first = names.setdefault(services[0]["unit"], instance["name"])
+            if first != instance["name"]:
+                raise _Unfit(f"{instance['unit']} is the unit that {first} adopts: keep one of them")
+            found.services.extend(services)
         except (_Unfit, _exec_start.Unfit, _settings.NotUnderstood, _owned.OwnedError, _systemd.SystemdError) as error:
             found.reasons.append(f"{instance['name']}: {error}")
-        except OSError as error:
-            found.reasons.append(f"{instance['name']}: {instance['unit']} cannot be read: {error}")
+        except (OSError, ValueError) as error:  # ValueError: a path that this locale cannot name
+            why = getattr(error, "strerror", None) or "a path of it cannot be named"
+            found.reasons.append(f"{instance['name']}: {instance['unit']} or its config cannot be read: {why}")
     return found
 
 
@@ -75,7 +81,10 @@ def _resolve(side: str, instance: Instance) -> list[Service]:
     common = {"unit": unit, "name": instance["name"], "instance": instance["name"]}
     if instance.get("port") is not None:
         return [{**common, **_any_program(unit, state.pid, instance["port"])}]
-    return [{**common, **service} for service in _shadowsocks(side, unit, state.pid, process.argv, instance)]
+    argv = process.argv
+    if argv[-1:] == [_exec_start.FLAG] and _exec_start.DROP_IN in state.drop_ins:  # ours; any other is theirs
+        argv = argv[:-1]
+    return [{**common, **service} for service in _shadowsocks(side, unit, state.pid, argv, instance)]
 
 
 def _any_program(unit: str, pid: int, port: int) -> Service:
@@ -97,7 +106,6 @@ def _any_program(unit: str, pid: int, port: int) -> Service:
 def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Instance) -> list[Service]:
     """By the running process's own arguments and config. Raises _Unfit, NotUnderstood, Unfit, OSError."""
     below = _exec_start.read(unit)[1]
-    argv = [word for word in argv if word != _exec_start.FLAG]
     settings, _changed = _config.settings(pid, argv)
     if settings.program not in _service.SIDES[side]:
         raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")

@@ -111,7 +111,7 @@ CLIENT_KEYS: dict[str, Key] = {
 }
 
 _UNIT = Text(
-    r"[A-Za-z0-9:_.\\-]+(@[A-Za-z0-9:_.\\-]+)?",
+    r"[A-Za-z0-9:_.\\-]+(@(?!\.service$)[A-Za-z0-9:_.\\-]+)?",
     "the name of a systemd service, of a template with its instance (name@instance.service)",
 )
 _ADOPTED = {

@@ -103,3 +103,23 @@ def test_what_does_not_run_and_what_is_ours(host: t.Any) -> None:
     assert "there is no such unit" in _resolve.resolve("server", [{"name": "x", "unit": "no.service"}]).reasons[0]
     _owned.store({UNIT: "main"})
     assert "was deployed by this collection" in resolved("server").reasons[0]
+
+
+def test_two_names_of_one_unit(host: t.Any) -> None:
+    """The second is none: an alias, say."""
+    host.config()
+    host.serve(UNIT, "/usr/bin/ss-server -c /etc/ss.json")
+    found = _resolve.resolve("server", [{"name": name, "unit": UNIT} for name in ("a", "b")])
+    assert [one["name"] for one in found.services] == ["a"]
+    assert found.reasons == [f"b: {UNIT} is the unit that a adopts: keep one of them"]
+
+
+def test_their_flag_out_of_a_variable(host: t.Any) -> None:
+    """`$DAEMON_ARGS` hides it in the unit's files, the running process shows it, and nobody could undo it."""
+    host.config()
+    host.serve(UNIT, "/usr/bin/ss-local -c /etc/ss.json $DAEMON_ARGS")
+    pid = host.running[UNIT]
+    argv = ["/usr/bin/ss-local", "-c", "/etc/ss.json", "--fast-open"]
+    host.processes[pid] = host.processes[pid]._replace(argv=argv)
+    found = resolved("client")
+    assert found.services == [] and "by its own config" in found.reasons[0]
