@@ -82,7 +82,7 @@ def adopt(
             old = there.get(row.unit, {})
             row.name = str(old["name"]) if "name" in old else names[row.unit]
             new: Instance = {"name": row.name, "unit": row.unit}
-            if side == "server" and len(fresh) == len(reached) == 1:
+            if side == "server" and len(reached) == 1:
                 new["public_address"] = next(iter(reached))
             server = {"server": uses[row.unit]} if uses[row.unit] else {}
             instances[side].append({**new, **old, **server})

@@ -226,3 +226,21 @@ def test_loopback():
 def test_serves(found, serves):
     """Adoptable, or ours."""
     assert _instances.serves(found) is serves
+
+
+def test_address_at_which_clients_reach_a_server():
+    """Where only its interfaces tell it: all of its instances say so from then on; two addresses would be a guess."""
+    fleet = Fleet([Known("ss1", "203.0.113.1", interfaces=("192.0.2.1", "192.0.2.2")), Known("c1")])
+    uses = {"c1": look(client(servers=[{"address": "192.0.2.1", "port": 8388}]))}
+    assert _instances.reached(uses, fleet) == {"ss1": {"192.0.2.1"}}
+    two = look(server(unit="ss-server@a.service"), server(unit="ss-server@b.service"))
+    for addresses, told in (
+        ({"192.0.2.1"}, ["192.0.2.1"] * 2),
+        ({"192.0.2.1", "192.0.2.2"}, [None] * 2),
+        ((), [None] * 2),
+    ):
+        found = _instances.adopt("ss1", two, fleet, ["ss1"], {}, addresses).instances["server"]
+        assert [one.get("public_address") for one in found] == told
+    listed = {"server": [{"name": "a", "unit": "ss-server@a.service", "public_address": "198.51.100.7"}]}
+    first, second = _instances.adopt("ss1", two, fleet, ["ss1"], listed, {"192.0.2.1"}).instances["server"]
+    assert (first["public_address"], second["public_address"]) == ("198.51.100.7", "192.0.2.1")
