@@ -39,7 +39,8 @@ def inventory(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("inventory")
     shutil.copy(INVENTORY / "hosts.yml", folder / "hosts.yml")
     (folder / "group_vars").mkdir()
-    variables = {"rollout_probe_url": ORIGIN, "rollout_bake_seconds": 0, "rollout_probe_requests": 20}
+    variables: dict[str, Any] = {"rollout_probe_url": ORIGIN, "rollout_bake_seconds": 0, "rollout_probe_requests": 20}
+    variables.update(rollout_server_batches=["100%"], rollout_client_waves=["100%"])
     variables["rollout_report_dir"] = str(folder / "reports")
     (folder / "group_vars" / "all.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
     return folder
