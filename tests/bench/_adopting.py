@@ -105,7 +105,7 @@ def run() -> None:
     try:
         subprocess.run([str(_hosts.FLEET), "up"], check=True)
         subprocess.run([str(_hosts.FLEET), "up", "--fresh", *_hosts.MEMBERS], check=True)
-        _others.bring_up()
+        _others.bring_up(_others.FIRST)
         with tempfile.TemporaryDirectory() as scratch:
             inventory = Path(scratch)
             shutil.copy(_hosts.INVENTORY / "hosts.yml", inventory)

@@ -157,11 +157,11 @@ FLEETS: dict[str, dict[str, Found]] = {
 FIRST = FLEETS["bookworm's servers packaged"]
 
 
-def bring_up(fleet: Mapping[str, Found] = FIRST) -> None:
+def bring_up(fleet: Mapping[str, Found]) -> None:
     """Start the services; the hosts are fresh."""
     for name, found in fleet.items():
         _hosts.host(name).check_output("sh -ec %s", found.script)
 
 
 if __name__ == "__main__":
-    bring_up()
+    bring_up(FIRST)

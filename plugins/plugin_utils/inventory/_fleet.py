@@ -27,8 +27,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._in
 
 WILDCARDS = ("0.0.0.0", "::", "::0")
 ANY_ADDRESS = ["::", "0.0.0.0"]
-"""What ss-server binds without an address. It sets IPV6_V6ONLY on '::', so both are needed; a family that the host
-lacks is skipped by ss-server as long as one address works (src/server.c, main)."""
+"""What an instance without an address binds (ss-server by itself: 0.0.0.0 alone). It sets IPV6_V6ONLY on '::', so both
+are needed; a family that the host lacks is skipped by ss-server as long as one address works (src/server.c, main)."""
 
 
 class FleetError(Exception):
