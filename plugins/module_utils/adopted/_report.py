@@ -51,7 +51,7 @@ def _service(found: _find.Found, judged: _adoptable.Judged) -> dict[str, t.Any]:
         "servers": [{"address": _ascii.shown(host), "port": port} for host, port in servers],
         "method": _ascii.shown(settings.method) if settings else None,
         "mode": settings.mode if settings else None,
-        "plugin": _ascii.shown(settings.plugin) if settings and settings.plugin else None,
+        "plugin": _plugin(settings.plugin) if settings and settings.plugin else None,
         "fast_open": judged.fast_open,
         "adoptable": judged.adoptable,
         "why": judged.why,
@@ -71,3 +71,8 @@ def _others(
         {"address": address, "port": port, "program": program, "unit": unit}
         for port, address, program, unit in sorted(rows)
     ]
+
+
+def _plugin(command: str) -> str:
+    """Its base name: a shell runs it, so what stands behind the first word may be a secret."""
+    return _ascii.shown((command.split() or [""])[0].rpartition("/")[2])

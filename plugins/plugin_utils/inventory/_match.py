@@ -66,7 +66,11 @@ class Fleet:
     def addresses(self) -> dict[str, str]:
         """The host behind each address that is one host's alone, by what ``normal`` makes of the address."""
         found = {**self._others, **self._public}
-        return {address: next(iter(hosts)) for address, hosts in found.items() if address and len(hosts) == 1}
+        return {
+            address: next(iter(hosts))
+            for address, hosts in found.items()
+            if len(hosts) == 1 and address and not _leads_home(address)
+        }
 
 
 def normal(address: str) -> str:

@@ -92,3 +92,9 @@ def test_loopback_names_nobody_else():
     """c2 is reached at 127.0.0.1 by the controller; that is no address of it for others."""
     assert FLEET.match("127.0.0.1", "ss1").host == "ss1"
     assert normal(" [::FFFF:192.0.2.1] ") == "192.0.2.1"
+
+
+def test_addresses_of_one_host_each():
+    """Those that mean the host itself wherever they are used lead nowhere, and what two hosts have is nobody's."""
+    fleet = Fleet([Known("a", "127.0.0.1", ("192.0.2.1",), ("192.0.2.9",)), Known("b", "192.0.2.2", (), ("192.0.2.9",))])
+    assert fleet.addresses() == {"a": "a", "192.0.2.1": "a", "192.0.2.2": "b", "b": "b"}
