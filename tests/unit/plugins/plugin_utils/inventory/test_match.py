@@ -96,5 +96,7 @@ def test_loopback_names_nobody_else():
 
 def test_addresses_of_one_host_each():
     """Those that mean the host itself wherever they are used lead nowhere, and what two hosts have is nobody's."""
-    fleet = Fleet([Known("a", "127.0.0.1", ("192.0.2.1",), ("192.0.2.9",)), Known("b", "192.0.2.2", (), ("192.0.2.9",))])
+    fleet = Fleet(
+        [Known("a", "127.0.0.1", ("192.0.2.1",), ("192.0.2.9",)), Known("b", "192.0.2.2", (), ("192.0.2.9",))]
+    )
     assert fleet.addresses() == {"a": "a", "192.0.2.1": "a", "192.0.2.2": "b", "b": "b"}
