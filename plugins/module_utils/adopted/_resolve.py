@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _adoptable, _config, _settings
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _exec_start,
+    _identify,
     _listeners,
     _owned,
     _process,
@@ -71,7 +72,7 @@ def resolve(side: str, instances: t.Optional[t.Sequence[Instance]]) -> Adopted:
 
 
 def _resolve(side: str, instance: Instance) -> list[Service]:
-    unit = _exec_start.identify(instance["unit"])
+    unit = _identify.identify(instance["unit"])
     if unit in _owned.load():
         raise _Unfit(f"{unit} was deployed by this collection: list it as an instance of its own, without unit")
     state = _systemd.show([unit])[unit]

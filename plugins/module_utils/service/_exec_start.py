@@ -17,16 +17,13 @@ import stat
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _identify
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service._identify import Unfit
 
 DROP_IN = "zz-fastopen.conf"
 FLAG = "--fast-open"
 PROGRAMS = ("ss-server", "ss-local", "ss-redir", "ss-tunnel", "ssserver", "sslocal", "ssservice")
 
-_PROPERTIES = (
-    "Id,LoadState,FragmentPath,DropInPaths,SourcePath,Transient,NeedDaemonReload,PrivateNetwork,"
-    "NetworkNamespacePath,ExecStart"
-)
 _QUOTED = r"""\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
 _WORD = re.compile(rf"""(?:[^ \t"'\\]|{_QUOTED})+""")
 _PREFIXES = "@-:+!|"
@@ -68,10 +65,6 @@ class Below(t.NamedTuple):
     digest: str
     own_flag: bool
     stale: bool = False
-
-
-class Unfit(Exception):
-    """No drop-in for this unit; the message tells operators why, without the command line, which may hold a secret."""
 
 
 def resolve(sources: t.Sequence[Source], after: t.Sequence[Source] = ()) -> Below:
@@ -132,7 +125,7 @@ def parse_drop_in(text: str) -> tuple[str, str]:
 
 def read(unit: str) -> tuple[str, Below]:
     """The unit's real Id (an alias has its own), and what is below our drop-in, there or not. Raises Unfit."""
-    text, shown = _show(unit)
+    text, shown = _identify.show(unit)
     paths = _paths(shown["DropInPaths"])
     names = [os.path.basename(path) for path in paths]
     # Sorted by base name with strcmp over all folders: ours has this place, whether it is loaded yet or not.
@@ -146,42 +139,6 @@ def read(unit: str) -> tuple[str, Below]:
             f"daemon-reload; if that does not help, it cannot read a line: systemd-analyze verify {shown['Id']}"
         )
     return shown["Id"], below._replace(stale=shown.get("NeedDaemonReload") == "yes")
-
-
-def identify(unit: str) -> str:
-    """The real Id of a unit that needs no drop-in, whatever its ExecStart is. Raises Unfit."""
-    return _show(unit)[1]["Id"]
-
-
-def _show(unit: str) -> tuple[str, dict[str, str]]:
-    """What systemd says of a unit, as text and by property. Raises Unfit for one that we can do nothing about."""
-    if not re.fullmatch(r"[\w:.\\@-]+", unit, re.ASCII) or "@." in f"{unit}.":
-        raise Unfit(f"{unit} is not the name of a service; of a template, name an instance (name@instance.service)")
-    text = _systemd.systemctl("show", f"--property={_PROPERTIES}", "--", unit)
-    shown = dict(line.split("=", 1) for line in text.split("\n") if "=" in line)
-    _check(unit, shown)
-    return text, shown
-
-
-def _check(unit: str, shown: t.Mapping[str, str]) -> None:
-    """Raise Unfit for what is no unit file of a service in the host's own network namespace."""
-    name, state, fragment = shown.get("Id", unit), shown.get("LoadState"), shown.get("FragmentPath", "")
-    script = shown.get("SourcePath", "")
-    namespace = shown.get("PrivateNetwork") == "yes" or shown.get("NetworkNamespacePath")
-    for applies, why in (
-        (state == "not-found", "there is no such unit"),
-        (state == "masked", f"it is masked; systemctl unmask {name}, or leave it out"),
-        (state != "loaded", f"systemd cannot load it ({state}); see systemd-analyze verify {name}"),
-        (not name.endswith(".service"), "it is not a service"),
-        (shown.get("Transient") == "yes", "it is transient and gone once it stops; start it from a unit file"),
-        (script.startswith("/etc/init.d/"), f"it is made from the SysV script {script}; give it a unit file"),
-        ("/generator.late/" in fragment, f"it is made from a SysV script ({fragment}); give it a unit file"),
-        (fragment.startswith("/run/systemd/generator"), f"a generator makes it at every reload ({fragment})"),
-        (not fragment, "it has no unit file"),
-        (namespace, "it has a network namespace of its own, and with it a net.ipv4.tcp_fastopen of its own"),
-    ):
-        if applies:
-            raise Unfit(f"{name}: {why}")
 
 
 def _paths(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _near, _variables
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _near, _ports, _variables
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import (
     Lookup,
     Unreadable,
@@ -61,7 +61,7 @@ def check(used_by: str, own: Variables, lookup: Lookup, sides: t.Collection[str]
         report.warnings += [
             f"{own.host}: {name}: {PLUGIN}" for name in {one["instance"] for one in found if one.get("plugin")}
         ]
-    report.errors += _fleet.same_port(own.host, services)
+    report.errors += _ports.same_port(own.host, services)
     report.errors += [f"{own.host}: {line}" for line in _relations(report.variables, raw, sides)]
     if report.variables.get("rollout_probe_requests") == 0:
         report.warnings.append(UNMEASURED)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _lists, _values
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import Address, is_loopback
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import (
@@ -24,11 +23,14 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._in
     Unreadable,
     Variables,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._ports import WILDCARDS
 
-WILDCARDS = ("0.0.0.0", "::", "::0")
 ANY_ADDRESS = ["::", "0.0.0.0"]
 """What an instance without an address binds (ss-server by itself: 0.0.0.0 alone). It sets IPV6_V6ONLY on '::', so both
 are needed; a family that the host lacks is skipped by ss-server as long as one address works (src/server.c, main)."""
+
+NAMED_ALIKE = "two instances have the name {!r}: give one another name"
+ADOPTED_ALIKE = "two instances adopt {}: keep one of them"
 
 
 class FleetError(Exception):
@@ -72,7 +74,7 @@ def side(
     variable = f"ss_{which}_instances"
     keys = SERVER_KEYS if which == "server" else CLIENT_KEYS
     instances, errors = _checked(own.host, variable, keys, raw, _insecure(own, which), gone)
-    errors += _twice(own.host, variable, [instance["name"] for instance in instances])
+    errors += _twice(own.host, variable, NAMED_ALIKE, [instance["name"] for instance in instances])
     services: list[dict[str, t.Any]] = []
     adopted: list[dict[str, t.Any]] = []
     for instance in (one for one in instances if one["state"] == "present"):
@@ -83,28 +85,11 @@ def side(
                 services += _servers(instance) if which == "server" else [_client(own.host, instance, lookup)]
         except FleetError as error:
             errors += error.errors
-    errors += _twice(own.host, variable, [service["name"] for service in services])
-    errors += _twice_adopted(own.host, variable, [one["unit"] for one in adopted])
+    errors += _twice(own.host, variable, NAMED_ALIKE, [service["name"] for service in services])
+    errors += _twice(own.host, variable, ADOPTED_ALIKE, [one["unit"] for one in adopted])
     if errors:
         raise FleetError(list(dict.fromkeys(errors)), services)
     return Side(services, [instance["name"] for instance in instances if instance["state"] == "absent"], adopted)
-
-
-def same_port(host: str, services: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
-    """Two services that would listen on one address, port and protocol (workers of one instance may)."""
-    seen: dict[tuple[str, int], list[tuple[set[str], str, str]]] = {}
-    errors = []
-    for service in services:
-        name = f"{service['program']} {service['name']}"
-        group = service["instance"] if service.get("reuse_port") else name
-        addresses, port = set(_service.addresses(service)), _service.port(service)
-        for protocol in _service.protocols(service):
-            for others, other_group, other in seen.setdefault((protocol, port), []):
-                overlap = addresses & others or addresses & set(WILDCARDS) or others & set(WILDCARDS)
-                if overlap and not (service.get("reuse_port") and other_group == group):
-                    errors.append(f"{host}: {other} and {name} both want port {port}/{protocol}: give one another port")
-            seen[(protocol, port)].append((addresses, group, name))
-    return errors
 
 
 def _refuse(errors: list[str]) -> None:
@@ -145,14 +130,9 @@ def _lines(host: str, variable: str, name: str, mistakes: list[tuple[str, str]])
     return [f"{host}: {variable}[{name}]{'.' * bool(key)}{key}: {message}" for key, message in mistakes]
 
 
-def _twice(host: str, variable: str, names: list[str]) -> list[str]:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    return [f"{host}: {variable}: two instances have the name {name!r}: give one another name" for name in twice]
-
-
-def _twice_adopted(host: str, variable: str, units: list[str]) -> list[str]:
-    twice = sorted({unit for unit in units if units.count(unit) > 1})
-    return [f"{host}: {variable}: two instances adopt {unit}: keep one of them" for unit in twice]
+def _twice(host: str, variable: str, message: str, values: list[str]) -> list[str]:
+    twice = sorted({value for value in values if values.count(value) > 1})
+    return [f"{host}: {variable}: {message.format(value)}" for value in twice]
 
 
 def _adopted(

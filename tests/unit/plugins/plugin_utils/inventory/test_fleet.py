@@ -9,10 +9,10 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._fleet import (
     ANY_ADDRESS,
     FleetError,
-    same_port,
     side,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Variables
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._ports import same_port
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_INSTANCE,
     MARKER,
