@@ -53,8 +53,7 @@ def look(proc: str = "/proc") -> tuple[list[Found], list[_listeners.Holder]]:
     """The processes of Shadowsocks, and all listeners for TCP, theirs too."""
     looked = (_found(proc, *one) for one in _ss_processes.running(proc))
     found = sorted(one for one in looked if one is not None)
-    holders = _listeners.holders(None, [one.pid for one in found], proc=proc)
-    sockets = [one for one in holders if one.protocol == "tcp"]
+    sockets = _listeners.tcp([one.pid for one in found], proc)
     return [one._replace(sockets=tuple(s for s in sockets if s.pid == one.pid)) for one in found], sockets
 
 

@@ -61,16 +61,13 @@ def _service(found: _find.Found, judged: _adoptable.Judged) -> dict[str, t.Any]:
 def _others(
     sockets: t.Iterable[_listeners.Holder], pids: t.Container[int], units: t.Container[str]
 ) -> list[dict[str, t.Any]]:
-    """Listeners that are neither those of Shadowsocks nor of a plugin beside it; several processes of one are one."""
-    rows = set()
+    """Listeners that are neither those of Shadowsocks nor of a plugin beside it, by port."""
+    found = []
     for one in sockets:
         of_shadowsocks = bool(one.maybe) and all(unit in units for unit in one.maybe)
         if one.pid not in pids and one.unit not in units and not of_shadowsocks:
-            rows.add((one.port, one.address, one.program if one.pid else "", one.unit))
-    return [
-        {"address": address, "port": port, "program": program, "unit": unit}
-        for port, address, program, unit in sorted(rows)
-    ]
+            found.append(one if one.pid else one._replace(program=""))
+    return _listeners.told(sorted(found, key=lambda one: (one.port, one.address, one.program, one.unit)))
 
 
 def _plugin(command: str) -> str:

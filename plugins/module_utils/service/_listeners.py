@@ -61,9 +61,15 @@ def holders(ports: t.Optional[t.Collection[int]], likely: t.Iterable[int] = (), 
     return sorted(found)
 
 
-def tcp(proc: str = "/proc") -> list[Holder]:
-    """Every TCP listener of this network namespace."""
-    return [holder for holder in holders(None, proc=proc) if holder.protocol == "tcp"]
+def tcp(likely: t.Iterable[int] = (), proc: str = "/proc") -> list[Holder]:
+    """Every TCP listener of this network namespace; ``likely`` as in ``holders``."""
+    return [holder for holder in holders(None, likely, proc=proc) if holder.protocol == "tcp"]
+
+
+def told(found: t.Iterable[Holder]) -> list[dict[str, t.Any]]:
+    """{address, port, program, unit} of each in their order; several processes of one, such as workers, are one."""
+    rows = dict.fromkeys((one.address, one.port, one.program, one.unit) for one in found)
+    return [dict(zip(("address", "port", "program", "unit"), row)) for row in rows]
 
 
 def _of(holder: Holder, pid: int, proc: str) -> Holder:

@@ -26,9 +26,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _record, _stage, _status
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
-LISTENER = ("address", "port", "program", "unit")
-"""What is told of a listener."""
-
 
 def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: bool) -> dict[str, t.Any]:
     """What tfo_host returns for a side; see that module's RETURN. Changes nothing."""
@@ -75,8 +72,7 @@ def _listening(request: Request) -> list[dict[str, t.Any]]:
     if not any(request.unit(service)["mode"] == "listener" for service in request.services):
         return []
     own = {_service.tcp_port(service) for service in request.services}
-    found = [{key: getattr(holder, key) for key in LISTENER} for holder in _listeners.tcp() if holder.port not in own]
-    return [one for at, one in enumerate(found) if one not in found[:at]]  # workers share a port
+    return _listeners.told(holder for holder in _listeners.tcp() if holder.port not in own)
 
 
 def asked(wanted: _observe.Wanted) -> str:
@@ -150,7 +146,7 @@ def _services(request: Request, seen: _observe.Seen) -> list[dict[str, t.Any]]:
     units = {**seen.units, **_systemd.show([name for name in names if name not in seen.units])}
     found = []
     for unit in (units.get(name, _systemd.Unit(name)) for name in names):
-        process = _process.read(unit.pid) if unit.pid else None
+        process = seen.processes[unit.name] if unit.name in seen.processes else _process.read(unit.pid)
         found.append(
             {
                 "unit": unit.name,
