@@ -24,8 +24,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "testinfra"))
 
-import _hosts  # noqa: E402
-import _others  # noqa: E402
+import _hosts  # noqa: E402  (the tests' helpers are no package)
+import _others  # noqa: E402  (likewise)
 
 WORKERS = 20
 LOG = "/run/requests.log"
