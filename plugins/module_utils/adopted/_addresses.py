@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The addresses of this network namespace by which other hosts may know it."""
+"""The addresses by which hosts know one another: those of this network namespace, and the form to compare them in."""
 
 from __future__ import annotations
 
@@ -29,6 +29,20 @@ def read(proc: str = "/proc") -> list[str]:
         if len(row) == 6 and row[3] == _GLOBAL and not int(row[4], 16) & (_TEMPORARY | _TENTATIVE)
     ]
     return addresses + [str(one) for one in sorted(lasting)]
+
+
+def normal(address: str) -> str:
+    """An address or a name in the one form in which it is compared; empty where it means nothing on another host."""
+    text = address.strip().rstrip(".").lower()
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
+    return "" if found.is_link_local else str(found)
 
 
 def _text(path: str) -> str:

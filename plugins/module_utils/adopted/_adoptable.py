@@ -11,6 +11,8 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted._find import Found
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary, _exec_start, _systemd
 
+SENDS_ITSELF = "it sends by its own config: remove fast_open from its config, or the flag from its unit, and restart it"
+
 
 class Judged(t.NamedTuple):
     """``unit`` is the real Id. ``why`` are the reasons against it, or else what must be known of it. ``fast_open``: it has
@@ -62,8 +64,7 @@ def _judged(found: Found, unit: _systemd.Unit, error: str) -> Judged:
         return Judged(found.unit, unit.enabled, switched, False, [str(unfit)])
     own = below.own_flag or settings.fast_open
     if own and found.role != "server":
-        why = "it sends by its own config: remove fast_open from its config, or the flag from its unit, and restart it"
-        return Judged(name, unit.enabled, own, False, [why])
+        return Judged(name, unit.enabled, own, False, [SENDS_ITSELF])
     notes = {
         "it accepts by its own config: only the kernel's bits are a rollout's": own,
         "its config has changed after its start: restart it, so that what is read is what runs": found.changed,

@@ -59,7 +59,7 @@ def parse(raw: bytes) -> Config:
         raise Refused("its config is empty or too large")
     text = _ascii.text(raw[3:] if raw.startswith(b"\xef\xbb\xbf") else raw).partition("\0")[0]
     try:
-        value, at = _value(text, _BLANKS.match(text).end())  # type: ignore[union-attr]
+        value, at = _value(text, _skip(text, 0))
     except (ValueError, RecursionError):
         at, value = -1, None
     if at != len(text) or not isinstance(value, _Object):
@@ -204,4 +204,5 @@ def _expect(text: str, at: int, mark: str) -> int:
 
 
 def _skip(text: str, at: int) -> int:
-    return _BLANKS.match(text, at).end()  # type: ignore[union-attr]
+    blanks = _BLANKS.match(text, at)  # they may be none, so there is always a match
+    return blanks.end() if blanks else at

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _adoptable, _config, _settings
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import (
+    _addresses,
+    _adoptable,
+    _config,
+    _settings,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _exec_start,
     _identify,
@@ -112,7 +116,7 @@ def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Inst
         raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")
     own = below.own_flag or settings.fast_open
     if own and side == "client":
-        raise _Unfit(f"{unit} sends by its own config: remove fast_open from it, so that it can be undone")
+        raise _Unfit(f"{unit}: {_adoptable.SENDS_ITSELF}")
     service: Service = {
         "program": settings.program,
         "executable": _adoptable.executable(below, argv),
@@ -136,9 +140,5 @@ def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Inst
 
 def _host(address: str, instance: Instance) -> Service:
     """The inventory host that a client's server is, where that is known: by name, else by its address."""
-    try:
-        address = str(ipaddress.ip_address(address))
-    except ValueError:
-        address = address.rstrip(".").lower()
-    host = instance.get("server_host") or instance.get("server_hosts", {}).get(address)
+    host = instance.get("server_host") or instance.get("server_hosts", {}).get(_addresses.normal(address))
     return {"server_host": host} if host else {}

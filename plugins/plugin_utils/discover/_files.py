@@ -11,6 +11,7 @@ import tempfile
 import typing as t
 
 import yaml
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets
 
 NAME = "shadowsocks.yml"
 MARK = "# Written by the playbook fastopen.shadowsocks.discover"
@@ -119,7 +120,7 @@ def _read(path: str) -> File:
 def _adopt(entries: t.Any) -> bool:
     """Whether all entries adopt a unit. One with a secret is none, so no file with a secret is ever shown as a diff."""
     return isinstance(entries, list) and all(
-        isinstance(one, dict) and "unit" in one and not {"password", "plugin_opts"} & set(one) for one in entries
+        isinstance(one, dict) and "unit" in one and not set(_secrets.KEYS) & set(one) for one in entries
     )
 
 

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover._files import VARIABLES, File, content
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover._instances import Adopted, Row
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import whole_unit
 
 Lists = dict[str, list[dict[str, t.Any]]]
 """Instances by variable."""
@@ -44,12 +45,12 @@ def decide(
     name: str, adopted: Adopted, file: File, listed: t.Mapping[str, t.Optional[list[dict[str, t.Any]]]], overwrite: bool
 ) -> Host:
     """What is to be done. ``listed`` are the instances that the inventory has by side, None where they cannot be read."""
-    units = frozenset(str(one["unit"]) for entries in listed.values() for one in entries or () if "unit" in one)
-    host = Host(name, adopted.rows, file, listed=units | frozenset(f"{unit}.service" for unit in units))
+    units = (str(one["unit"]) for entries in listed.values() for one in entries or () if "unit" in one)
+    host = Host(name, adopted.rows, file, listed=frozenset(map(whole_unit, units)))
     for side, variable in VARIABLES.items():
         instances, before, there = adopted.instances[side], file.lists.get(variable, []), listed.get(side, [])
         if there is None or (there and there != before):
-            missing = [one for one in instances if one["unit"] not in host.listed]
+            missing = [one for one in instances if whole_unit(str(one["unit"])) not in host.listed]
             host.by_hand.update({variable: missing} if missing else {})
             host.lists.update({variable: before} if before else {})
         elif instances:

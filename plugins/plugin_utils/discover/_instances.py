@@ -9,6 +9,7 @@ import dataclasses
 import re
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import whole_unit
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._match import INTERFACE, ITSELF, Fleet
 
 SIDES = ("server", "client")
@@ -74,7 +75,7 @@ def adopt(
         if not _against(by_unit[unit], row):
             uses[unit] = server
     for side in SIDES:
-        there = {_whole(str(one["unit"])): one for one in listed.get(side, ()) if "unit" in one}
+        there = {whole_unit(str(one["unit"])): one for one in listed.get(side, ()) if "unit" in one}
         fresh = [row for row in rows if row.unit in uses and row.side == side]
         taken = [str(one["name"]) for one in listed.get(side, ()) if "name" in one]
         names = _names([row.unit for row in fresh if "name" not in there.get(row.unit, {})], taken)
@@ -202,7 +203,3 @@ def _valid(text: str) -> str:
     """As much of it as an instance's name may have; systemd's escapes are read."""
     plain = re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), text)
     return re.sub(r"[^A-Za-z0-9_.-]", "-", plain).lstrip("_.-")[:_NAME_MOST].rstrip("-.")
-
-
-def _whole(unit: str) -> str:
-    return unit if unit.endswith(".service") else f"{unit}.service"

@@ -22,14 +22,16 @@ Found = t.Mapping[str, t.Mapping[str, t.Any]]
 
 def listed(own: Variables) -> Listed:
     """The instances that a host has in the inventory."""
-    found: Listed = {}
-    for side, variable in VARIABLES.items():
-        try:
-            value = own.parts(variable) if variable in own else None
-            found[side] = [_readable(one) for one in entries(value or [])]
-        except (Unreadable, Wrong):
-            found[side] = None
-    return found
+    return {side: of_side(own, side) for side in VARIABLES}
+
+
+def of_side(own: Variables, side: str) -> t.Optional[list[dict[str, t.Any]]]:
+    """Those of one side, None where they cannot be read."""
+    variable = VARIABLES[side]
+    try:
+        return [_readable(one) for one in entries(own.parts(variable) or [])] if variable in own else []
+    except (Unreadable, Wrong):
+        return None
 
 
 def fleet(everyone: t.Iterable[Variables], has: t.Mapping[str, Listed], found: Found) -> Fleet:

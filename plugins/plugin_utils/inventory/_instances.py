@@ -168,6 +168,11 @@ def is_adopted(raw: t.Any) -> bool:
     return isinstance(raw, Mapping) and raw.get("unit") is not None
 
 
+def whole_unit(name: str) -> str:
+    """With its suffix, which may be left out as for systemctl(1)."""
+    return name if name.endswith(".service") else f"{name}.service"
+
+
 def _adopted(
     keys: t.Mapping[str, Key], ours: t.Mapping[str, Key], raw: t.Mapping[str, t.Any]
 ) -> tuple[dict[str, t.Any], list[tuple[str, str]]]:
@@ -176,8 +181,8 @@ def _adopted(
     mistakes += [(key, "is its owner's: an instance with unit is adopted, and only its TFO is ours") for key in theirs]
     if raw.get("name") is None:
         mistakes.append(("name", "is missing"))
-    if instance.get("unit") is not None and not instance["unit"].endswith(".service"):
-        instance["unit"] += ".service"
+    if instance.get("unit") is not None:
+        instance["unit"] = whole_unit(instance["unit"])
     return {key: instance[key] for key in keys}, mistakes
 
 

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted._addresses import normal
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import is_loopback
 
 PUBLIC, CALLED, INTERFACE, ITSELF = "public_address", "ansible_host", "an interface's address", "the host itself"
@@ -71,20 +71,6 @@ class Fleet:
             for address, hosts in found.items()
             if len(hosts) == 1 and address and not _leads_home(address)
         }
-
-
-def normal(address: str) -> str:
-    """An address or a name in the one form in which it is compared; empty where it means nothing on another host."""
-    text = address.strip().rstrip(".").lower()
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1]
-    try:
-        found = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or found
-    return "" if found.is_link_local else str(found)
 
 
 def _leads_home(address: str) -> bool:

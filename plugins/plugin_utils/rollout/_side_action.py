@@ -9,13 +9,11 @@ import typing as t
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _packaged, _secrets
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.discover import _listed
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import whole_unit
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
-
-PACKAGED = "shadowsocks-libev"
-"""The unit of the package's own server."""
 
 
 class SideAction(ActionBase):
@@ -78,8 +76,8 @@ class SideAction(ActionBase):
     def _adopts_packaged(self, task_vars: dict[str, t.Any]) -> bool:
         """Whether the package's own server is adopted, on whichever side we are: then it stays."""
         own = _inventory.Variables(task_vars["inventory_hostname"], task_vars, self._templar.template)
-        servers = _listed.listed(own)["server"] or []
-        return any(str(one.get("unit", "")).partition(".service")[0] == PACKAGED for one in servers)
+        servers = _listed.of_side(own, "server") or []
+        return any(whole_unit(str(one.get("unit", ""))) == _packaged.UNIT for one in servers)
 
     def gone(self) -> bool:
         """Whether all instances are to go, whatever they say themselves."""

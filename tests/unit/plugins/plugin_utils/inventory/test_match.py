@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._match import Fleet, Known, Match, normal
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted._addresses import normal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._match import Fleet, Known, Match
 
 FLEET = Fleet(
     [
