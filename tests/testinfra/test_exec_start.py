@@ -18,6 +18,7 @@ import pytest
 from _hosts import ROOT, SERVERS, host
 
 UTILS = "plugins/module_utils"
+MODULES = ("service/_exec_start", "service/_identify", "service/_systemd", "kernel/_ascii")
 FOLDER = "/usr/local/lib/fostest"
 RUN, ETC, LIB = "/run/systemd/system", "/etc/systemd/system", "/usr/lib/systemd/system"
 P = f"{FOLDER}/ss-server {FOLDER}/wait"
@@ -273,7 +274,7 @@ def _seen(server: str) -> dict[str, Any]:
     package = f"{FOLDER}/ansible_collections/fastopen/shadowsocks"
     shell = host(server)
     shell.check_output(f"rm -rf {FOLDER} && mkdir -p {package}/{UTILS}/service {package}/{UTILS}/kernel")
-    modules = [f"{UTILS}/{name}.py" for name in ("service/_exec_start", "service/_systemd", "kernel/_ascii")]
+    modules = [f"{UTILS}/{name}.py" for name in MODULES]
     try:
         for path, text in {
             **{f"{package}/{module}": (ROOT / module).read_text(encoding="utf-8") for module in modules},
