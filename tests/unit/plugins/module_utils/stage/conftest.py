@@ -96,6 +96,12 @@ def both(fake_host):
     return Stage(fake_host, ["server", "client"])
 
 
+@pytest.fixture
+def others(fake_host):
+    """A host where nothing of ours is deployed."""
+    return Stage(fake_host, [])
+
+
 @pytest.fixture(params=["server", "client"])
 def side(request):
     """Each side."""

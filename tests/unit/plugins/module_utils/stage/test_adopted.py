@@ -1,0 +1,395 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A stage over adopted services: only their TFO is ours, and of that only what their owner did not set himself."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _listeners, _observe
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _lease,
+    _look,
+    _proof,
+    _record,
+    _status,
+)
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
+    CLIENT_SERVICE,
+    MARKER,
+    SERVER_SERVICE,
+)
+
+OWN, FLAG, LISTENER, CLIENT = "office.service", "branch@eu.service", "xray.service", "tunnel@hq.service"
+COMMANDS = {
+    OWN: "/opt/ss/ss-server -c {config}",
+    FLAG: "/usr/bin/ss-server -c {config} -u",
+    LISTENER: "/usr/bin/xray -c {config}",
+    CLIENT: "/usr/bin/ss-local -c {config}",
+}
+
+
+def adopted(unit, port, service, **change):
+    """A service as _resolve gives it."""
+    common = {"name": unit.partition(".")[0], "instance": unit.partition(".")[0], "unit": unit}
+    executable = {"executable": COMMANDS[unit].split()[0]} if service.get("program") else {}
+    return {**service, **common, **executable, "server_port": port, **change}
+
+
+SERVICES = {
+    OWN: adopted(OWN, 8390, SERVER_SERVICE, fast_open_mode="own"),
+    FLAG: adopted(FLAG, 8391, SERVER_SERVICE),
+    LISTENER: adopted(
+        LISTENER, 443, {"program": "", "server": ["0.0.0.0"], "mode": "tcp_only"}, fast_open_mode="listener"
+    ),
+    CLIENT: adopted(CLIENT, 8388, CLIENT_SERVICE),
+}
+TWO_SERVERS = [SERVICES[CLIENT], {**SERVICES[CLIENT], "server": ["203.0.113.8"]}]
+SIDES = {OWN: "server", FLAG: "server", LISTENER: "server", CLIENT: "client"}
+
+
+def serve(stage, unit, extra=""):
+    """Somebody's unit that runs with a config of his own; an instance of his template, where the name has an @."""
+    name, at, _instance = unit.partition("@")
+    service = SERVICES[unit]
+    ports = {"server_port": service["server_port"], "local_port": service.get("local_port", service["server_port"])}
+    stage.host.put(stage.host.root / f"etc/other/{unit}.json", json.dumps(ports))
+    file = f"{name}@.service" if at else unit
+    config = stage.host.root / f"etc/other/{f'{name}@%i.service' if at else unit}.json"
+    command = COMMANDS[unit].format(config=config)
+    stage.host.put(stage.host.lib_unit_dir / file, f"[Service]\nExecStart={command}{extra}\n")
+    stage.host._systemctl("enable", unit)
+    stage.host._systemctl("start", unit)
+    stage.host.done.clear()
+    stage.plain = stage.observe()
+
+
+def argv(stage, unit):
+    """What the unit's process runs with."""
+    return stage.host.processes[stage.host.running[unit]].argv
+
+
+def restarts(stage):
+    """The units that were restarted since, in order."""
+    return [unit for line in stage.host.done if line.startswith("restart ") for unit in line.split()[1:]]
+
+
+def drop_ins(stage):
+    """Every drop-in or folder for one, of anybody."""
+    roots = (stage.host.unit_dir, stage.host.run_unit_dir, stage.host.lib_unit_dir)
+    return sorted(str(path.relative_to(root)) for root in roots for path in root.rglob("*.d/*"))
+
+
+def problems():
+    """What status tells."""
+    return [problem for unit in _status.observe()["units"] for problem in unit["problems"]]
+
+
+@pytest.fixture(params=["config", "ExecStart", "variable"])
+def own(others, request):
+    """A server with fast_open by its own config, or with the flag by its own unit, there or in a variable."""
+    serve(others, OWN, " --fast-open" if request.param == "ExecStart" else "")
+    if request.param == "variable":
+        argv(others, OWN).append("--fast-open")
+        others.plain = others.observe()
+    assert ("--fast-open" in argv(others, OWN)) == (request.param != "config")
+    return others
+
+
+def ask(stage, state, *units, **change):
+    """Bring the side of these units to a state."""
+    return stage.ask(state, SIDES[units[0]], services=[SERVICES[unit] for unit in units], **change)
+
+
+# Mode own: the bits only.
+
+
+def test_own_up(own):
+    """Bits and line; its unit is its owner's. It is proven by a SYN."""
+    result = ask(own, "stepped", OWN)
+    assert (result.outcome, [one["what"] for one in result.differs]) == ("stepped", ["kernel"])
+    assert (own.host.sysctl(), own.boot(), own.host.probed) == ("3", None, [("127.0.0.1", 8390)])
+    assert own.lease()["units"][OWN]["mode"] == "own"
+    assert problems() == []
+    result = ask(own, "confirmed", OWN)
+    assert (result.outcome, result.changed, own.boot(), problems()) == ("confirmed", True, "3", [])
+    assert (restarts(own), drop_ins(own)) == ([], [])
+    (unit,) = _status.observe()["units"]
+    assert (unit["unit"], unit["state"], unit["stage"]) == (OWN, "confirmed", "accept")
+    again = ask(own, "stepped", OWN)
+    assert (again.outcome, again.differs, restarts(own)) == ("confirmed", [], [])
+
+
+def test_own_that_does_not_accept(own):
+    """The bits alone prove nothing."""
+    own.host.verdicts[8390] = "data_refused"
+    result = ask(own, "stepped", OWN)
+    assert (result.outcome, result.reasons) == ("failed", ["data_refused: port 8390 does not accept SYN data"])
+
+
+@pytest.mark.parametrize("state", ["stepped", "present"])
+@pytest.mark.parametrize("known", [True, False])
+def test_own_down(own, state, known):
+    """Bits and line go back. It is not restarted for that, and its own flag is no proof against it."""
+    ask(own, state, OWN)
+    own.host.done.clear()
+    services = [SERVICES[OWN]] if known else []
+    planned = own.ask("plain", "server", check=True, services=services, run="")
+    result = own.ask("plain", "server", services=services, run="")
+    assert (result.outcome, result.reasons, result.changed) == ("plain", [], True)
+    assert {one["what"] for one in result.differs} == {"kernel"} | ({"file"} if state == "present" else set())
+    assert planned.differs == result.differs
+    assert (own.host.sysctl(), own.boot(), own.observe()) == ("1", None, own.plain)
+    assert restarts(own) == []
+    assert (_record.load(), _record.load_lease()) == (_record.Record(), None)
+
+
+def test_own_that_was_never_up(own):
+    """A way down finds nothing of ours, and keeps nothing of it."""
+    result = ask(own, "plain", OWN, memory="add")
+    assert (result.outcome, result.changed, restarts(own)) == ("plain", False, [])
+    assert _record.load() == _record.Record()
+
+
+def test_own_that_does_not_answer(own):
+    """It is asked on the way down, as any other."""
+    ask(own, "present", OWN)
+    own.host.answers = False
+    result = ask(own, "plain", OWN)
+    assert (result.outcome, result.reasons) == ("failed", [f"{OWN} takes no connection on port 8390"])
+
+
+def test_own_under_a_lease(own):
+    """What nobody confirmed goes by itself."""
+    ask(own, "stepped", OWN)
+    own.end_lease()
+    result = _lease.expire(_record.load_lease())
+    assert (result.outcome, result.reasons, restarts(own)) == ("plain", [], [])
+    assert (own.observe(), _record.load().undone[OWN]["by"]) == (own.plain, "lease")
+
+
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_own_killed(own, state):
+    """0x2 at once and for the boot, without a restart; lifted and confirmed anew it is as before."""
+    ask(own, state, OWN)
+    result = ask(own, "killed", OWN, run="")
+    assert (result.outcome, own.host.sysctl(), own.boot(), restarts(own)) == ("killed", "1", None, [])
+    assert problems() == []
+    ask(own, "lifted", OWN, run="")
+    assert ask(own, "present", OWN, run="run2", retry=True).outcome == "confirmed"
+    assert (own.host.sysctl(), own.boot(), restarts(own)) == ("3", "3", [])
+
+
+def test_own_that_needs_the_bit_to_send(others):
+    """A server with the flag fails without 0x1, whoever set it: that bit stays, and is told."""
+    serve(others, OWN, " --fast-open")
+    _proc.write_sysctl(_proc.FASTOPEN, "0", str(others.host.root / "proc"))
+    ask(others, "present", OWN)
+    assert others.host.sysctl() == "3"
+    result = ask(others, "plain", OWN)
+    assert (result.outcome, others.host.sysctl(), restarts(others)) == ("plain", "1", [])
+    assert "bit 0x1 stays" in result.reasons[0]
+
+
+# Listener beside flag.
+
+
+@pytest.fixture
+def mixed(others):
+    """A server that gets the flag beside a program that knows no flag."""
+    serve(others, FLAG)
+    serve(others, LISTENER)
+    return others
+
+
+def test_listener_beside_flag(mixed):
+    """All bits, a drop-in for the one that has the flag, one restart each; and all of it goes back."""
+    result = ask(mixed, "stepped", FLAG, LISTENER)
+    assert (result.outcome, result.reasons) == ("stepped", [])
+    assert (int(mixed.host.sysctl()), drop_ins(mixed)) == (0x403, [f"{FLAG}.d/zz-fastopen.conf"])
+    assert sorted(restarts(mixed)) == sorted([FLAG, LISTENER])
+    assert ("--fast-open" in argv(mixed, FLAG), "--fast-open" in argv(mixed, LISTENER)) == (True, False)
+    assert sorted(mixed.host.probed) == [("127.0.0.1", 443), ("127.0.0.1", 8391)]
+    mixed.host.done.clear()
+    assert ask(mixed, "confirmed", FLAG, LISTENER).outcome == "confirmed"
+    assert (restarts(mixed), mixed.boot(), problems()) == ([], "1027", [])
+    now = mixed.observe()
+    again = ask(mixed, "stepped", FLAG, LISTENER)
+    assert (again.outcome, again.changed, again.differs) == ("confirmed", False, [])
+    assert (mixed.observe(), restarts(mixed)) == (now, [])
+    down = ask(mixed, "plain", FLAG, LISTENER, run="")
+    assert (down.outcome, down.reasons, mixed.observe()) == ("plain", [], mixed.plain)
+    assert sorted(restarts(mixed)) == sorted([FLAG, LISTENER])
+    assert drop_ins(mixed) == []
+
+
+def test_own_beside_flag(others):
+    """Neither unit is mistaken for the other."""
+    serve(others, OWN)
+    serve(others, FLAG)
+    ask(others, "present", OWN, FLAG)
+    assert (others.host.sysctl(), restarts(others)) == ("3", [FLAG])
+    others.host.done.clear()
+    assert ask(others, "plain", OWN, FLAG).outcome == "plain"
+    assert (others.observe(), restarts(others)) == (others.plain, [FLAG])
+
+
+# Instances that are none.
+
+
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_unfit(mixed, state):
+    """Whoever cannot be adopted is named, and the side stays as it is."""
+    unfit = ["a: x.service: there is no such unit", "b: it sends by its own config"]
+    result = ask(mixed, state, FLAG, unfit=unfit)
+    assert (result.outcome, result.changed, result.reasons) == ("skipped", False, ["; ".join(unfit)])
+    assert (mixed.observe(), mixed.host.sysctl(), restarts(mixed)) == (mixed.plain, "1", [])
+    assert mixed.lease().get("units", {}) == {}
+
+
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_unfit_comes_down(mixed, state):
+    """One that was under TFO is taken off by what the host keeps, whatever it is by now."""
+    ask(mixed, state, FLAG, LISTENER)
+    result = mixed.ask("plain", "server", services=[], unfit=["branch: it cannot be read"], run="")
+    assert (result.outcome, result.reasons, mixed.observe()) == ("plain", [], mixed.plain)
+
+
+def test_unfit_beside_what_is_confirmed(mixed):
+    """What was confirmed stays."""
+    ask(mixed, "present", FLAG)
+    now = mixed.observe()
+    assert ask(mixed, "stepped", FLAG, unfit=["other: it is inactive"]).outcome == "skipped"
+    assert mixed.observe() == now
+    assert set(_record.load().units) == {FLAG}
+
+
+# The look.
+
+
+@pytest.fixture
+def kernel(fake_host, monkeypatch):
+    """The kernel's value is read, no packet is sent over loopback."""
+
+    def observe():
+        value = int(fake_host.sysctl())
+        return {"sysctl": {"value": value, "send": bool(value & 1), "accept": bool(value & 2)}}
+
+    holders = [
+        _listeners.Holder("tcp", "0.0.0.0", 22, 10, "sshd", "ssh.service"),
+        _listeners.Holder("tcp", "0.0.0.0", 443, 11, "xray", LISTENER),
+    ]
+    monkeypatch.setattr(_probe, "observe", observe)
+    monkeypatch.setattr(_listeners, "tcp", lambda: holders)
+
+
+def look(stage, side, services, **change):
+    """Look at a side with adopted services only, and see that nothing changed by it and that no password is shown."""
+    request = stage.request(side, services=services, **change)
+    before = stage.observe()
+    found = _look.look(request, _observe.Wanted(side, []), "shadowsocks-libev", True)
+    assert stage.observe() == before
+    assert (restarts(stage), MARKER in str(found)) == ([], False)
+    return found
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("unit", [OWN, FLAG, LISTENER, CLIENT])
+def test_look(others, unit):
+    """Its owner deployed it; a step would work; who else will accept is told where bit 0x400 is wanted."""
+    serve(others, unit)
+    found = look(others, SIDES[unit], [SERVICES[unit]])
+    assert (found["deployed"], found["differs"], found["foreign"], found["reasons"]) == ("yes", [], [], [])
+    assert (found["step"]["outcome"], found["done"], found["left"]) == ("planned", False, [])
+    assert [(one["unit"], one["state"], one["fast_open"]) for one in found["services"]] == [(unit, "active", False)]
+    assert [one["unit"] for one in found["listeners"]] == (["ssh.service"] if unit == LISTENER else [])
+    ask(others, "present", unit)
+    others.host.done.clear()
+    found = look(others, SIDES[unit], [SERVICES[unit]])
+    stages = {"server": "accept", "client": "send"}
+    assert (found["done"], found["step"]["outcome"], found["stage"]["problems"]) == (True, "confirmed", [])
+    assert (found["stage"]["intended"], found["stage"]["actual"]) == (stages[SIDES[unit]],) * 2
+
+
+@pytest.mark.usefixtures("kernel")
+def test_look_at_a_client_of_several_servers(others):
+    """One unit, each of its paths."""
+    serve(others, CLIENT)
+    found = look(others, "client", TWO_SERVERS)
+    assert [one["unit"] for one in found["services"]] == [CLIENT]
+    assert [path["host"] for path in found["paths"]] == ["203.0.113.7", "203.0.113.8"]
+    assert (found["deployed"], found["listeners"]) == ("yes", [])
+
+
+@pytest.mark.usefixtures("kernel")
+def test_look_at_a_flag_unit_beside_a_listener(mixed):
+    """One that needs 0x400 is enough for all others to be told; those of the side are not among them."""
+    found = look(mixed, "server", [SERVICES[FLAG], SERVICES[LISTENER]])
+    assert [(one["unit"], one["port"]) for one in found["listeners"]] == [("ssh.service", 22)]
+
+
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_look_at_a_side_without_any_instance(others, side):
+    """Nothing to deploy and nothing to step."""
+    found = look(others, side, [])
+    assert (found["deployed"], found["differs"], found["services"], found["listeners"]) == ("yes", [], [], [])
+    assert (found["step"]["outcome"], found["reasons"]) == ("skipped", [_proof.NO_SERVICE])
+    assert _proof.NO_SERVICE == "no instance is listed here"
+    assert found["done"] is False
+
+
+@pytest.mark.usefixtures("kernel")
+def test_look_at_one_that_cannot_be_adopted(others):
+    """Named by the step that would be skipped."""
+    found = look(others, "server", [], unfit=["a: it is inactive"])
+    assert (found["step"]["outcome"], found["reasons"], found["done"]) == ("skipped", ["a: it is inactive"], False)
+
+
+# Instances of somebody's template, and a client of several servers.
+
+
+def test_instance_of_a_template(others):
+    """The drop-in is the instance's: its sister runs on as it was."""
+    sister = "branch@us.service"
+    serve(others, FLAG)
+    others.host.put(others.host.root / f"etc/other/{sister}.json", json.dumps({"server_port": 8399}))
+    others.host._systemctl("start", sister)
+    others.plain = others.observe()
+    pid = others.host.running[sister]
+    for state, folder in (("stepped", others.host.run_unit_dir), ("confirmed", others.host.unit_dir)):
+        assert ask(others, state, FLAG).outcome == state
+        assert [str(path) for path in folder.rglob("zz-fastopen.conf")] == [f"{folder}/{FLAG}.d/zz-fastopen.conf"]
+        assert drop_ins(others) == [f"{FLAG}.d/zz-fastopen.conf"]
+    assert (argv(others, FLAG)[-1], argv(others, FLAG)[2].endswith("branch@eu.service.json")) == ("--fast-open", True)
+    assert "@%i.service" in (others.host.unit_dir / f"{FLAG}.d/zz-fastopen.conf").read_text()
+    assert ("--fast-open" in argv(others, sister), others.host.running[sister]) == (False, pid)
+    assert set(_record.load().units) == {FLAG}
+    assert ask(others, "plain", FLAG).outcome == "plain"
+    assert (others.observe(), others.host.running[sister]) == (others.plain, pid)
+
+
+def test_instance_of_which_only_the_drop_in_is_left(others):
+    """Its mark says what it is: it comes down without record and inventory."""
+    serve(others, FLAG)
+    ask(others, "present", FLAG)
+    (others.host.state_dir / "record.json").unlink()
+    (unit,) = _status.observe()["units"]
+    assert (unit["unit"], unit["side"], unit["state"]) == (FLAG, "server", "unknown")
+    assert others.ask("plain", "client", services=[]).changed is False
+    assert others.ask("plain", "server", services=[], run="").outcome == "plain"
+    assert ("--fast-open" in argv(others, FLAG), drop_ins(others)) == (False, [])
+
+
+def test_client_of_several_servers(others):
+    """One unit: one drop-in, one restart, one tunnel to ask, and a path for each server."""
+    serve(others, CLIENT)
+    result = others.ask("present", "client", services=TWO_SERVERS)
+    assert (result.outcome, result.reasons, restarts(others)) == ("confirmed", [], [CLIENT])
+    assert (len(result.tunnels), others.host.probed) == (1, [("203.0.113.7", 8388), ("203.0.113.8", 8388)])
+    assert drop_ins(others) == [f"{CLIENT}.d/zz-fastopen.conf"]
+    assert others.ask("plain", "client", services=TWO_SERVERS).outcome == "plain"
+    assert others.observe() == others.plain
