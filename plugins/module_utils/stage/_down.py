@@ -137,7 +137,7 @@ def _must_restart(entry: _record.Unit, unit: _systemd.Unit) -> str:
     if not unit.active:
         return f"is {unit.active_state}"
     process = _process.read(unit.pid)
-    if process is not None and _exec_start.FLAG in process.argv and entry["mode"] != "own":
+    if process is not None and entry["mode"] == "flag" and _exec_start.FLAG in process.argv:
         return f"runs with {_exec_start.FLAG}"
     return "listens with bit 0x400" if entry["mode"] == "listener" else ""
 

@@ -237,6 +237,18 @@ def test_own_beside_flag(others):
     assert (others.observe(), restarts(others)) == (others.plain, [FLAG])
 
 
+def test_listener_with_a_flag_of_its_own(others):
+    """Adopted by its port, a program may have such an argument: it is not ours, and the way down does not fail for it."""
+    serve(others, LISTENER, " --fast-open")
+    assert ask(others, "present", LISTENER).outcome == "confirmed"
+    others.host.done.clear()
+    down = ask(others, "plain", LISTENER)
+    assert (down.outcome, down.reasons, restarts(others)) == ("plain", [], [LISTENER])
+    assert {one["why"] for one in down.differs if one["what"] == "service"} == {"listens with bit 0x400"}
+    again = ask(others, "plain", LISTENER, memory="add")
+    assert (again.changed, _record.load()) == (False, _record.Record())
+
+
 # Instances that are none.
 
 
