@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _listeners, _observe
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _drop_in,
     _lease,
     _look,
     _proof,
@@ -405,3 +406,27 @@ def test_client_of_several_servers(others):
     assert drop_ins(others) == [f"{CLIENT}.d/zz-fastopen.conf"]
     assert others.ask("plain", "client", services=TWO_SERVERS).outcome == "plain"
     assert others.observe() == others.plain
+
+
+@pytest.mark.parametrize("folder", ["run_unit_dir", "unit_dir"])
+def test_file_of_our_name_that_is_not_ours(own, folder):
+    """A service without a drop-in of ours keeps its owner's, whatever it is called."""
+    file = getattr(own.host, folder) / f"{OWN}.d/zz-fastopen.conf"
+    own.host.put(file, "[Service]\nNice=5\n")
+    own.host._systemctl("daemon-reload")
+    for state in ("present", "stepped", "confirmed", "plain"):
+        result = ask(own, state, OWN)
+        assert (state, result.outcome) == (state, "plain" if state == "plain" else "confirmed")
+        assert (state, file.read_text()) == (state, "[Service]\nNice=5\n")
+
+
+def test_file_of_our_name_beside_ours(others):
+    """Of two files of that name only the one with our mark is ours, so only that one goes."""
+    serve(others, FLAG)
+    ask(others, "present", FLAG)
+    file = others.host.run_unit_dir / f"{FLAG}.d/zz-fastopen.conf"
+    others.host.put(file, "[Service]\nNice=5\n")
+    assert _drop_in.present()[FLAG].folders == (_drop_in.CONFIRMED,)
+    ask(others, "confirmed", FLAG)
+    assert ask(others, "plain", FLAG).outcome == "plain"
+    assert (drop_ins(others), file.read_text()) == ([f"{FLAG}.d/zz-fastopen.conf"], "[Service]\nNice=5\n")
