@@ -8,80 +8,21 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _listeners, _observe
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
-    _drop_in,
-    _lease,
-    _look,
-    _proof,
-    _record,
-    _status,
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _lease, _record, _status
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import (
+    CLIENT,
+    FLAG,
+    LISTENER,
+    OWN,
+    SERVICES,
+    TWO_SERVERS,
+    argv,
+    ask,
+    drop_ins,
+    restarts,
+    serve,
 )
-from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
-    CLIENT_SERVICE,
-    MARKER,
-    SERVER_SERVICE,
-)
-
-OWN, FLAG, LISTENER, CLIENT = "office.service", "branch@eu.service", "xray.service", "tunnel@hq.service"
-COMMANDS = {
-    OWN: "/opt/ss/ss-server -c {config}",
-    FLAG: "/usr/bin/ss-server -c {config} -u",
-    LISTENER: "/usr/bin/xray -c {config}",
-    CLIENT: "/usr/bin/ss-local -c {config}",
-}
-
-
-def adopted(unit, port, service, **change):
-    """A service as _resolve gives it."""
-    common = {"name": unit.partition(".")[0], "instance": unit.partition(".")[0], "unit": unit}
-    executable = {"executable": COMMANDS[unit].split()[0]} if service.get("program") else {}
-    return {**service, **common, **executable, "server_port": port, **change}
-
-
-SERVICES = {
-    OWN: adopted(OWN, 8390, SERVER_SERVICE, fast_open_mode="own"),
-    FLAG: adopted(FLAG, 8391, SERVER_SERVICE),
-    LISTENER: adopted(
-        LISTENER, 443, {"program": "", "server": ["0.0.0.0"], "mode": "tcp_only"}, fast_open_mode="listener"
-    ),
-    CLIENT: adopted(CLIENT, 8388, CLIENT_SERVICE),
-}
-TWO_SERVERS = [SERVICES[CLIENT], {**SERVICES[CLIENT], "server": ["203.0.113.8"]}]
-SIDES = {OWN: "server", FLAG: "server", LISTENER: "server", CLIENT: "client"}
-
-
-def serve(stage, unit, extra=""):
-    """Somebody's unit that runs with a config of his own; an instance of his template, where the name has an @."""
-    name, at, _instance = unit.partition("@")
-    service = SERVICES[unit]
-    ports = {"server_port": service["server_port"], "local_port": service.get("local_port", service["server_port"])}
-    stage.host.put(stage.host.root / f"etc/other/{unit}.json", json.dumps(ports))
-    file = f"{name}@.service" if at else unit
-    config = stage.host.root / f"etc/other/{f'{name}@%i.service' if at else unit}.json"
-    command = COMMANDS[unit].format(config=config)
-    stage.host.put(stage.host.lib_unit_dir / file, f"[Service]\nExecStart={command}{extra}\n")
-    stage.host._systemctl("enable", unit)
-    stage.host._systemctl("start", unit)
-    stage.host.done.clear()
-    stage.plain = stage.observe()
-
-
-def argv(stage, unit):
-    """What the unit's process runs with."""
-    return stage.host.processes[stage.host.running[unit]].argv
-
-
-def restarts(stage):
-    """The units that were restarted since, in order."""
-    return [unit for line in stage.host.done if line.startswith("restart ") for unit in line.split()[1:]]
-
-
-def drop_ins(stage):
-    """Every drop-in or folder for one, of anybody."""
-    roots = (stage.host.unit_dir, stage.host.run_unit_dir, stage.host.lib_unit_dir)
-    return sorted(str(path.relative_to(root)) for root in roots for path in root.rglob("*.d/*"))
 
 
 def problems():
@@ -98,11 +39,6 @@ def own(others, request):
         others.plain = others.observe()
     assert ("--fast-open" in argv(others, OWN)) == (request.param != "config")
     return others
-
-
-def ask(stage, state, *units, **change):
-    """Bring the side of these units to a state."""
-    return stage.ask(state, SIDES[units[0]], services=[SERVICES[unit] for unit in units], **change)
 
 
 # Mode own: the bits only.
@@ -198,14 +134,6 @@ def test_own_that_needs_the_bit_to_send(others):
 # Listener beside flag.
 
 
-@pytest.fixture
-def mixed(others):
-    """A server that gets the flag beside a program that knows no flag."""
-    serve(others, FLAG)
-    serve(others, LISTENER)
-    return others
-
-
 def test_listener_beside_flag(mixed):
     """All bits, a drop-in for the one that has the flag, one restart each; and all of it goes back."""
     result = ask(mixed, "stepped", FLAG, LISTENER)
@@ -278,88 +206,6 @@ def test_unfit_beside_what_is_confirmed(mixed):
     assert ask(mixed, "stepped", FLAG, unfit=["other: it is inactive"]).outcome == "skipped"
     assert mixed.observe() == now
     assert set(_record.load().units) == {FLAG}
-
-
-# The look.
-
-
-@pytest.fixture
-def kernel(fake_host, monkeypatch):
-    """The kernel's value is read, no packet is sent over loopback."""
-
-    def observe():
-        value = int(fake_host.sysctl())
-        return {"sysctl": {"value": value, "send": bool(value & 1), "accept": bool(value & 2)}}
-
-    holders = [
-        _listeners.Holder("tcp", "0.0.0.0", 22, 10, "sshd", "ssh.service"),
-        _listeners.Holder("tcp", "0.0.0.0", 443, 11, "xray", LISTENER),
-    ]
-    monkeypatch.setattr(_probe, "observe", observe)
-    monkeypatch.setattr(_listeners, "tcp", lambda: holders)
-
-
-def look(stage, side, services, **change):
-    """Look at a side with adopted services only, and see that nothing changed by it and that no password is shown."""
-    request = stage.request(side, services=services, **change)
-    before = stage.observe()
-    found = _look.look(request, _observe.Wanted(side, []), "shadowsocks-libev", True)
-    assert stage.observe() == before
-    assert (restarts(stage), MARKER in str(found)) == ([], False)
-    return found
-
-
-@pytest.mark.usefixtures("kernel")
-@pytest.mark.parametrize("unit", [OWN, FLAG, LISTENER, CLIENT])
-def test_look(others, unit):
-    """Its owner deployed it; a step would work; who else will accept is told where bit 0x400 is wanted."""
-    serve(others, unit)
-    found = look(others, SIDES[unit], [SERVICES[unit]])
-    assert (found["deployed"], found["differs"], found["foreign"], found["reasons"]) == ("yes", [], [], [])
-    assert (found["step"]["outcome"], found["done"], found["left"]) == ("planned", False, [])
-    assert [(one["unit"], one["state"], one["fast_open"]) for one in found["services"]] == [(unit, "active", False)]
-    assert [one["unit"] for one in found["listeners"]] == (["ssh.service"] if unit == LISTENER else [])
-    ask(others, "present", unit)
-    others.host.done.clear()
-    found = look(others, SIDES[unit], [SERVICES[unit]])
-    stages = {"server": "accept", "client": "send"}
-    assert (found["done"], found["step"]["outcome"], found["stage"]["problems"]) == (True, "confirmed", [])
-    assert (found["stage"]["intended"], found["stage"]["actual"]) == (stages[SIDES[unit]],) * 2
-
-
-@pytest.mark.usefixtures("kernel")
-def test_look_at_a_client_of_several_servers(others):
-    """One unit, each of its paths."""
-    serve(others, CLIENT)
-    found = look(others, "client", TWO_SERVERS)
-    assert [one["unit"] for one in found["services"]] == [CLIENT]
-    assert [path["host"] for path in found["paths"]] == ["203.0.113.7", "203.0.113.8"]
-    assert (found["deployed"], found["listeners"]) == ("yes", [])
-
-
-@pytest.mark.usefixtures("kernel")
-def test_look_at_a_flag_unit_beside_a_listener(mixed):
-    """One that needs 0x400 is enough for all others to be told; those of the side are not among them."""
-    found = look(mixed, "server", [SERVICES[FLAG], SERVICES[LISTENER]])
-    assert [(one["unit"], one["port"]) for one in found["listeners"]] == [("ssh.service", 22)]
-
-
-@pytest.mark.usefixtures("kernel")
-@pytest.mark.parametrize("side", ["server", "client"])
-def test_look_at_a_side_without_any_instance(others, side):
-    """Nothing to deploy and nothing to step."""
-    found = look(others, side, [])
-    assert (found["deployed"], found["differs"], found["services"], found["listeners"]) == ("yes", [], [], [])
-    assert (found["step"]["outcome"], found["reasons"]) == ("skipped", [_proof.NO_SERVICE])
-    assert _proof.NO_SERVICE == "no instance is listed here"
-    assert found["done"] is False
-
-
-@pytest.mark.usefixtures("kernel")
-def test_look_at_one_that_cannot_be_adopted(others):
-    """Named by the step that would be skipped."""
-    found = look(others, "server", [], unfit=["a: it is inactive"])
-    assert (found["step"]["outcome"], found["reasons"], found["done"]) == ("skipped", ["a: it is inactive"], False)
 
 
 # Instances of somebody's template, and a client of several servers.
