@@ -92,7 +92,7 @@ def _flagged(
 ) -> dict[str, _record.Unit]:
     """Services that run with the flag although neither their files nor the record say so: killed on the way down."""
     found = {}
-    for unit in sorted(set(known) - set(units)):
+    for unit in sorted(name for name in set(known) - set(units) if known[name]["mode"] != "own"):
         process = _process.read(shown[unit].pid) if unit in shown and shown[unit].pid else None
         if process is None or _exec_start.FLAG not in process.argv:
             continue
@@ -137,7 +137,7 @@ def _must_restart(entry: _record.Unit, unit: _systemd.Unit) -> str:
     if not unit.active:
         return f"is {unit.active_state}"
     process = _process.read(unit.pid)
-    if process is not None and _exec_start.FLAG in process.argv and entry["mode"] != "own":
+    if process is not None and entry["mode"] == "flag" and _exec_start.FLAG in process.argv:
         return f"runs with {_exec_start.FLAG}"
     return "listens with bit 0x400" if entry["mode"] == "listener" else ""
 

@@ -42,7 +42,7 @@ def present() -> dict[str, DropIn]:
         for file in sorted(glob.glob(f"{glob.escape(folder)}/*.d/{_exec_start.DROP_IN}")):
             unit = os.path.basename(os.path.dirname(file))[: -len(".d")]
             side, digest = _parse(file)
-            if unit in found:
+            if side and unit in found:
                 found[unit] = found[unit]._replace(folders=(CONFIRMED, STEPPED))
             elif side:
                 found[unit] = DropIn(unit, (folder,), side, digest)
@@ -67,10 +67,12 @@ def write(unit: str, folder: str, below: _exec_start.Below, side: str) -> None:
 
 
 def remove(unit: str, folder: str) -> None:
-    """Take it away, and its folder if nobody else keeps anything there. Raises OSError."""
-    _files.remove(path(unit, folder))
+    """Take it away where it is ours, and its folder if nobody else keeps anything there. Raises OSError."""
+    file = path(unit, folder)
+    if _parse(file)[0]:
+        _files.remove(file)
     with contextlib.suppress(OSError):
-        os.rmdir(os.path.dirname(path(unit, folder)))
+        os.rmdir(os.path.dirname(file))
 
 
 def remove_empty(unit: str) -> None:

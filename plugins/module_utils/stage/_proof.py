@@ -141,7 +141,7 @@ def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], 
         process = _process.read(state.pid) if state.active else None
         if process is None:
             reasons.append(f"{unit} is {state.active_state} ({state.sub_state})")
-        elif _exec_start.FLAG in process.argv and entry["mode"] != "own":
+        elif entry["mode"] == "flag" and _exec_start.FLAG in process.argv:
             reasons.append(f"{unit} still runs with {_exec_start.FLAG}")
         elif entry["url"]:
             proxy, url = _proxy(entry["address"], entry["port"]), entry["url"]

@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _sysctl_files
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _observe
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record, _request, _stage
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import FLAG, LISTENER, serve
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
@@ -94,6 +95,20 @@ def client(fake_host):
 def both(fake_host):
     """A host with both."""
     return Stage(fake_host, ["server", "client"])
+
+
+@pytest.fixture
+def others(fake_host):
+    """A host where nothing of ours is deployed."""
+    return Stage(fake_host, [])
+
+
+@pytest.fixture
+def mixed(others):
+    """A server that gets the flag beside a program that knows no flag."""
+    serve(others, FLAG)
+    serve(others, LISTENER)
+    return others
 
 
 @pytest.fixture(params=["server", "client"])
