@@ -76,29 +76,38 @@ def run_transient(*arguments: str) -> None:
 
 
 def show(units: t.Sequence[str]) -> dict[str, Unit]:
-    """The state of the named units; one that does not exist has load_state ``not-found``. Raises SystemdError."""
+    """The state of the named units; one that does not exist has load_state ``not-found``. Raises SystemdError.
+
+    By the names that were asked for: systemctl answers in their order, and of an alias with the unit's real Id. What a
+    pattern matches is by its Id.
+    """
     if not units:
         return {}
-    return parse_show(systemctl("show", f"--property={_PROPERTIES}", *units))
+    found = parse_show(systemctl("show", f"--property={_PROPERTIES}", *units))
+    if any(character in name for name in units for character in "*?["):
+        return {unit.name: unit for unit in found}
+    return dict(zip(units, found))
 
 
-def parse_show(text: str) -> dict[str, Unit]:
+def parse_show(text: str) -> list[Unit]:
     """The output of ``systemctl show``: one block of KEY=VALUE lines a unit, blank lines between. Raises nothing."""
-    found = {}
+    found = []
     for block in text.split("\n\n"):
         fields = dict(line.split("=", 1) for line in _ascii.lines(block) if "=" in line)
         if "Id" in fields:
-            found[fields["Id"]] = Unit(
-                name=fields["Id"],
-                load_state=fields.get("LoadState", ""),
-                active_state=fields.get("ActiveState", ""),
-                sub_state=fields.get("SubState", ""),
-                file_state=fields.get("UnitFileState", ""),
-                pid=_ascii.number(fields.get("MainPID", "")),
-                needs_reload=fields.get("NeedDaemonReload") == "yes",
-                restarts=_ascii.number(fields.get("NRestarts", "")),
-                result=fields.get("Result", ""),
-                fragment=fields.get("FragmentPath", ""),
-                drop_ins=fields.get("DropInPaths", ""),
+            found.append(
+                Unit(
+                    name=fields["Id"],
+                    load_state=fields.get("LoadState", ""),
+                    active_state=fields.get("ActiveState", ""),
+                    sub_state=fields.get("SubState", ""),
+                    file_state=fields.get("UnitFileState", ""),
+                    pid=_ascii.number(fields.get("MainPID", "")),
+                    needs_reload=fields.get("NeedDaemonReload") == "yes",
+                    restarts=_ascii.number(fields.get("NRestarts", "")),
+                    result=fields.get("Result", ""),
+                    fragment=fields.get("FragmentPath", ""),
+                    drop_ins=fields.get("DropInPaths", ""),
+                )
             )
     return found

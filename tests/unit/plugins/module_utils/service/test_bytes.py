@@ -76,21 +76,21 @@ SHOWN = _bytes.of(b"Id=a.service", b"\n", b"\n\n", b"MainPID=", b"NRestarts=", b
 
 @given(SHOWN)
 def test_anything_that_systemctl_may_show(raw: bytes) -> None:
-    for name, unit in _systemd.parse_show(_ascii.text(raw)).items():
-        assert (unit.name, isinstance(unit.pid, int), isinstance(unit.restarts, int)) == (name, True, True)
+    for unit in _systemd.parse_show(_ascii.text(raw)):
+        assert (type(unit.name), type(unit.pid), type(unit.restarts)) == (str, int, int)
 
 
 @pytest.mark.parametrize("odd", ["\x0b", "\x1c", "\x85", "\u2028", "\r"])
 def test_a_value_is_a_whole_line(odd: str) -> None:
-    unit = _systemd.parse_show(f"Id=a.service\nResult=x{odd}LoadState=masked\nLoadState=loaded\n")["a.service"]
+    unit = _systemd.parse_show(f"Id=a.service\nResult=x{odd}LoadState=masked\nLoadState=loaded\n")[0]
     assert (unit.result, unit.load_state) == (f"x{odd}LoadState=masked", "loaded")
-    unit = _systemd.parse_show(f"Id=a.service\nLoadState=loaded\nResult=x{odd}LoadState=masked\n")["a.service"]
+    unit = _systemd.parse_show(f"Id=a.service\nLoadState=loaded\nResult=x{odd}LoadState=masked\n")[0]
     assert unit.load_state == "loaded"
 
 
 @pytest.mark.parametrize("number", ["[not set]", "1_0", "\u0663", " 1", "+1", "x"])
 def test_a_number_that_is_none(number: str) -> None:
-    unit = _systemd.parse_show(f"Id=a.service\nMainPID={number}\nNRestarts={number}\n")["a.service"]
+    unit = _systemd.parse_show(f"Id=a.service\nMainPID={number}\nNRestarts={number}\n")[0]
     assert (unit.pid, unit.restarts) == (0, 0)
 
 

@@ -62,6 +62,20 @@ def test_show(systemctl):
     assert units["nosuch.service"] == _systemd.Unit("nosuch.service")
 
 
+def test_show_an_alias(systemctl):
+    """Whoever asks by another name of a unit is answered by that name; systemctl tells the real one."""
+    systemctl(RUNNING + "\n" + MISSING)
+    units = _systemd.show(["old.service", "nosuch.service"])
+    assert list(units) == ["old.service", "nosuch.service"]
+    assert (units["old.service"].name, units["old.service"].pid) == ("ss-server@main.service", 4711)
+
+
+def test_show_a_pattern(systemctl):
+    """What it matches is told by its own name."""
+    systemctl(RUNNING + "\n" + RUNNING.replace("main", "two"))
+    assert list(_systemd.show(["ss-server@*.service"])) == ["ss-server@main.service", "ss-server@two.service"]
+
+
 def test_show_nothing():
     """systemctl show without units would show systemd itself, so it is not called."""
     assert _systemd.show([]) == {}
@@ -81,7 +95,7 @@ def test_active(change, active):
     text = "".join(
         f"{key}={change.get(key, value)}\n" for key, value in (row.split("=") for row in RUNNING.splitlines())
     )
-    assert _systemd.parse_show(text)["ss-server@main.service"].active is active
+    assert _systemd.parse_show(text)[0].active is active
 
 
 @pytest.mark.parametrize(
@@ -89,14 +103,14 @@ def test_active(change, active):
 )
 def test_enabled(state, enabled):
     """Only a unit that starts at boot counts."""
-    unit = _systemd.parse_show(RUNNING.replace("UnitFileState=enabled", f"UnitFileState={state}"))
-    assert unit["ss-server@main.service"].enabled is enabled
+    (unit,) = _systemd.parse_show(RUNNING.replace("UnitFileState=enabled", f"UnitFileState={state}"))
+    assert unit.enabled is enabled
 
 
 def test_reload_is_needed():
     """systemd's own word for a unit file newer than what it loaded."""
     text = RUNNING.replace("NeedDaemonReload=no", "NeedDaemonReload=yes")
-    assert _systemd.parse_show(text)["ss-server@main.service"].needs_reload is True
+    assert _systemd.parse_show(text)[0].needs_reload is True
 
 
 def test_failure(systemctl):
