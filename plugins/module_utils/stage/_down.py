@@ -3,17 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The way down, the one that everybody takes: revert, rollback, lease, guard, and `fastopen off`.
 
-Drop-in away, restart, proof that plain traffic passes, bits and line. It needs nothing but what the host has, each part
-may be killed and run again, and nothing that is only kept for later can stop it.
+Drop-in away, bit 0x400, restart, proof that plain traffic passes, bits and line. It needs nothing but what the host has,
+each part may be killed and run again, and nothing that is only kept for later can stop it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch, _tfo_bits
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _exec_start,
@@ -51,14 +52,22 @@ def down(descent: Descent, check: bool) -> Outcome:
     shown = _systemd.show(sorted({*units, *descent.known}))
     units.update(_flagged(descent.known, units, shown))
     restart = _take_away(units, shown, result, check)
+    for kept_units in (record.units, lease.units if lease else {}):
+        for unit in units:
+            kept_units.pop(unit, None)
+    left, before = {}, None
     if not check:
+        if any(units[unit]["mode"] == "listener" for unit in restart):
+            before = _stop_listeners(record, lease)
         result.reasons += _restart.restart({unit: units[unit]["port"] for unit in restart})
+        left = _still_up(units, shown)
         tunnels, reasons = _proof.plain({**descent.known, **units})
         result.tunnels, result.reasons = tunnels, [*result.reasons, *reasons]
     failed = bool(result.reasons)
     ending = [shown[unit].pid for unit in restart] if check else []
-    failed = _bits(descent, units, record, lease, result, check, ending) or failed
+    failed = _bits(descent, record, lease, result, check, ending, before) or failed
     if not check:
+        record.units.update(left)
         _keep(descent, units, record, lease, result)
         result.outcome = "failed" if failed else "plain"
     return result
@@ -142,30 +151,51 @@ def _must_restart(entry: _record.Unit, unit: _systemd.Unit) -> str:
     return "listens with bit 0x400" if entry["mode"] == "listener" else ""
 
 
+def _stop_listeners(record: _record.Record, lease: t.Optional[_record.Lease]) -> t.Optional[int]:
+    """Clear bit 0x400 where nobody else needs it, before the restarts: a socket that listens after them must get no queue
+    of TFO, for 0x2 may stay. The kernel's value before; None where it cannot be put back, which _bits tells."""
+    raised = (record.raised | (lease.raised if lease else 0)) & _tfo_bits.ALL_LISTENERS
+    with contextlib.suppress(KernelError):
+        value = _switch.run_time(_record.wants(record, lease), raised, lower=True)
+        _switch.write(value)
+        return value.before
+    return None
+
+
+def _still_up(units: t.Mapping[str, _record.Unit], before: t.Mapping[str, _systemd.Unit]) -> dict[str, _record.Unit]:
+    """The units whose process is one that TFO was turned on for: they stay known, so that the next way down finds them."""
+    found = {}
+    for unit, state in _systemd.show(sorted(units)).items():
+        process = _process.read(state.pid) if state.pid else None
+        entry = units[unit]
+        flagged = entry["mode"] == "flag" and process is not None and _exec_start.FLAG in process.argv
+        if flagged or (entry["mode"] == "listener" and process is not None and state.pid == before[unit].pid):
+            found[unit] = entry
+    return found
+
+
 def _bits(
     descent: Descent,
-    units: t.Mapping[str, _record.Unit],
     record: _record.Record,
     lease: t.Optional[_record.Lease],
     result: Outcome,
     check: bool,
     ending: t.Collection[int],
+    before: t.Optional[int],
 ) -> bool:
     """Bits and line as whoever is left needs them; True where the kernel could not be put back.
 
-    In check mode ``ending`` are the processes that the real run restarts before.
+    In check mode ``ending`` are the processes that the real run restarts before. ``before``: the kernel's value, where
+    a bit of it has gone already.
     """
-    for unit in units:
-        record.units.pop(unit, None)
-        if lease:
-            lease.units.pop(unit, None)
     failed = False
     try:
         raised = record.raised | (lease.raised if lease else 0)
         value = _switch.run_time(_record.wants(record, lease), raised, ending=ending, lower=True)
         result.reasons += value.kept
-        if value.before != value.after:
-            result.note("kernel", "net.ipv4.tcp_fastopen", f"is {value.before}, not {value.after}")
+        before = value.before if before is None else before
+        if before != value.after:
+            result.note("kernel", _switch.KEY, f"is {before}, not {value.after}")
         if not check:
             _switch.write(value)
         record.raised &= value.raised

@@ -10,6 +10,14 @@ import os
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _ss_processes, _switch
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import (
+    FLAG,
+    LISTENER,
+    argv,
+    ask,
+    restarts,
+    serve,
+)
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 
@@ -69,6 +77,38 @@ def test_other_settings_stay(server):
     assert (server.host.sysctl(), "net.ipv4.tcp_fastopen = 7\n" in file.read_text()) == ("7", True)
     server.ask("plain", "server", run="")
     assert (server.host.sysctl(), file.read_text()) == ("5", text)
+
+
+def test_listener_comes_back_without_a_queue(others, monkeypatch):
+    """Bit 0x400 goes before its restart: 0x2 stays for others, and what listens with both keeps accepting."""
+    serve(others, LISTENER)
+    _proc.write_sysctl(_proc.FASTOPEN, "3", str(others.host.root / "proc"))
+    ask(others, "present", LISTENER)
+    assert others.host.sysctl() == "1027"
+    values, start = [], others.host._start
+    monkeypatch.setattr(others.host, "_start", lambda unit: (values.append(others.host.sysctl()), start(unit)))
+    planned = ask(others, "plain", LISTENER, run="", check=True)
+    real = ask(others, "plain", LISTENER, run="")
+    assert (values, others.host.sysctl()) == (["3"], "3")
+    assert planned.differs == real.differs
+
+
+def test_unit_that_did_not_come_down_stays_known(mixed, monkeypatch):
+    """Its restart failed, so its process is still the one under TFO: the next way down takes it off."""
+    ask(mixed, "present", FLAG)
+    ask(mixed, "present", LISTENER)
+    systemctl = mixed.host._systemctl
+    refused = (1, "Failed to restart: Access denied")
+    monkeypatch.setattr(
+        mixed.host, "_systemctl", lambda verb, *rest: refused if verb == "restart" else systemctl(verb, *rest)
+    )
+    result = mixed.ask("plain", "server", services=[], run="")
+    assert (result.outcome, set(_record.load().units)) == ("failed", {FLAG, LISTENER})
+    monkeypatch.setattr(mixed.host, "_systemctl", systemctl)
+    again = mixed.ask("plain", "server", services=[], run="")
+    assert (again.outcome, again.reasons, _record.load().units) == ("plain", [], {})
+    assert sorted(restarts(mixed)[-2:]) == sorted([FLAG, LISTENER])
+    assert "--fast-open" not in argv(mixed, FLAG)
 
 
 def test_bits_that_were_there_before_stay(server):
