@@ -13,6 +13,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 
 SENDS_ITSELF = "it sends by its own config: remove fast_open from its config, or the flag from its unit, and restart it"
 
+NO_MAIN_PROCESS = "systemd does not know which process it mainly is: give it Type=simple, or a PIDFile"
+
 
 class Judged(t.NamedTuple):
     """``unit`` is the real Id. ``why`` are the reasons against it, or else what must be known of it. ``fast_open``: it has
@@ -88,7 +90,7 @@ def _structure(found: Found, unit: _systemd.Unit, error: str) -> list[str]:
     elif error:
         reasons.append(error)
     elif not unit.pid:
-        reasons.append(f"systemd does not know which process {found.unit} mainly is: give it Type=simple, or a PIDFile")
+        reasons.append(f"{found.unit}: {NO_MAIN_PROCESS}")
     elif unit.pid != found.pid:
         reasons.append(
             f"it is not the main process of {found.unit}, which a wrapper or a parent is: let the unit start it itself"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import (
@@ -35,6 +37,8 @@ SPEC: dict[str, t.Any] = {
         "server_hosts": {"type": "dict", "default": {}},
     },
 }
+
+_RESTART = "restart it yourself first, so that a step brings nothing but TCP Fast Open"
 
 Instance = t.Mapping[str, t.Any]
 Service = dict[str, t.Any]
@@ -80,16 +84,39 @@ def _resolve(side: str, instance: Instance) -> list[Service]:
     if unit in _owned.load():
         raise _Unfit(f"{unit} was deployed by this collection: list it as an instance of its own, without unit")
     state = _systemd.show([unit])[unit]
-    process = _process.read(state.pid) if state.active and state.pid else None
-    if process is None:
-        raise _Unfit(f"{unit} is {state.active_state} ({state.sub_state}): only what runs can be adopted; start it")
+    process = _running(unit, state)
+    _refuse_changed(unit, state, process)
     common = {"unit": unit, "name": instance["name"], "instance": instance["name"]}
     if instance.get("port") is not None:
         return [{**common, **_any_program(unit, state.pid, instance["port"])}]
     argv = process.argv
     if argv[-1:] == [_exec_start.FLAG] and _exec_start.DROP_IN in state.drop_ins:  # ours; any other is theirs
         argv = argv[:-1]
-    return [{**common, **service} for service in _shadowsocks(side, unit, state.pid, argv, instance)]
+    return [{**common, **service} for service in _shadowsocks(side, unit, state.pid, argv, process.started, instance)]
+
+
+def _running(unit: str, state: _systemd.Unit) -> _process.Process:
+    if not state.active:
+        raise _Unfit(f"{unit} is {state.active_state} ({state.sub_state}): only what runs can be adopted; start it")
+    if not state.pid:
+        raise _Unfit(f"{unit}: {_adoptable.NO_MAIN_PROCESS}")
+    process = _process.read(state.pid)
+    if process is None:
+        raise _Unfit(f"{unit} ended just now: only what runs can be adopted; see journalctl --unit {unit}")
+    return process
+
+
+def _refuse_changed(unit: str, state: _systemd.Unit, process: _process.Process) -> None:
+    """A restart must bring nothing but our change: an edit that its owner has not brought into effect is his to try."""
+    if state.needs_reload and _exec_start.DROP_IN not in state.drop_ins:
+        raise _Unfit(f"{unit}: its unit has changed: systemctl daemon-reload, and restart it")
+    files = [path for path in state.drop_ins.split() if os.path.basename(path) != _exec_start.DROP_IN]
+    told = _systemd.systemctl("show", "--property=EnvironmentFiles", "--", unit).split("\n")
+    files += [line.partition("=")[2].rpartition(" (")[0] for line in told]
+    for path in (state.fragment, *files):
+        with contextlib.suppress(OSError):
+            if os.stat(path).st_mtime > process.started:
+                raise _Unfit(f"{path} has changed after the start of {unit}: {_RESTART}")
 
 
 def _any_program(unit: str, pid: int, port: int) -> Service:
@@ -108,10 +135,12 @@ def _any_program(unit: str, pid: int, port: int) -> Service:
     }
 
 
-def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Instance) -> list[Service]:
+def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], started: float, instance: Instance) -> list[Service]:
     """By the running process's own arguments and config. Raises _Unfit, NotUnderstood, Unfit, OSError."""
     below = _exec_start.read(unit)[1]
-    settings, _changed = _config.settings(pid, argv)
+    settings, changed = _config.settings(pid, argv)
+    if changed > started:
+        raise _Unfit(f"the config of {unit} has changed after its start: {_RESTART}")
     if settings.program not in _service.SIDES[side]:
         raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")
     own = below.own_flag or settings.fast_open

@@ -182,7 +182,7 @@ def test_no_unit_and_a_wrapper(host: t.Any) -> None:
     host.cgroup(7, "/system.slice/wrapped.service")
     assert "not the main process of wrapped.service" in one(host)["why"][0]
     host.running["wrapped.service"] = 0
-    assert "does not know which process wrapped.service mainly is" in one(host)["why"][0]
+    assert "wrapped.service: systemd does not know which process it mainly is" in one(host)["why"][0]
 
 
 def test_a_host_without_systemd(host: t.Any) -> None:

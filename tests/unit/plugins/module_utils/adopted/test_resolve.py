@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import typing as t
 
 import pytest
@@ -103,6 +104,42 @@ def test_what_does_not_run_and_what_is_ours(host: t.Any) -> None:
     assert "there is no such unit" in _resolve.resolve("server", [{"name": "x", "unit": "no.service"}]).reasons[0]
     _owned.store({UNIT: "main"})
     assert "was deployed by this collection" in resolved("server").reasons[0]
+
+
+@pytest.mark.parametrize("what", ["config", "unit", "drop-in", "environment file", "reload"])
+def test_edit_that_is_not_in_effect(host: t.Any, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """A restart of ours would bring it into effect: its owner does that. Ours has nobody to wait for."""
+    config, environment = host.root / "etc/ss.json", host.root / "etc/default/ss"
+    drop_in = host.run_unit_dir / f"{UNIT}.d/10-own.conf"
+    host.config()
+    host.put(environment, "A=b\n")
+    host.put(drop_in, "[Service]\nNice=5\n")
+    host.put(host.run_unit_dir / f"{UNIT}.d/zz-fastopen.conf", "[Service]\nNice=5\n")
+    host.serve(UNIT, "/usr/bin/ss-server -c /etc/ss.json")
+    host.told[UNIT] = {"EnvironmentFiles": f"{environment} (ignore_errors=yes)"}
+    ours = host.run_unit_dir / f"{UNIT}.d/zz-fastopen.conf"
+    later = host.processes[host.running[UNIT]].started + 1
+    os.utime(ours, (later, later))
+    assert len(resolved("server").services) == 1
+    files = {"config": config, "unit": host.lib_unit_dir / UNIT, "drop-in": drop_in, "environment file": environment}
+    if what in files:
+        os.utime(files[what], (later, later))
+        assert "has changed after" in resolved("server").reasons[0]
+        assert "restart it yourself first" in resolved("server").reasons[0]
+    else:
+        ours.unlink()
+        host.told[UNIT] |= {"NeedDaemonReload": "yes", "DropInPaths": str(drop_in)}
+        assert resolved("server").reasons == [
+            f"x: {UNIT}: its unit has changed: systemctl daemon-reload, and restart it"
+        ]
+
+
+def test_no_main_process(host: t.Any) -> None:
+    """Type=forking without a PIDFile: nobody knows what to look at."""
+    host.config()
+    host.serve(UNIT, "/usr/bin/ss-server -c /etc/ss.json")
+    host.told[UNIT] = {"MainPID": "0"}
+    assert "give it Type=simple, or a PIDFile" in resolved("server").reasons[0]
 
 
 def test_two_names_of_one_unit(host: t.Any) -> None:
