@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _files,
+    _owned,
     _process,
     _secrets,
     _service,
@@ -19,6 +20,10 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 )
 
 START_SECONDS = 5.0
+"""Most services listen by then, and of one that does not, systemd tells whether it still starts."""
+SLOW_START_SECONDS = 30.0
+"""For one that runs or starts and does not listen yet: somebody's haproxy with large lists, a name server at its start."""
+_STARTING = ("running", "start", "start-pre", "start-post", "reload")
 STEADY_SECONDS = 0.2
 """A service that dies of its config does so at once; this long after listening it counts as running."""
 
@@ -37,15 +42,24 @@ def restart(units: t.Mapping[str, t.Optional[int]], configs: t.Iterable[t.Mappin
         _systemd.systemctl("restart", *sorted(units))
     except _systemd.SystemdError as error:
         reasons.append(str(error))
-    deadline = time.monotonic() + START_SECONDS
-    waiting = {unit: port for unit, port in units.items() if port is not None}
+    ports = {unit: port for unit, port in units.items() if port is not None}
+    waiting = _silent(ports, START_SECONDS)
+    starting = {unit for unit, state in _systemd.show(sorted(waiting)).items() if state.sub_state in _STARTING}
+    slow = _silent({unit: port for unit, port in waiting.items() if unit in starting}, SLOW_START_SECONDS)
+    time.sleep(STEADY_SECONDS)
+    down = [name for name, unit in _systemd.show(sorted(units)).items() if not unit.active]
+    missing = sorted({*down, *slow, *(set(waiting) - starting)})
+    return [*reasons, *(f"{unit} does not come up: {last_words(unit, configs)}" for unit in missing)]
+
+
+def _silent(ports: t.Mapping[str, int], seconds: float) -> dict[str, int]:
+    """Those units that do not listen on their port after so long; none is waited for longer than it needs."""
+    deadline = time.monotonic() + seconds
+    waiting = dict(ports)
     while waiting and time.monotonic() < deadline:
         waiting = {unit: port for unit, port in waiting.items() if not _process.listening(port)}
         time.sleep(0.02)
-    time.sleep(STEADY_SECONDS)
-    down = [name for name, unit in _systemd.show(sorted(units)).items() if not unit.active]
-    missing = sorted({*down, *waiting})
-    return [*reasons, *(f"{unit} does not come up: {last_words(unit, configs)}" for unit in missing)]
+    return waiting
 
 
 def stop(units: t.Sequence[str]) -> None:
@@ -62,7 +76,12 @@ def stop(units: t.Sequence[str]) -> None:
 
 
 def last_words(unit: str, configs: t.Iterable[t.Mapping[str, t.Any]] = ()) -> str:
-    """The last lines that the service wrote, with the secrets of its config and of ``configs`` as stars."""
+    """The last lines that the service wrote, with the secrets of its config and of ``configs`` as stars.
+
+    What may be secret in the lines of somebody else's service nobody here knows, so they stay on the host.
+    """
+    if _config_of(unit) is None:
+        return f"journalctl --unit {unit} on that host tells why"
     done = subprocess.run(
         ["journalctl", "--unit", unit, "--lines=5", "--output=cat", "--no-pager"],
         capture_output=True,
@@ -70,13 +89,17 @@ def last_words(unit: str, configs: t.Iterable[t.Mapping[str, t.Any]] = ()) -> st
     )
     text = done.stdout.decode(errors="replace")  # a service may write what is no text
     words = " / ".join(line.strip() for line in text.splitlines() if line.strip())
-    return _secrets.hidden(words, _config_of(unit), *configs) or "its journal is empty"
+    return _secrets.hidden(words, _config_of(unit) or {}, *configs) or "its journal is empty"
 
 
-def _config_of(unit: str) -> dict[str, t.Any]:
-    """The config of a deployed unit; {} where it is not one, or cannot be read."""
+def _config_of(unit: str) -> t.Optional[dict[str, t.Any]]:
+    """The config of a deployed unit, {} where it cannot be read; None for one that we have not deployed."""
     try:
+        if unit not in _owned.load():
+            return None
         state = _files.read(_service.config_path(*_service.parts(unit)))
     except OSError:
         return {}
+    except _owned.OwnedError:
+        return None
     return _secrets.config(state.content if state else None)

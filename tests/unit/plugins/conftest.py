@@ -243,6 +243,7 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     tidy = _tidy.tidy
     monkeypatch.setattr(_tidy, "tidy", lambda file=_switch.FILE: tidy(f"{tmp_path}{file}"))
     monkeypatch.setattr(_restart, "START_SECONDS", 0.05)
+    monkeypatch.setattr(_restart, "SLOW_START_SECONDS", 0.05)
     monkeypatch.setattr(_restart, "STEADY_SECONDS", 0.0)
     host._systemctl("enable", _packaged.UNIT)
     host._systemctl("start", _packaged.UNIT)
