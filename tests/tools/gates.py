@@ -17,14 +17,18 @@ from _output import follow
 TELLING = re.compile(
     r"(FAILED|ERROR) tests/|\bE   |fatal: |\[ERROR\]|^ERROR|^molecule: |^FATAL|^would reformat|Error: |^\S+:\d+:\d+: "
 )
+TEST = re.compile(r"(FAILED|ERROR) tests/")
 SHOWN_LINES = 12
-SHOWN_CHARACTERS = 600  # of a line
+SHOWN_CHARACTERS = 300  # of a line
 
 
 def reasons(lines: list[str]) -> list[str]:
-    """The last lines that tell why a gate failed, each once."""
-    telling = [line.strip()[:SHOWN_CHARACTERS] for line in lines if TELLING.search(line.strip())]
-    return list(dict.fromkeys(telling))[-SHOWN_LINES:]
+    """The last lines that tell why a gate failed, each once; the tests that failed come last, and are left out last."""
+    telling = [line.strip() for line in lines if TELLING.search(line.strip())]
+    once = list(dict.fromkeys(line[:SHOWN_CHARACTERS] for line in telling))
+    tests = [line for line in once if TEST.search(line)]
+    others = [line for line in once if not TEST.search(line)]
+    return (others + tests)[-SHOWN_LINES:]
 
 
 def main() -> int:
