@@ -18,6 +18,7 @@ STEPPED = _service.RUN_UNIT_DIR
 CONFIRMED = _service.UNIT_DIR
 EDITED = "edited"
 """In place of the digest where somebody changed the file by hand: it has our mark, so it is renewed and goes like ours."""
+_UNIT = re.compile(r"[^@]+(@.+)?\.service")
 _MARK = re.compile(r"\A#.*\n# side=(server|client) below=[0-9a-f]{64}$", re.MULTILINE)
 
 
@@ -36,12 +37,13 @@ def path(unit: str, folder: str) -> str:
 
 
 def present() -> dict[str, DropIn]:
-    """Every drop-in of ours, by unit. Of two, systemd takes the one in /etc, and so do we."""
+    """Every drop-in of ours, by unit. Of two, systemd takes the one in /etc, and so do we. A copy that somebody made for
+    a template, or for all services, is not ours."""
     found: dict[str, DropIn] = {}
     for folder in (CONFIRMED, STEPPED):
         for file in sorted(glob.glob(f"{glob.escape(folder)}/*.d/{_exec_start.DROP_IN}")):
             unit = os.path.basename(os.path.dirname(file))[: -len(".d")]
-            side, digest = _parse(file)
+            side, digest = _parse(file) if _UNIT.fullmatch(unit) else ("", "")
             if side and unit in found:
                 found[unit] = found[unit]._replace(folders=(CONFIRMED, STEPPED))
             elif side:

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt, _path
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _exec_start,
+    _listeners,
     _process,
     _secrets,
     _service,
@@ -68,12 +69,24 @@ def paths(
 
 
 def accepts(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """A SYN with data to each running server of this host, over its own address."""
-    targets = set()
-    for service in carriers(services):
-        own = [address for address in service["server"] if address not in ("::", "0.0.0.0")]
-        targets.add((own[0] if own else "127.0.0.1", service["server_port"]))
-    return [_path.probe(*target, attempts=PROBE_ATTEMPTS) for target in sorted(targets)]
+    """A SYN with data to each running server of this host, over the first of its addresses that takes a connection: a
+    service may be bound to ``::`` alone, and to ``::`` and ``0.0.0.0`` where there is no IPv6."""
+    bound = sorted({(service["server_port"], *map(_asked_at, service["server"])) for service in carriers(services)})
+    return [_accepts(port, sorted(addresses, key=_asked_later)) for port, *addresses in bound]
+
+
+def _accepts(port: int, addresses: t.Sequence[str]) -> dict[str, t.Any]:
+    path: dict[str, t.Any] = {}
+    for address in addresses:
+        path = _path.probe(address, port, attempts=PROBE_ATTEMPTS)
+        if path["verdict"] != "unreachable":
+            break
+    return path
+
+
+def _asked_later(address: str) -> int:
+    """The host's own addresses come first, then IPv4's loopback."""
+    return ["127.0.0.1", "::1"].index(address) + 1 if address in ("127.0.0.1", "::1") else 0
 
 
 def refusals(paths: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
@@ -97,7 +110,7 @@ def tunnels(services: t.Sequence[t.Mapping[str, t.Any]], url: str) -> tuple[list
         if not url or service["mode"] == "udp_only":
             continue
         if service["program"] == "ss-local":
-            proxy = _proxy(service.get("local_address") or "127.0.0.1", service["local_port"])
+            proxy = (_asked_at(service.get("local_address") or ""), service["local_port"])
             fetches = _asked(lambda proxy=proxy: _tunnel.fetch(proxy, url, FETCH_SECONDS), FETCHES)
         elif any(service.get(key) for key in _secrets.KEYS):
             fetches = _beside(service, url)
@@ -126,6 +139,18 @@ def _beside(service: t.Mapping[str, t.Any], url: str) -> list[_tunnel.Fetch]:
         client.close()
 
 
+def unflagged(units: t.Mapping[str, _record.Unit]) -> list[str]:
+    """Reasons against the services whose process has not got our flag, whatever the files say."""
+    reasons = []
+    for unit, state in _systemd.show(sorted(units)).items():
+        process = _process.read(state.pid) if state.pid else None
+        if units[unit]["mode"] == "flag" and (process is None or _exec_start.FLAG not in process.argv):
+            reasons.append(
+                f"{unit} runs without {_exec_start.FLAG}, although {_exec_start.DROP_IN} adds it: see systemctl cat"
+            )
+    return reasons
+
+
 def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], list[str]]:
     """Whether these services run without TFO and answer: by argv, unit state, and a request of the kind they serve.
 
@@ -144,7 +169,7 @@ def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], 
         elif entry["mode"] == "flag" and _exec_start.FLAG in process.argv:
             reasons.append(f"{unit} still runs with {_exec_start.FLAG}")
         elif entry["url"]:
-            proxy, url = _proxy(entry["address"], entry["port"]), entry["url"]
+            proxy, url = (_asked_at(entry["address"]), entry["port"]), entry["url"]
             fetches = _asked(lambda proxy=proxy, url=url: _tunnel.fetch(proxy, url, FETCH_SECONDS), 1)
             found.append(_told(unit, fetches, 1))
             reasons += _errors(unit, url, fetches, 1)
@@ -154,15 +179,20 @@ def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], 
 
 
 def _answers(entry: _record.Unit) -> bool:
-    address = _LOOPBACK.get(entry["address"], entry["address"]) or "127.0.0.1"
-    return _attempt.plain(address, entry["port"], timeout=FETCH_SECONDS).connected
+    """By the address that is kept of it, or by any that a socket of its port is bound to."""
+    tried = {_asked_at(entry["address"])}
+    if _attempt.plain(*tried, entry["port"], timeout=FETCH_SECONDS).connected:
+        return True
+    others = {_asked_at(one.address) for one in _listeners.holders({entry["port"]}) if one.protocol == "tcp"} - tried
+    return any(_attempt.plain(one, entry["port"], timeout=FETCH_SECONDS).connected for one in sorted(others))
 
 
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "::0": "::1"}
+_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "::0": "::1"}
 
 
-def _proxy(address: str, port: int) -> tuple[str, int]:
-    return _LOOPBACK.get(address, address), port
+def _asked_at(address: str) -> str:
+    """Where a socket that is bound to this address is reached on its own host."""
+    return _LOOPBACK.get(address, address)
 
 
 def _told(name: str, fetches: t.Sequence[_tunnel.Fetch], answers: int) -> dict[str, t.Any]:

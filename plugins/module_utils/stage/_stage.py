@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
+    _confirm,
     _down,
     _eligible,
     _kill,
@@ -110,7 +111,7 @@ def present(request: Request, check: bool) -> Outcome:
             if check:
                 result.outcome = "planned"
                 return result
-            confirmed = _up.confirm(request, check)
+            confirmed = _confirm.confirm(request, check)
             result.outcome, result.reasons = confirmed.outcome, [*result.reasons, *confirmed.reasons]
         if result.outcome == "failed":
             descent = _down.Descent("rollout", "; ".join(result.reasons), [request.side])
@@ -153,7 +154,7 @@ STATES: dict[str, t.Callable[[Request, bool], Outcome]] = {
     "present": present,
     "claimed": _lease.claim,
     "stepped": _up.step,
-    "confirmed": _up.confirm,
+    "confirmed": _confirm.confirm,
     "plain": plain,
     "released": _lease.release,
     "killed": kill,

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Up: a step, which lives in /run and in the running kernel under a lease, and its confirmation, which makes it last.
+"""Up: a step, which lives in /run and in the running kernel under a lease, until its confirmation makes it last.
 
 Order: lease, kernel, proof of the paths, drop-in, restart, proof. Whatever is killed in between, the lease undoes.
 """
@@ -54,7 +54,8 @@ def step(request: Request, check: bool) -> Outcome:
     if request.side == "client" and may_send and request.judge_paths:
         _eligible.judge_paths(request, result)
     confirmed = set(units) <= set(record.units) - set(lease.units if lease else ())  # in both: killed while confirming
-    stale = _differences(request, units, below, shown, value, result)
+    kept = {**record.units, **(lease.units if lease else {})}
+    stale = _differences(request, units, below, shown, kept, value, result)
     for path in boot.files if confirmed or check else ():
         result.note("file", path, f"has no line {_switch.KEY} = {boot.value} for the boot")
     if check:
@@ -88,10 +89,11 @@ def _differences(
     units: t.Mapping[str, _record.Unit],
     below: t.Mapping[str, _exec_start.Below],
     shown: t.Mapping[str, _systemd.Unit],
+    kept: t.Mapping[str, _record.Unit],
     value: _switch.RunTime,
     result: Outcome,
 ) -> dict[str, str]:
-    """Note what is not as it should be; the units to be restarted for it, each with why."""
+    """Note what is not as it should be, or not as it is ``kept``; the units to be restarted for it, each with why."""
     if value.before != value.after:
         result.note("kernel", _switch.KEY, f"is {value.before}, not {value.after}")
         header = {"before_header": "run time", "after_header": "run time"}
@@ -100,7 +102,14 @@ def _differences(
     present = _drop_in.present()
     stale = {}
     for unit, entry in units.items():
+        if unit in kept and kept[unit]["mode"] != entry["mode"]:
+            result.note("service", unit, f"is under TFO in mode {kept[unit]['mode']}")
         if entry["mode"] != "flag":
+            for folder in present[unit].folders if unit in present else ():
+                result.note("file", _drop_in.path(unit, folder), f"is of no use in mode {entry['mode']}")
+                result.diff.append(_drop_in.diff(unit, folder, None, up=False))
+                if entry["mode"] == "listener":
+                    stale[unit] = "runs with our flag"
             continue
         if unit not in present:
             stale[unit] = "is missing"
@@ -148,6 +157,9 @@ def _place(
         if entry["mode"] == "flag":
             _drop_in.write(unit, _drop_in.STEPPED, below[unit], request.side)
             _drop_in.remove(unit, _drop_in.CONFIRMED)
+        else:
+            for folder in (_drop_in.STEPPED, _drop_in.CONFIRMED):
+                _drop_in.remove(unit, folder)
     _systemd.systemctl("daemon-reload")
     result.reasons += _restart.restart({unit: units[unit]["port"] for unit in sorted(stale)})
     result.changed = True
@@ -178,70 +190,6 @@ def _prove(request: Request, units: t.Mapping[str, _record.Unit], result: Outcom
         result.reasons += reasons
         if result.tunnels and not reasons and result.counters.get("TCPFastOpenActive", 0) < 1:
             result.reasons.append("the tunnel answers, but no SYN data of its client was acknowledged")
-    result.reasons += _unflagged(units)
+    result.reasons += _proof.unflagged(units)
     if result.reasons:
         result.outcome = "failed"
-
-
-def _unflagged(units: t.Mapping[str, _record.Unit]) -> list[str]:
-    """Services whose process has not got our flag, whatever the files say."""
-    reasons = []
-    for unit, state in _systemd.show(sorted(units)).items():
-        process = _process.read(state.pid) if state.pid else None
-        if units[unit]["mode"] == "flag" and (process is None or _exec_start.FLAG not in process.argv):
-            reasons.append(
-                f"{unit} runs without {_exec_start.FLAG}, although {_exec_start.DROP_IN} adds it: see systemctl cat"
-            )
-    return reasons
-
-
-def confirm(request: Request, check: bool) -> Outcome:
-    """Make the step last: record, line, drop-in in /etc; no restart. Raises Refused where there is no step to confirm."""
-    record, lease = _record.load(), _record.load_lease()
-    units = {unit: entry for unit, entry in (lease.units if lease else {}).items() if entry["side"] == request.side}
-    if lease is None or lease.run != request.run or not lease.live or not units:
-        return _unconfirmable(request, record, lease, check)
-    unflagged = _unflagged(units)
-    if unflagged:
-        return Outcome("failed", reasons=unflagged)
-    flagged = {unit: _eligible.below(unit) for unit, entry in sorted(units.items()) if entry["mode"] == "flag"}
-    result = Outcome("planned" if check else "confirmed", changed=True)
-    if check:
-        return result
-    record.units.update(units)
-    record.raised |= lease.raised
-    record.undone = {unit: entry for unit, entry in record.undone.items() if unit not in units}
-    boot = _switch.plan_boot(_record.wants(record, None), record.line, file=request.sysctl_file)
-    record.line = boot.line
-    _record.store(record)
-    _switch.persist(boot)
-    for unit, below in flagged.items():
-        _drop_in.write(unit, _drop_in.CONFIRMED, below, request.side)
-    lease.units = {unit: entry for unit, entry in lease.units.items() if unit not in units}
-    lease.raised = 0 if not lease.units else lease.raised
-    _record.store_lease(lease)  # from here on the step lasts: until here the lease would undo it
-    _lease.settle(flagged)
-    _lease.renew(request, lease)
-    return result
-
-
-def _unconfirmable(request: Request, record: _record.Record, lease: t.Optional[_record.Lease], check: bool) -> Outcome:
-    """Confirmed already, or undone meanwhile: said by whom and when."""
-    why = _lease.refusal(request, lease)
-    if why:
-        raise Refused(why)
-    mine = [unit for unit, entry in record.units.items() if entry["side"] == request.side]
-    if mine:
-        if not check:
-            _lease.settle(mine)
-        return Outcome("confirmed")
-    if lease and lease.units and not lease.live:
-        raise Refused(f"the lease of run {lease.run} has ended: this host undoes the step by itself, by now or shortly")
-    undone = [
-        f"{unit}: undone by {one['by']} at {one['when']} ({one['why']})"
-        for unit, one in record.undone.items()
-        if one["side"] == request.side
-    ]
-    raise Refused(
-        f"there is no step to confirm; {'; '.join(undone) or 'nothing is kept of one: it may have been rebooted'}"
-    )

@@ -41,6 +41,38 @@ def own(others, request):
     return others
 
 
+# Another mode than before.
+
+
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_from_flag_to_listener(others, state):
+    """Its owner chose so: our drop-in goes, it restarts without the flag, and the record follows."""
+    serve(others, FLAG)
+    ask(others, state, FLAG)
+    others.host.done.clear()
+    service = {**SERVICES[FLAG], "fast_open_mode": "listener"}
+    result = others.ask("stepped", "server", services=[service])
+    assert (result.outcome, result.reasons) == ("stepped", [])
+    assert any("mode flag" in one["why"] for one in result.differs)
+    assert ("--fast-open" in argv(others, FLAG), drop_ins(others), restarts(others)) == (False, [], [FLAG])
+    assert (others.lease()["units"][FLAG]["mode"], _record.load().units, problems()) == ("listener", {}, [])
+    assert others.ask("confirmed", "server", services=[service]).outcome == "confirmed"
+    assert others.ask("stepped", "server", services=[service]).changed is False
+    others.ask("plain", "server", services=[service], run="")
+    assert others.observe() == others.plain
+
+
+def test_from_flag_to_own(others):
+    """Its owner switched it on himself meanwhile: nothing of ours is needed but the bits, and nothing restarts."""
+    serve(others, FLAG)
+    ask(others, "present", FLAG)
+    others.host.done.clear()
+    service = {**SERVICES[FLAG], "fast_open_mode": "own"}
+    assert others.ask("stepped", "server", services=[service]).outcome == "stepped"
+    assert (drop_ins(others), restarts(others)) == ([], [])
+    assert others.lease()["units"][FLAG]["mode"] == "own"
+
+
 # Mode own: the bits only.
 
 

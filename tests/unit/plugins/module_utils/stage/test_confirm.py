@@ -79,9 +79,22 @@ def test_confirm_over_a_drop_in_that_wins(stage, side):
     stage.host._systemctl("daemon-reload")
     before, lease = stage.observe(), stage.lease()
     result = stage.ask("confirmed", side)
-    assert result.outcome == "skipped"
+    assert result.outcome == "failed"
     assert f"{own} sets ExecStart and comes after zz-fastopen.conf" in result.reasons[0]
     assert (stage.observe(), stage.lease()) == (before, lease)
+
+
+def test_confirm_over_an_edit(stage, side):
+    """What was edited during the bake never ran: it is not made to last as if it had."""
+    stage.ask("stepped", side)
+    unit = stage.host.unit_dir / UNITS[side].replace("main", "")
+    unit.write_text(unit.read_text().replace("json", "json -v"))
+    stage.host._systemctl("daemon-reload")
+    before = stage.observe()
+    result = stage.ask("confirmed", side)
+    assert (result.outcome, result.changed) == ("failed", False)
+    assert f"{unit}, or our drop-in over it, changed after the step" in result.reasons[0]
+    assert stage.observe() == before
 
 
 def test_confirm_without_a_step(stage, side):

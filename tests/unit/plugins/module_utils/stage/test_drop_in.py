@@ -138,3 +138,10 @@ def test_diff(given, up):
     assert [shown["before"], shown["after"]] == (pair if up else pair[::-1])
     assert shown["before_header"] == shown["after_header"] == _drop_in.path(UNIT, folder("CONFIRMED"))
     assert PASSWORD not in str(shown)
+
+
+@pytest.mark.parametrize("folder", ["ss-server@.service.d", "service.d", "x.socket.d"])
+def test_copy_for_a_template(host, folder):
+    """Somebody's doing, for units that nobody can name: no unit of ours, and no reason to end a way down."""
+    host.put(host.unit_dir / folder / "zz-fastopen.conf", f"# x\n# side=server below={'0' * 64}\n[Service]\n")
+    assert _drop_in.present() == {}

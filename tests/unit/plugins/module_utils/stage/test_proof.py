@@ -96,6 +96,7 @@ def test_nothing_to_gain(probed, change):
         ([SERVER], [("127.0.0.1", 8388)]),
         ([{**SERVER, "server": ["203.0.113.7"]}], [("203.0.113.7", 8388)]),
         ([{**SERVER, "server": ["::", "2001:db8::1"]}], [("2001:db8::1", 8388)]),
+        ([{**SERVER, "server": ["::"]}], [("::1", 8388)]),
         ([SERVER, {**SERVER, "name": "main-2"}], [("127.0.0.1", 8388)]),
         ([SERVER, {**SERVER, "server_port": 443}], [("127.0.0.1", 443), ("127.0.0.1", 8388)]),
         ([{**SERVER, "plugin": "obfs-server"}], []),
@@ -108,6 +109,26 @@ def test_own_servers(probed, services, targets):
     paths = _proof.accepts(services)
     assert [(path["host"], path["port"]) for path in paths] == targets
     assert _proof.refusals(paths) == []
+
+
+def test_address_that_this_host_does_not_have(probed, monkeypatch):
+    """The next one is asked; where none takes a connection, that is what is told."""
+    targets = probed()
+    probe = _path.probe
+    unreachable = {"192.0.2.1", "127.0.0.1"}
+    monkeypatch.setattr(
+        _path,
+        "probe",
+        lambda host, port, attempts: {
+            **probe(host, port, attempts),
+            **({"verdict": "unreachable"} if host in unreachable else {}),
+        },
+    )
+    service = {**SERVER, "server": ["::", "192.0.2.1", "0.0.0.0"]}
+    assert [path["verdict"] for path in _proof.accepts([service])] == ["fast_open"]
+    assert targets == [("192.0.2.1", 8388), ("127.0.0.1", 8388), ("::1", 8388)]
+    unreachable.add("::1")
+    assert [path["verdict"] for path in _proof.accepts([service])] == ["unreachable"]
 
 
 def test_refusals(probed):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _process, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _listeners, _process, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 
@@ -23,6 +23,7 @@ class Edges:
 
     def __init__(self):
         self.asked, self.works, self.state, self.argv = [], True, ("active", "running"), ["ss-server", "-c", "x"]
+        self.holders, self.dead = [], []
 
     def show(self, names):
         """Stands for _systemd.show."""
@@ -37,7 +38,7 @@ class Edges:
     def connect(self, address, port, timeout):
         """Stands for _attempt.plain."""
         self.asked.append((address, port))
-        return _attempt.Attempt("plain", self.works, timeout, 1.0, None)
+        return _attempt.Attempt("plain", self.works and address not in self.dead, timeout, 1.0, None)
 
     def fetch(self, proxy, url, _timeout):
         """Stands for _tunnel.fetch."""
@@ -53,6 +54,7 @@ def fixture_edges(monkeypatch):
     monkeypatch.setattr(_process, "read", edges.read)
     monkeypatch.setattr(_attempt, "plain", edges.connect)
     monkeypatch.setattr(_tunnel, "fetch", edges.fetch)
+    monkeypatch.setattr(_listeners, "holders", lambda _ports: edges.holders)
     return edges
 
 
@@ -108,3 +110,11 @@ def test_each_by_itself(edges):
     edges.works = False
     _found, reasons = _proof.plain({"b.service": LOCAL, "a.service": SERVER})
     assert [reason.split()[0] for reason in reasons] == ["a.service", URL]
+
+
+def test_address_that_this_host_does_not_have(edges):
+    """It is kept as it was configured; without IPv6 the service listens on its other address."""
+    edges.dead = ["::1"]
+    edges.holders = [_listeners.Holder("udp", "192.0.2.9", 8388), _listeners.Holder("tcp", "0.0.0.0", 8388)]
+    assert _proof.plain({"a.service": SERVER}) == ([], [])
+    assert edges.asked == [("::1", 8388), ("127.0.0.1", 8388)]

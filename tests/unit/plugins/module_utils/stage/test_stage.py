@@ -15,7 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
     _drop_in,
     _record,
     _request,
-    _up,
+    _confirm,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, SERVER_SERVICE
 
@@ -66,7 +66,7 @@ def test_present_that_is_refused(stage, side):
 def test_present_whose_confirmation_fails(stage, side, monkeypatch):
     """Down again with the reason."""
     failed = _request.Outcome("failed", reasons=["runs without"])
-    monkeypatch.setattr(_up, "confirm", lambda _request, _check: failed)
+    monkeypatch.setattr(_confirm, "confirm", lambda _request, _check: failed)
     result = stage.ask("present", side, run="role-1")
     assert (result.outcome, result.reasons) == ("failed", ["runs without"])
     assert stage.observe() == stage.plain
