@@ -14,6 +14,7 @@ Wave = t.Mapping[str, t.Any]
 """What tfo_wave returned last of a wave."""
 FINE = ("promoted", "skipped", "planned")
 WITH_ALL = "goes back with all clients (rollout_revert: all)"
+STAYS_ON = "TCP Fast Open stays on there, as an earlier run left it: mend that, or roll the host back"
 NOT_REACHED = "not reached: the run stopped before it, and it is as it was"
 ORDER = ("promoted", "planned", "skipped", "inconclusive", "reverted", "failed", "refused", "unreachable")
 
@@ -42,14 +43,22 @@ def sides(looks: t.Sequence[t.Mapping[str, t.Any]], wave: t.Optional[Wave], host
         if one and one["outcome"]:
             why = one["said"] or "; ".join(one["reasons"])
             lost_since = one["outcome"] == "unreachable" and one["since_step"]
-            found.append(Side(host, side, one["outcome"], why, lost_since, last and host in wave["remember"]))
+            ended = Side(host, side, one["outcome"], why, lost_since, last and host in wave["remember"])
+            found.append(_skipped(host, look, why) if one["outcome"] == "skipped" else ended)
         elif look["done"]:
             found.append(Side(host, side, "promoted", "before this run"))
         elif look["step"]["outcome"] == "skipped":
-            found.append(Side(host, side, "skipped", "; ".join(look["reasons"])))
+            found.append(_skipped(host, look, "; ".join(look["reasons"])))
         else:
             found.append(Side(host, side, "refused", NOT_REACHED))
     return found
+
+
+def _skipped(host: str, look: t.Mapping[str, t.Any], why: str) -> Side:
+    """Skipped means plain as before. Where an earlier run left TFO on, what runs there is not proven any more."""
+    if look["stage"]["state"] in ("plain", "undone"):
+        return Side(host, look["side"], "skipped", why)
+    return Side(host, look["side"], "failed", f"{why}; {STAYS_ON}")
 
 
 def to_revert(found: t.Sequence[Side], waves: t.Iterable[Wave], everybody: bool) -> dict[str, list[dict[str, str]]]:

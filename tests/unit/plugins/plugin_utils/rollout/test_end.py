@@ -9,13 +9,14 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end
 
 
-def look(side="client", done=False, skipped=False):
+def look(side="client", done=False, skipped=False, state="plain"):
     """What tfo_host returned in the preflight."""
     return {
         "side": side,
         "done": done,
         "step": {"outcome": "skipped" if skipped else "planned"},
         "reasons": ["no_cookie"],
+        "stage": {"state": state},
     }
 
 
@@ -40,6 +41,10 @@ def wave(outcome, side="client", verdict="promote", as_server=None, remember=(),
         ([look()], wave("promoted"), [("client", "promoted")]),
         ([look(done=True)], None, [("client", "promoted")]),
         ([look(skipped=True)], None, [("client", "skipped")]),
+        ([look(skipped=True, state="undone")], None, [("client", "skipped")]),
+        ([look(skipped=True, state="confirmed")], None, [("client", "failed")]),
+        ([look(state="confirmed")], wave("skipped"), [("client", "failed")]),
+        ([look(state="confirmed")], wave("reverted"), [("client", "reverted")]),
         ([look()], None, [("client", "refused")]),
         (
             [look("server"), look()],
