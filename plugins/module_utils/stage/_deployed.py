@@ -53,11 +53,13 @@ def _with_bits(result: _deploy.Outcome, down: Outcome) -> _deploy.Outcome:
 
 
 def _orphans(side: str) -> set[str]:
-    """Units that are kept as being under TFO, and of which nothing is left: the run that removed them was killed."""
+    """Units of ours that are kept as being under TFO, and of which nothing is left: the run that removed them was killed.
+
+    An adopted one that is stopped is its owner's."""
     record, lease = _record.load(), _record.load_lease()
     kept = {**record.units, **(lease.units if lease else {})}
     there = {*_owned.load(), *_drop_in.present()}
-    names = sorted(unit for unit, entry in kept.items() if entry["side"] == side and unit not in there)
+    names = sorted(set(_owned.side({unit: "" for unit in kept}, side)) - set(there))
     return {
         name
         for name, unit in _systemd.show(names).items()

@@ -9,7 +9,14 @@ import json
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _lease, _record, _status
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _observe
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _deployed,
+    _drop_in,
+    _lease,
+    _record,
+    _status,
+)
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import (
     CLIENT,
     FLAG,
@@ -23,6 +30,7 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import 
     restarts,
     serve,
 )
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import SERVER_SERVICE
 
 
 def problems():
@@ -308,3 +316,13 @@ def test_file_of_our_name_beside_ours(others):
     ask(others, "confirmed", FLAG)
     assert ask(others, "plain", FLAG).outcome == "plain"
     assert (drop_ins(others), file.read_text()) == ([f"{FLAG}.d/zz-fastopen.conf"], "[Service]\nNice=5\n")
+
+
+def test_stopped_by_its_owner(others):
+    """A deployment of ours beside it leaves it under TFO: nobody removed it."""
+    serve(others, LISTENER)
+    ask(others, "present", LISTENER)
+    others.host._systemctl("disable", LISTENER)
+    others.host._systemctl("stop", LISTENER)
+    _deployed.deploy(_observe.Wanted("server", [SERVER_SERVICE]), check=False)
+    assert set(_record.load().units) == {LISTENER}
