@@ -74,10 +74,10 @@ class SideAction(ActionBase):
         return _fleet.side(side, own, instances or [], lookup, self.gone(), servers)
 
     def _adopts_packaged(self, task_vars: dict[str, t.Any]) -> bool:
-        """Whether the package's own server is adopted, on whichever side we are: then it stays."""
+        """Whether the package's own server is adopted, on whichever side we are, or may be: then it stays."""
         own = _inventory.Variables(task_vars["inventory_hostname"], task_vars, self._templar.template)
-        servers = _listed.of_side(own, "server") or []
-        return any(whole_unit(str(one.get("unit", ""))) == _packaged.UNIT for one in servers)
+        servers = _listed.of_side(own, "server")
+        return servers is None or any(whole_unit(str(one.get("unit", ""))) == _packaged.UNIT for one in servers)
 
     def gone(self) -> bool:
         """Whether all instances are to go, whatever they say themselves."""

@@ -170,6 +170,13 @@ def test_the_packages_own_server_stays_where_it_is_adopted(run, sent, side, unit
     assert sent[0]["packaged"] is packaged
 
 
+def test_the_packages_own_server_stays_where_the_list_cannot_be_read(run, sent):
+    """It may be adopted, for all that is known."""
+    own = {**variables("h"), "ss_server_instances": "{{ nowhere }}"}
+    run(tfo_service, own, side="client", instances=[], packaged=True)
+    assert sent[0]["packaged"] is False
+
+
 def test_adopted(run, sent):
     """A server's unit, with its port where it is any program's; nothing else of it is known here."""
     instances = [{"name": "theirs", "unit": "haproxy", "port": 443}, {"name": "more", "unit": "ss-server@x.service"}]
