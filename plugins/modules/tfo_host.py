@@ -125,6 +125,11 @@ foreign:
   returned: success
   type: list
   elements: str
+own_fast_open:
+  description: Adopted units that have fast_open by their owner's config or arguments, which no rollout can undo.
+  returned: success
+  type: list
+  elements: str
 left:
   description: Units that were deployed, that nobody lists any more, and that stay.
   returned: success

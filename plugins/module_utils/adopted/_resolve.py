@@ -49,20 +49,26 @@ class Adopted(t.NamedTuple):
     servers is one a server. ``fast_open_mode`` is in those that can have no other: ``listener`` for any program,
     ``own`` for a server that has fast_open by its own config. ``executable`` is the file that a client runs.
 
-    ``reasons`` say which instances are none of them, and why.
+    ``reasons`` say which instances are none of them, and why. ``own`` are the units that have fast_open by their own config,
+    among the services or not.
     """
 
     services: list[Service]
     reasons: list[str]
+    own: list[str]
 
 
 class _Unfit(Exception):
     """This one is not to be adopted; the message says why, and what to do."""
 
 
+class _SendsItself(_Unfit):
+    """A client with fast_open of its own."""
+
+
 def resolve(side: str, instances: t.Optional[t.Sequence[Instance]]) -> Adopted:
     """What these instances of a side are by now. Never raises: the way down has to go on without them."""
-    found = Adopted([], [])
+    found = Adopted([], [], [])
     names: dict[str, str] = {}  # by unit
     for instance in instances or ():
         try:
@@ -71,6 +77,10 @@ def resolve(side: str, instances: t.Optional[t.Sequence[Instance]]) -> Adopted:
             if first != instance["name"]:
                 raise _Unfit(f"{instance['unit']} is the unit that {first} adopts: keep one of them")
             found.services.extend(services)
+            found.own.extend(sorted({one["unit"] for one in services if one.get("fast_open_mode") == "own"}))
+        except _SendsItself as error:
+            found.own.append(_identify.identify(instance["unit"]))
+            found.reasons.append(f"{instance['name']}: {error}")
         except (_Unfit, _exec_start.Unfit, _settings.NotUnderstood, _owned.OwnedError, _systemd.SystemdError) as error:
             found.reasons.append(f"{instance['name']}: {error}")
         except (OSError, ValueError) as error:  # ValueError: a path that this locale cannot name
@@ -145,7 +155,7 @@ def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], started: float
         raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")
     own = below.own_flag or settings.fast_open
     if own and side == "client":
-        raise _Unfit(f"{unit}: {_adoptable.SENDS_ITSELF}")
+        raise _SendsItself(f"{unit}: {_adoptable.SENDS_ITSELF}")
     service: Service = {
         "program": settings.program,
         "executable": _adoptable.executable(below, argv),

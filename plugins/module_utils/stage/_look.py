@@ -60,6 +60,7 @@ def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: b
         "deployed": deployed,
         "differs": differs,
         "foreign": foreign,
+        "own_fast_open": list(request.own),
         "step": {"outcome": step.outcome, "differs": step.differs},
         "reasons": reasons,
         "stage": stage,

@@ -17,7 +17,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """``services`` are ours and adopted ones; ``unfit`` says which adopted ones are not among them, and why.
+    """``services`` are ours and adopted ones; ``unfit`` says which adopted ones are not among them, and why. ``own`` are the
+    adopted units that have fast_open by their own config.
 
     ``run`` '' is nobody's rollout: it claims nothing. ``lease_seconds`` count from the call that renews the lease.
 
@@ -28,6 +29,7 @@ class Request:
     side: str
     services: t.Sequence[t.Mapping[str, t.Any]] = ()
     unfit: t.Sequence[str] = ()
+    own: t.Sequence[str] = ()
     mode: str = "flag"
     sysctl_file: str = _switch.FILE
     probe_url: str = ""
@@ -102,6 +104,7 @@ def build(params: t.Mapping[str, t.Any]) -> Request:
         side=params["side"],
         services=[*_secrets.join(params["services"], params["secrets"]), *adopted.services],
         unfit=adopted.reasons,
+        own=adopted.own,
         mode=params["fast_open_mode"] if params["side"] == "server" else "flag",
         **{key: params[key] for key in ("sysctl_file", "probe_url") if key in params},
         **{key: params[key] for key in _OPTIONS if params.get(key) is not None},

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import typing as t
 
+FOREIGN = "has fast_open by its owner's config: foreign, no rollback takes it off"
 COLUMNS = ("host", "side", "intended", "actual", "state", "paths")
 
 
 def rows(seen: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
     """One row a side of a host. ``seen`` is each host's registered loop over its sides, or what Ansible has instead.
 
-    ``state`` is ok, drift or unreachable; ``drift`` holds the reasons, ``problems`` what the host's kernel says.
+    ``state`` is ok, drift, foreign (as intended, beside a service with fast_open by its owner's config) or unreachable;
+    ``drift`` holds the reasons, ``foreign`` those services, ``problems`` what the host's kernel says.
     """
     found = []
     for host, registered in seen.items():
@@ -28,15 +30,15 @@ def rows(seen: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
 
 
 def wrong(audited: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
-    """The hosts that audit_strict fails for: whatever is not ok, and every problem of severity error."""
+    """The hosts that audit_strict fails for: drift, what could not be seen, and every problem of severity error."""
     severe = [row["host"] for row in audited if any(problem["severity"] == "error" for problem in row["problems"])]
-    return sorted({*severe, *(row["host"] for row in audited if row["state"] != "ok")})
+    return sorted({*severe, *(row["host"] for row in audited if row["state"] not in ("ok", "foreign"))})
 
 
 def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     intended, actual = look["stage"]["intended"], look["stage"]["actual"]
     drift = []
-    if intended != actual:
+    if intended != actual and (intended != "off" or not look["own_fast_open"]):
         drift.append(f"intended {intended}, but {actual} runs")
     drift += [f"{item['name']} {item['why']}" for item in look["differs"]]
     drift += look["foreign"]
@@ -55,8 +57,9 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "side": look["side"],
         "intended": intended,
         "actual": actual,
-        "state": "drift" if drift else "ok",
+        "state": "drift" if drift else "foreign" if look["own_fast_open"] else "ok",
         "drift": drift,
+        "foreign": [f"{unit} {FOREIGN}" for unit in look["own_fast_open"]],
         "problems": look["fastopen"]["problems"],
         "paths": look["paths"],
         "services": look["services"],
@@ -73,6 +76,7 @@ def _without_look(host: str, side: str, state: str, why: str) -> dict[str, t.Any
         "actual": "?",
         "state": state,
         "drift": [why],
+        "foreign": [],
         "problems": [],
         "paths": [],
         "services": [],
@@ -88,7 +92,7 @@ def table(audited: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
     lines = ["  ".join(text.ljust(width) for text, width in zip(COLUMNS, widths)).rstrip()]
     for row, line in zip(audited, cells):
         lines.append("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
-        lines += [f"    {reason}" for reason in row["drift"]]
+        lines += [f"    {reason}" for reason in (*row["drift"], *row["foreign"])]
         lines += [f"    {p['code']}: {p['message']} -> {p['remedy']}" for p in row["problems"]]
     return lines
 

@@ -160,3 +160,4 @@ def test_their_flag_out_of_a_variable(host: t.Any) -> None:
     host.processes[pid] = host.processes[pid]._replace(argv=argv)
     found = resolved("client")
     assert found.services == [] and "by its own config" in found.reasons[0]
+    assert found.own == [UNIT]

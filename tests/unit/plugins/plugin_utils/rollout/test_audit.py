@@ -19,6 +19,7 @@ def look(**change):
         "fastopen": {"boot": boot, "problems": change.pop("problems", [])},
         "differs": [],
         "foreign": [],
+        "own_fast_open": [],
         "left": [],
         "reasons": [],
         "step": {"outcome": "confirmed"},
@@ -69,6 +70,18 @@ def test_no_drift(change):
     """That another run holds the host is none, nor what TFO does not need."""
     (row,) = _audit.rows({"ss1": look(**change)})
     assert (row["state"], row["drift"], _audit.wrong([row])) == ("ok", [], [])
+
+
+@pytest.mark.parametrize(
+    ("stage", "state"),
+    [({}, "foreign"), ({"intended": "off"}, "foreign"), ({"intended": "off", "actual": "off"}, "foreign")]
+    + [({"actual": "off"}, "drift")],
+)
+def test_fast_open_by_its_own_config(stage, state):
+    """Its owner's: named, and no drift of ours; what we intend there is judged all the same."""
+    (row,) = _audit.rows({"ss1": look(stage=stage, own_fast_open=["office.service"])})
+    assert (row["state"], _audit.wrong([row])) == (state, ["ss1"] if state == "drift" else [])
+    assert "office.service has fast_open by its owner's config: foreign" in "\n".join(_audit.table([row]))
 
 
 def test_problem_of_severity_error_is_wrong():
