@@ -81,10 +81,10 @@ def run(*command: str, check: bool = True, stdin: str | None = None, env: dict[s
 
 
 @contextmanager
-def locked() -> Iterator[None]:
-    """One fleet command at a time changes anything; others wait."""
+def locked(name: str = "lock") -> Iterator[None]:
+    """One fleet command at a time changes anything; others wait. `name`: what has a lock of its own."""
     (CACHE / "fleet").mkdir(parents=True, exist_ok=True)
-    with (CACHE / "fleet/lock").open("w", encoding="ascii") as handle:
+    with (CACHE / "fleet" / name).open("w", encoding="ascii") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -95,7 +95,7 @@ def bootstrap() -> None:
         raise FleetError("the fleet needs Linux; in a Debian virtual machine run: make demo")
     if os.geteuid() != 0:
         raise FleetError(f"the fleet needs root for its networks; run: sudo {' '.join(sys.argv)}")
-    _install()
+    require(PACKAGES)
     for key, least in KNOBS.items():
         knob = Path("/proc/sys", key)
         if int(knob.read_text()) < least:
@@ -133,24 +133,37 @@ def _present(sign: str) -> bool:
     return any(shutil.which(name, path=path) or (name[0] == "/" and Path(name).exists()) for name in sign.split())
 
 
-def _missing() -> list[str]:
-    return [package for package, sign in PACKAGES.items() if not _present(sign)]
+def require(packages: dict[str, str]) -> None:
+    """Have these Debian packages: `packages` maps each to what shows that it is there, as PACKAGES does.
 
-
-def _install() -> None:
-    missing = _missing()
-    if not missing:
+    Installs what is missing on Debian, as root; raises FleetError with the command elsewhere.
+    """
+    if not _missing(packages):
         return
-    if not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
-        managers = {"dnf": "dnf install", "zypper": "zypper install", "pacman": "pacman -S", "apk": "apk add"}
-        command = next((words for name, words in managers.items() if shutil.which(name)), "your package manager:")
-        raise FleetError(f"missing here: {', '.join(missing)}; install with: {command} {' '.join(missing)}")
+    if os.geteuid() != 0 or not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
+        raise FleetError(_how_to_install(_missing(packages)))
     with locked():
-        if missing := _missing():
+        if missing := _missing(packages):
             say(f"apt-get install {' '.join(missing)}")
             quiet = {"DEBIAN_FRONTEND": "noninteractive"}
             run("apt-get", "update", env=quiet)
             run("apt-get", "install", "-y", "--no-install-recommends", *missing, env=quiet)
+
+
+def _missing(packages: dict[str, str]) -> list[str]:
+    return [package for package, sign in packages.items() if not _present(sign)]
+
+
+def _how_to_install(missing: list[str]) -> str:
+    managers = {
+        "apt-get": "apt-get install",
+        "dnf": "dnf install",
+        "zypper": "zypper install",
+        "pacman": "pacman -S",
+        "apk": "apk add",
+    }
+    command = next((words for name, words in managers.items() if shutil.which(name)), "your package manager:")
+    return f"missing here: {', '.join(missing)}; install with: {command} {' '.join(missing)}"
 
 
 def _wants_namespace() -> bool:
