@@ -24,6 +24,11 @@ options:
     type: list
     elements: dict
     suboptions:
+      implementation:
+        description: What runs it.
+        type: str
+        choices: [libev]
+        default: libev
       program:
         description: The Shadowsocks program.
         type: str

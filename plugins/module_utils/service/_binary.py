@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place that says which file a program is: units start it, it is asked for --fast-open, and measured with."""
+"""The one place that says which file a binary is: units start it, it is asked for --fast-open, and measured with."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ import shutil
 import subprocess
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._implementation import Implementation
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
 """Where systemd looks for a program without a path (systemd.exec(5)), whatever the PATH of whoever asks is."""
 
-PACKAGED = "/usr/bin"
-"""Where the package will put what is not there yet."""
+
+def find(binary: str) -> t.Optional[str]:
+    """The binary's path, or None where it is not installed."""
+    return shutil.which(binary, path=PATH)
 
 
-def find(program: str) -> t.Optional[str]:
-    """The program's path, or None where it is not installed."""
-    return shutil.which(program, path=PATH)
-
-
-def started(program: str) -> str:
-    """The path that a unit gets, also before the package is installed."""
-    return find(program) or os.path.join(PACKAGED, program)
+def started(program: str, implementation: Implementation) -> str:
+    """The path that a unit of the program gets, also before anything is installed."""
+    binary = implementation.binaries[program]
+    return find(binary) or os.path.join(implementation.folder, binary)
 
 
 def knows_fast_open(path: str) -> bool:
@@ -33,4 +34,5 @@ def knows_fast_open(path: str) -> bool:
         done = subprocess.run([path, "-h"], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return False
-    return b"--fast-open" in done.stdout + done.stderr
+    told = done.stdout + done.stderr
+    return any(one.fast_open_in_help in told for one in _implementations.BY_NAME.values())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _apply,
     _binary,
@@ -46,7 +47,7 @@ class Outcome:
     """What was not as wanted, {what, name, why} each, and the same as Ansible's diff.
 
     ``refused`` are the lines of what is in the way, ``steps`` what happens to things that are there already, ``missing``
-    the programs that are not installed, ``left`` the deployed units that nobody lists any more.
+    the binaries that are not installed, ``left`` the deployed units that nobody lists any more.
     """
 
     changed: bool
@@ -83,5 +84,6 @@ def deploy(wanted: _observe.Wanted, check: bool, before_restart: t.Optional[t.Ca
             raise Refused("Nothing was changed on this host. In the way of the deployment:\n" + "\n".join(refused))
         _apply.apply(plan, wanted, seen, before_restart)
     steps = [f"{step['name']} {step['why']}" for step in plan.differs if not step["why"].startswith("is missing")]
-    missing = sorted({one["program"] for one in wanted.services if _binary.find(one["program"]) is None})
+    binaries = {_implementations.of(one).binaries[one["program"]] for one in wanted.services}
+    missing = sorted(binary for binary in binaries if _binary.find(binary) is None)
     return Outcome(bool(plan.differs), plan.differs, _diff.diff(plan, seen), refused, steps, missing, plan.left)

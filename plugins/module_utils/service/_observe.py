@@ -10,6 +10,7 @@ import glob
 import os
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _access,
     _binary,
@@ -52,7 +53,7 @@ class Seen:
     """What is on the host.
 
     ``owned`` are the units that this collection has deployed, of both sides, with their instances. ``programs`` are the
-    files that the programs are; ``others`` the enabled or running instances of our templates that we did not deploy,
+    files that the wanted services' programs are; ``others`` the enabled or running instances of our templates that we did not deploy,
     ``halves`` files that a killed run has left half-written, maybe with a password in them.
     """
 
@@ -90,11 +91,17 @@ def observe(wanted: Wanted) -> Seen:
         gid=_access.group_id(),
         packaged=_packaged.read(shown.get(_packaged.UNIT, _systemd.Unit(_packaged.UNIT))),
         folder=_access.folder(),
-        programs={program: _binary.started(program) for program in programs},
+        programs=_programs(wanted.services),
         holders=_listeners.holders(ports, [shown[unit].pid for unit in units if unit in shown and shown[unit].pid]),
         halves=sorted(glob.glob(_files.temporary(f"{glob.escape(_service.CONFIG_DIR)}/*"))),
         others=(_enabled(wanted.side) | running) - set(owned) - set(wanted.units),
     )
+
+
+def _programs(services: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """The file that each program is: all services of one share its template, and with it the implementation."""
+    implementations = {service["program"]: _implementations.of(service) for service in services}
+    return {program: _binary.started(program, one) for program, one in implementations.items()}
 
 
 def _enabled(side: str) -> set[str]:

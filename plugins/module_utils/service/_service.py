@@ -12,6 +12,9 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._implementation import Implementation
+
 CONFIG_DIR = "/etc/shadowsocks"
 UNIT_DIR = "/etc/systemd/system"
 RUN_UNIT_DIR = "/run/systemd/system"
@@ -19,6 +22,11 @@ GROUP = "shadowsocks"
 SIDES = {"server": ("ss-server",), "client": ("ss-local", "ss-redir", "ss-tunnel")}
 
 SERVICE_SPEC: dict[str, t.Any] = {
+    "implementation": {
+        "type": "str",
+        "choices": list(_implementations.BY_NAME),
+        "default": _implementations.DEFAULT,
+    },
     "program": {"type": "str", "required": True, "choices": [p for side in SIDES.values() for p in side]},
     "name": {"type": "str", "required": True},
     "instance": {"type": "str", "required": True},
@@ -117,31 +125,8 @@ def config_text(service: t.Mapping[str, t.Any]) -> str:
     """The JSON config. ``fast_open`` is not in it: the stage's drop-in alone decides, and what a config says cannot be
     undone by it (a flag or a key that is true means on), so a change of stage never touches a file with a password.
     """
-    server = service["server"]
-    config: dict[str, t.Any] = {
-        "server": server if len(server) > 1 else server[0],
-        "server_port": service["server_port"],
-        "method": service["method"],
-        "mode": service.get("mode") or "tcp_only",
-        "timeout": service.get("timeout_seconds") or 300,
-    }
-    for key in (
-        "password",
-        "key",
-        "local_address",
-        "local_port",
-        "tunnel_address",
-        "plugin",
-        "plugin_opts",
-        "nameserver",
-    ):
-        if service.get(key) is not None:
-            config[key] = service[key]
-    if service.get("reuse_port"):
-        config["reuse_port"] = True
-    if service.get("acl") is not None:
-        config["acl"] = acl_path(service["program"], service["name"])
-    return json.dumps(config, indent=4) + "\n"
+    acl = None if service.get("acl") is None else acl_path(service["program"], service["name"])
+    return json.dumps(_implementations.of(service).config(service, acl), indent=4) + "\n"
 
 
 def files(
@@ -163,10 +148,10 @@ def files(
             wanted[path] = File(service["acl"].rstrip("\n") + "\n", 0o640, GROUP)
             wanted[drop_in_path(program, name)] = File(drop_in_text(path), 0o644)
     for program in sorted({service["program"] for service in services}):
-        needed = any(needs_capabilities(service) for service in services if service["program"] == program)
-        wanted[unit_path(program)] = File(
-            unit_text(program, limit_nofile, paths[program], needed or program in capable), 0o644
-        )
+        mine = [service for service in services if service["program"] == program]
+        needed = program in capable or any(map(needs_capabilities, mine))
+        text = unit_text(program, limit_nofile, paths[program], needed, _implementations.of(mine[0]))
+        wanted[unit_path(program)] = File(text, 0o644)
     return wanted
 
 
@@ -176,7 +161,13 @@ def needs_capabilities(service: t.Mapping[str, t.Any]) -> bool:
     return port(service) < 1024 or (service["program"] == "ss-redir" and udp)
 
 
-def unit_text(program: str, limit_nofile: int, path: str, capable: bool = False) -> str:
+def unit_text(
+    program: str,
+    limit_nofile: int,
+    path: str,
+    capable: bool = False,
+    implementation: Implementation = _implementations.BY_NAME[_implementations.DEFAULT],
+) -> str:
     """The template unit of a program; systemd-analyze security rates it 1.3, ss-redir's 1.5, and 0.1 more if `capable`.
 
     Debian's binaries carry file capabilities, and the kernel refuses to start them where these are not in the bounding
@@ -185,18 +176,19 @@ def unit_text(program: str, limit_nofile: int, path: str, capable: bool = False)
     """
     capabilities = "CAP_NET_BIND_SERVICE CAP_NET_ADMIN" if program == "ss-redir" else "CAP_NET_BIND_SERVICE"
     ambient = capabilities if capable else ""
+    command = " ".join(implementation.command(path, f"{CONFIG_DIR}/%p-%i.json"))
     return f"""\
 # Managed by Ansible (fastopen.shadowsocks). Local changes belong in a drop-in: systemctl edit {program}@
 [Unit]
 Description={_TITLES[program]} %i
-Documentation=man:{program}(1)
+Documentation={implementation.manual.format(implementation.binaries[program])}
 Wants=network-online.target
 After=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
 Type=simple
-ExecStart={path} -c {CONFIG_DIR}/%p-%i.json
+ExecStart={command}
 Restart=on-failure
 RestartSec=1
 LimitNOFILE={limit_nofile}

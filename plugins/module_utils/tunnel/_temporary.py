@@ -19,6 +19,7 @@ import subprocess
 import time
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary, _process, _secrets, _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _sock_diag, _tunnel
 
@@ -65,7 +66,9 @@ class TemporaryClient:
         self._process: t.Optional[subprocess.Popen[bytes]] = None
         self.port = 0
         self._user = (0, 0)
-        self._executable = _executable(service.get("executable"), self._service["program"])
+        self._implementation = _implementations.of(service)
+        self._binary = self._implementation.binaries[self._service["program"]]
+        self._executable = _executable(service.get("executable"), self._binary)
 
     def fetch(self, url: str, timeout: float) -> _tunnel.Fetch:
         """One request through this client; a client that has ended by itself is counted in ``exits`` and started anew."""
@@ -76,7 +79,7 @@ class TemporaryClient:
         if not result.ok and self._ended():
             self.exits += 1
             words = _secrets.hidden(self.close(), self._service)
-            return result._replace(error=f"{self._service['program']} exited: {words}")
+            return result._replace(error=f"{self._binary} exited: {words}")
         return result
 
     def close(self) -> str:
@@ -98,12 +101,12 @@ class TemporaryClient:
     def _start(self) -> None:
         self.port, self._user = _free_port(), _own_user()
         config = _service.config_text({**self._service, "local_port": self.port})
-        name = self._service["program"]
-        program, memory = _without_capabilities(name, self._executable), os.memfd_create("config")
+        program, memory = _without_capabilities(self._binary, self._executable), os.memfd_create("config")
+        command = self._implementation.command(self._binary, f"/dev/fd/{memory}")
         try:
             os.write(memory, config.encode())
             self._process = subprocess.Popen(
-                [name, "-c", f"/dev/fd/{memory}", *(["--fast-open"] if self.fast_open else [])],
+                [*command, *(["--fast-open"] if self.fast_open else [])],
                 executable=f"/proc/self/fd/{program}",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -118,7 +121,7 @@ class TemporaryClient:
         while not _process.listening(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 words = _secrets.hidden(self.close(), self._service)
-                raise ClientError(f"a temporary {self._service['program']} does not start: {words}")
+                raise ClientError(f"a temporary {self._binary} does not start: {words}")
             time.sleep(0.01)
 
 
@@ -128,10 +131,10 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _executable(running: t.Optional[str], program: str) -> t.Optional[str]:
+def _executable(running: t.Optional[str], binary: str) -> t.Optional[str]:
     """The file to measure with: the one that a service runs, or that beside it (ss-local for ss-redir); else any."""
-    beside = os.path.join(os.path.dirname(running or ""), program)
-    return beside if running and os.path.exists(beside) else _binary.find(program)
+    beside = os.path.join(os.path.dirname(running or ""), binary)
+    return beside if running and os.path.exists(beside) else _binary.find(binary)
 
 
 def _without_capabilities(name: str, path: t.Optional[str]) -> int:

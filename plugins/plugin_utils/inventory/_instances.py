@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 from collections.abc import Mapping
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._libev import LIBEV
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _near
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._acl import AccessList
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import (
@@ -26,38 +27,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._va
     read,
     shown,
 )
-
-AEAD_METHODS = (
-    "aes-128-gcm",
-    "aes-192-gcm",
-    "aes-256-gcm",
-    "chacha20-ietf-poly1305",
-    "xchacha20-ietf-poly1305",
-)
-"""AEAD ciphers of shadowsocks-libev (src/aead.c, supported_aead_ciphers)."""
-
-STREAM_METHODS = (
-    "rc4-md5",
-    "aes-128-cfb",
-    "aes-192-cfb",
-    "aes-256-cfb",
-    "aes-128-ctr",
-    "aes-192-ctr",
-    "aes-256-ctr",
-    "bf-cfb",
-    "camellia-128-cfb",
-    "camellia-192-cfb",
-    "camellia-256-cfb",
-    "cast5-cfb",
-    "des-cfb",
-    "idea-cfb",
-    "rc2-cfb",
-    "seed-cfb",
-    "salsa20",
-    "chacha20",
-    "chacha20-ietf",
-)
-"""Stream ciphers of shadowsocks-libev (src/stream.c): no integrity, so only with ss_*_allow_insecure_methods."""
 
 PROGRAMS = ("ss-local", "ss-redir", "ss-tunnel")
 
@@ -209,10 +178,10 @@ def _unknown(key: str, keys: t.Mapping[str, Key]) -> str:
 
 
 def _method(method: t.Optional[str], as_shown: str, insecure: bool) -> list[tuple[str, str]]:
-    if method is None or method in AEAD_METHODS or (insecure and method in STREAM_METHODS):
+    if method is None or method in LIBEV.methods or (insecure and method in LIBEV.insecure_methods):
         return []
-    use = f"use one of {', '.join(AEAD_METHODS)}"
-    if method in STREAM_METHODS:
+    use = f"use one of {', '.join(LIBEV.methods)}"
+    if method in LIBEV.insecure_methods:
         return [("method", f"{as_shown} has no integrity protection: {use}")]
     return [("method", f"{as_shown} is unknown: {use}")]
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import pytest
 from ansible.parsing.vault import VaultedValue
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._libev import LIBEV
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._instances import (
-    AEAD_METHODS,
     CLIENT_KEYS,
     SERVER_KEYS,
-    STREAM_METHODS,
     check,
     label,
 )
@@ -83,13 +82,13 @@ def test_good(spec, raw):
     assert check(spec, raw)[1] == []
 
 
-@pytest.mark.parametrize("method", AEAD_METHODS)
+@pytest.mark.parametrize("method", LIBEV.methods)
 def test_aead_methods(method):
     """Always allowed."""
     assert check(SERVER_KEYS, {**SERVER_INSTANCE, "method": method})[1] == []
 
 
-@pytest.mark.parametrize("method", STREAM_METHODS)
+@pytest.mark.parametrize("method", LIBEV.insecure_methods)
 def test_stream_methods(method):
     """Only when asked for."""
     raw = {**SERVER_INSTANCE, "method": method}
