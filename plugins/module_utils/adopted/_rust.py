@@ -65,6 +65,8 @@ def settings(command: _ss_arguments.Command, read: Read, variable: Variable) -> 
     if client and config.proxied:
         raise NotUnderstood("it reaches its servers through another proxy, outbound_proxy: take that away")
     servers = [*config.servers, *([_told_server(told, client, variable)] if "server-addr" in told else [])]
+    if not servers and client:
+        raise NotUnderstood("it has no server, so it connects everybody directly: give it one")
     if not servers:
         raise NotUnderstood(f"neither its arguments nor its config name a server; {START}")
     fast_open = command.flag or config.fast_open
@@ -87,7 +89,7 @@ def _server(servers: t.Sequence[_rust_config.Server], fast_open: bool) -> Settin
 def _client(
     servers: t.Sequence[_rust_config.Server], listeners: t.Sequence[_rust_config.Local], fast_open: bool
 ) -> Settings:
-    """Its servers for TCP: PingBalancer takes none without weight (ping_balancer.rs, check_server_tcp_enabled())."""
+    """Its servers are those for TCP with a weight, or else the first (ping_balancer.rs, check_server_tcp_enabled())."""
     if not listeners:
         raise NotUnderstood(f"neither its arguments nor its config say where it listens; {START}")
     fit = [one for one in listeners if one.protocol in PROGRAMS and not one.asks]
@@ -101,8 +103,8 @@ def _client(
     return Settings(
         _ss_arguments.RUST,
         PROGRAMS[chosen.protocol],
-        _ends(used or servers),
-        chosen.mode if used else UDP,
+        _ends(used or servers[:1]),
+        chosen.mode,
         chosen.address,
         chosen.port,
         chosen.target,

@@ -159,7 +159,7 @@ def _server(told: Table, mode: str, variable: Variable) -> Server:
     for name in ("server", "server_port", "method"):
         if name not in told:
             raise Refused(f"a server in its config has no {name}")
-    if "password" not in told and told["method"] not in ("none", "plain"):
+    if "password" not in told and told["method"].lower() not in ("none", "plain"):
         raise Refused("a server in its config has no password")
     if not told["server"] or not told["server_port"]:
         raise Refused("a server in its config has an empty address, or port 0")
