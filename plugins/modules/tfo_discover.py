@@ -54,7 +54,7 @@ services:
       returned: always
       sample: server
     program:
-      description: The program's name.
+      description: The program's name, of ssservice with what it is, such as C(ssservice local).
       type: str
       returned: always
       sample: ss-server
@@ -92,7 +92,7 @@ services:
       returned: always
       sample: 8388
     servers:
-      description: The servers of a client, in their order.
+      description: The servers that a client uses for TCP, in their order.
       type: list
       elements: dict
       returned: always
@@ -109,7 +109,7 @@ services:
           returned: always
           sample: 8388
     method:
-      description: The cipher; null where it is not understood.
+      description: The cipher, of servers with several all of them; null where it is not understood.
       type: str
       returned: always
       sample: aes-256-gcm

@@ -9,6 +9,7 @@ import os
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted._find import Found
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ss_arguments
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary, _exec_start, _systemd
 
 SENDS_ITSELF = "it sends by its own config: remove fast_open from its config, or the flag from its unit, and restart it"
@@ -40,7 +41,8 @@ def judge(found: t.Sequence[Found]) -> list[Judged]:
 def executable(below: _exec_start.Below, argv: t.Sequence[str]) -> str:
     """The file that the unit starts, so that what runs is what is measured. ``argv`` is what it runs by now, without our
     flag. Raises Unfit where that file would not run with the flag."""
-    if len(argv) == 1:
+    command = _ss_arguments.parse(argv, below.executable)
+    if len(argv) == 1 and command is not None and command.family == _ss_arguments.LIBEV:
         raise _exec_start.Unfit(
             f"{below.setter}: without any argument {below.program} takes its default config, with one it does not: write"
             " -c and the config's path into ExecStart"
@@ -48,7 +50,8 @@ def executable(below: _exec_start.Below, argv: t.Sequence[str]) -> str:
     path = below.executable if os.path.isabs(below.executable) else _binary.find(below.executable)
     if path is None:
         raise _exec_start.Unfit(f"{below.setter}: there is no {below.executable} where systemd looks for programs")
-    if not _binary.knows_fast_open(path) and os.path.basename(path) != "ss-tunnel":
+    subcommand = command.program.split()[1:] if command is not None else []  # of ssservice
+    if not _binary.knows_fast_open(path, *subcommand) and os.path.basename(path) != "ss-tunnel":
         raise _exec_start.Unfit(f"{path} has no --fast-open: install a build with TCP Fast Open")
     return path
 
@@ -64,7 +67,7 @@ def _judged(found: Found, unit: _systemd.Unit, error: str) -> Judged:
         executable(below, found.argv)
     except (_exec_start.Unfit, _systemd.SystemdError) as unfit:
         return Judged(found.unit, unit.enabled, switched, False, [str(unfit)])
-    own = below.own_flag or settings.fast_open
+    own = below.own_flag or flagged or settings.fast_open
     if own and found.role != "server":
         return Judged(name, unit.enabled, own, False, [SENDS_ITSELF])
     notes = {
@@ -72,6 +75,7 @@ def _judged(found: Found, unit: _systemd.Unit, error: str) -> Judged:
         "its config has changed after its start: restart it, so that what is read is what runs": found.changed,
         "it carries UDP only, which has no TCP Fast Open": settings.mode == "udp_only",
         "its unit has changed: systemctl daemon-reload": below.stale,
+        f"it listens for {', '.join(settings.beside)} too, which follows along unmeasured": bool(settings.beside),
     }
     return Judged(name, unit.enabled, own, True, [note for note, applies in notes.items() if applies])
 
@@ -83,7 +87,7 @@ def _structure(found: Found, unit: _systemd.Unit, error: str) -> list[str]:
     if found.role == "manager":
         return ["it starts its servers itself, with arguments and configs of its own making: they are left alone"]
     if found.managed and unit.pid != found.pid:
-        return ["ss-manager starts it with arguments and a config of its own making, so no drop-in reaches it"]
+        return ["a manager starts it with arguments and a config of its own making, so no drop-in reaches it"]
     reasons = [found.why] if found.settings is None else []
     if not found.unit:
         reasons.append("no unit of systemd runs it: give it one")

@@ -23,6 +23,9 @@ _CONTAINER = re.compile(
 )
 """What Docker, podman, Kubernetes, LXC and systemd-nspawn call the control groups of their containers."""
 
+_MANAGED = ("manager-address", "manager-addr")
+"""Options by which a manager starts its servers."""
+
 
 class Found(t.NamedTuple):
     """One process of Shadowsocks.
@@ -30,7 +33,7 @@ class Found(t.NamedTuple):
     ``argv`` and ``settings`` are without a --fast-open at the end, which may be our own drop-in's: ``flagged``. Without
     ``settings`` it is not understood, and ``why`` says what is in the way; ``switched``: its arguments or its config have
     TFO on all the same. ``unit`` is '' without one, and in a ``container``, whose units are not this host's. ``managed``:
-    ss-manager has started it. ``changed``: its config is newer than itself. ``sockets`` are its TCP listeners.
+    a manager has started it. ``changed``: its config is newer than itself. ``sockets`` are its TCP listeners.
     """
 
     pid: int
@@ -70,7 +73,7 @@ def _found(proc: str, pid: str, argv: list[str], command: _ss_arguments.Command)
         argv=tuple(own),
         unit="" if container else _listeners.named(int(pid), proc)[1],
         container=container,
-        managed=any(name == "manager-address" for name, _value in command.options) and command.role == "server",
+        managed=any(name in _MANAGED for name, _value in command.options) and command.role == "server",
         flagged=flagged,
     )
     process = _process.read(found.pid, proc)

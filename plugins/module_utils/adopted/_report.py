@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _addresses, _adoptable, _find
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import (
+    _addresses,
+    _adoptable,
+    _find,
+    _settings,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _listeners, _owned
 
@@ -34,9 +39,10 @@ def _service(found: _find.Found, judged: _adoptable.Judged) -> dict[str, t.Any]:
     settings = found.settings
     side = _SIDES.get(found.role, "client")
     addresses, ports = sorted({one.address for one in found.sockets}), {one.port for one in found.sockets}
-    servers: t.Sequence[tuple[str, int]] = ()
+    servers: t.Sequence[_settings.Server] = ()
+    told = settings.servers if settings else ()
     if settings is not None and settings.local_port is None:
-        addresses, ports = [host for host, _port in settings.servers], {settings.servers[0][1]}
+        addresses, ports = [one.address for one in settings.servers], {settings.servers[0].port}
     elif settings is not None:
         addresses, ports, servers = [str(settings.local_address)], {settings.local_port}, settings.servers
     return {
@@ -48,10 +54,10 @@ def _service(found: _find.Found, judged: _adoptable.Judged) -> dict[str, t.Any]:
         "enabled": judged.enabled,
         "addresses": list(map(_ascii.shown, addresses)),
         "port": ports.pop() if len(ports) == 1 else None,
-        "servers": [{"address": _ascii.shown(host), "port": port} for host, port in servers],
-        "method": _ascii.shown(settings.method) if settings else None,
+        "servers": [{"address": _ascii.shown(one.address), "port": one.port} for one in servers],
+        "method": ", ".join(dict.fromkeys(_ascii.shown(one.method) for one in told)) or None,
         "mode": settings.mode if settings else None,
-        "plugin": _plugin(settings.plugin) if settings and settings.plugin else None,
+        "plugin": next((_plugin(one.plugin) for one in told if one.plugin), None),
         "fast_open": judged.fast_open,
         "adoptable": judged.adoptable,
         "why": judged.why,

@@ -157,24 +157,36 @@ def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], started: float
     if own and side == "client":
         raise _SendsItself(f"{unit}: {_adoptable.SENDS_ITSELF}")
     service: Service = {
+        "implementation": settings.implementation,
         "program": settings.program,
         "executable": _adoptable.executable(below, argv),
-        "method": settings.method,
         "mode": settings.mode,
         "timeout_seconds": 300,
-        **({"plugin": settings.plugin} if settings.plugin else {}),
-        **settings.secrets,
     }
     if side == "server":
-        addresses = [address for address, _port in settings.servers]
+        addresses, first = [one.address for one in settings.servers], settings.servers[0]
         mode = {"fast_open_mode": "own"} if own else {}
-        return [{**service, "server": addresses, "server_port": settings.servers[0][1], **mode}]
+        return [{**service, **_access(first), "server": addresses, "server_port": first.port, **mode}]
     local = {"local_address": settings.local_address, "local_port": settings.local_port}
     tunnel = {"tunnel_address": settings.tunnel_address} if settings.tunnel_address else {}
     return [
-        {**service, **local, **tunnel, **_host(address, instance), "server": [address], "server_port": port}
-        for address, port in settings.servers
+        {
+            **service,
+            **_access(one),
+            **local,
+            **tunnel,
+            **_host(one.address, instance),
+            "server": [one.address],
+            "server_port": one.port,
+        }
+        for one in settings.servers
     ]
+
+
+def _access(server: _settings.Server) -> Service:
+    """How one gets through to it."""
+    plugin = {"plugin": server.plugin} if server.plugin else {}
+    return {"method": server.method, **plugin, **server.secrets}
 
 
 def _host(address: str, instance: Instance) -> Service:

@@ -23,6 +23,7 @@ class Problem(NamedTuple):
 
 # Listeners ask for a queue of 1024 (shadowsocks-libev: MAX_CONNS); the kernel cuts it at somaxconn.
 _QUEUE_WANTED = 1024
+_SERVERS = ("ss-server", "ssserver", "ssservice server")
 
 
 def find(facts: dict) -> list[dict[str, str]]:
@@ -95,7 +96,7 @@ def _processes(facts: dict) -> Iterator[Problem]:
             f"0x1 is off while TCP Fast Open is on in {names}: each exits or fails at its first outbound connection.",
             "Set 0x1 (tfo_sysctl with send: true), or switch fast_open off in them and restart them.",
         )
-    servers = [process for process in facts["processes"] if process["program"] in ("ss-server", "ssserver")]
+    servers = [process for process in facts["processes"] if process["program"] in _SERVERS]
     if servers and not facts["sysctl"]["accept"]:
         yield Problem(
             "accept_off",

@@ -24,6 +24,10 @@ _LIBEV = {
 }
 _RUST = {"sslocal": "local", "ssserver": "server", "ssmanager": "manager"}
 _RUST_LETTERS = "c:b:s:k:m:n:a:f:uUv6dhV"
+_RUST_SWITCHES = frozenset(
+    "fast-open tcp-fast-open no-delay tcp-no-delay mptcp tcp-multipath log-without-time daemonize single-threaded".split()
+)
+"""Its long options that take no value; in its place a word that is no option would end the program."""
 _PYTHON_LETTERS = "hd:s:b:p:k:l:m:c:t:vqaO:o:G:g:"
 PROGRAMS = frozenset((*_LIBEV, *_RUST, "ssservice"))
 
@@ -52,8 +56,8 @@ class Command(t.NamedTuple):
     it the program looks for its config itself, under ``names``.
 
     ``doubt`` is the first option that is not known, behind which nothing is certain. ``script``: a Python program's.
-    ``options``: of shadowsocks-libev every option in order with its value ('' where it takes none), by its long name where
-    it has one, else by its letter.
+    ``options``: of shadowsocks-libev and shadowsocks-rust every option in order with its value ('' where it takes none), by
+    its long name where it is given or libev's only one, else by its letter.
     """
 
     program: str
@@ -110,7 +114,8 @@ def parse(argv: t.Sequence[str], executable: str = "") -> t.Optional[Command]:
     # A server in the arguments stands for the config (ArgGroup SERVER_CONFIG); -s of the manager is something else.
     default = found.config is None and (role == "manager" or "s" not in found.letters)
     names = (f"{role}.json", "config.json")
-    return Command(program, RUST, role, found.flag, found.config, default, names, found.doubt)
+    program = f"ssservice {role}" if program == "ssservice" else program
+    return Command(program, RUST, role, found.flag, found.config, default, names, found.doubt, options=found.given)
 
 
 def _python(arguments: t.Sequence[str]) -> t.Optional[Command]:
@@ -176,10 +181,13 @@ def _clap(arguments: t.Sequence[str]) -> _Options:
         word = rest.pop(0)
         if word.startswith("--"):
             name, equals, value = word[2:].partition("=")
+            if not equals and rest and name not in _RUST_SWITCHES and not re.match("-.", rest[0]):
+                value = rest.pop(0)
+            found = found._replace(given=(*found.given, (name, value)))
             if name in ("fast-open", "tcp-fast-open"):
                 found = found._replace(flag=True)
             elif name == "config":
-                found = found._replace(config=value if equals or not rest else rest.pop(0))
+                found = found._replace(config=value)
             elif name in ("server-addr", "server-url"):
                 found = found._replace(letters=found.letters | {"s"})
         elif word.startswith("-") and len(word) > 1:

@@ -130,19 +130,24 @@ def default_config(proc: str, pid: str, command: _ss_arguments.Command) -> str |
         folder = os.path.dirname(command.script)
         folders = ["", *([folder, os.path.join(folder, "..")] if command.script else [])]
     else:
-        with open(f"{proc}/{pid}/environ", "rb") as stream:
-            pairs = (entry.partition("=") for entry in _ascii.text(stream.read()).split("\0"))
-            environment = {name: value for name, _equals, value in pairs}
-        home = environment.get("XDG_CONFIG_HOME", environment.get("HOME", "") + "/.config")
+        variables = environment(proc, pid)
+        home = variables.get("XDG_CONFIG_HOME", variables.get("HOME", "") + "/.config")
         if command.family == _ss_arguments.LIBEV:
             folders = [f"{home}/shadowsocks-libev", "/etc/shadowsocks-libev"]
         else:
-            shared = environment.get("XDG_CONFIG_DIRS") or "/etc/xdg"
+            shared = variables.get("XDG_CONFIG_DIRS") or "/etc/xdg"
             folders = ["", *(f"{base}/shadowsocks-rust" for base in (home, *shared.split(":"), "/etc"))]
     paths = [os.path.join(folder, name) for folder in folders for name in command.names]
     found = next((path for path in paths if os.path.lexists(place(proc, pid, path))), None)
     # Of shadowsocks-libev this is the last resort: without it the program would have ended at once.
     return paths[-1] if found is None and command.family == _ss_arguments.LIBEV else found
+
+
+def environment(proc: str, pid: str) -> dict[str, str]:
+    """Return the environment that a process was started with. Raises OSError."""
+    with open(f"{proc}/{pid}/environ", "rb") as stream:
+        pairs = (entry.partition("=") for entry in _ascii.text(stream.read()).split("\0"))
+        return {name: value for name, _equals, value in pairs}
 
 
 def place(proc: str, pid: str, path: str) -> str:

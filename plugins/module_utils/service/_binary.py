@@ -28,10 +28,15 @@ def started(program: str, implementation: Implementation) -> str:
     return find(binary) or os.path.join(implementation.folder, binary)
 
 
-def knows_fast_open(path: str) -> bool:
-    """Whether its help names --fast-open. ss-tunnel knows the option without naming it: ask ss-server or ss-local."""
+def knows_fast_open(path: str, *subcommand: str) -> bool:
+    """Whether its help names --fast-open, or --tcp-fast-open, whose other name it is in shadowsocks-rust.
+
+    ss-tunnel knows the option without naming it: ask ss-server or ss-local. ssservice has a help for each ``subcommand``.
+    """
     try:
-        done = subprocess.run([path, "-h"], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=10)
+        done = subprocess.run(
+            [path, *subcommand, "-h"], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
     told = done.stdout + done.stderr

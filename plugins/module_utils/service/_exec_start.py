@@ -99,6 +99,10 @@ def resolve(sources: t.Sequence[Source], after: t.Sequence[Source] = ()) -> Belo
             f"{setter}: ExecStart runs '{program}', which would get the flag, and is not one of {', '.join(PROGRAMS)}; "
             "let it start the program itself, without a shell or another wrapper"
         )
+    if program == "ssservice" and not set(words[1 + ("@" in words[0][: -len(executable)]) :][:1]) & {"server", "local"}:
+        raise Unfit(
+            f"{setter}: ExecStart runs ssservice, which gets the flag as server or local alone, its first argument"
+        )
     return Below(
         exec_start=value,
         sources=paths,

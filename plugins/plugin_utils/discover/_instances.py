@@ -13,9 +13,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._in
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._match import INTERFACE, ITSELF, Fleet
 
 SIDES = ("server", "client")
-ADOPTED_FAMILY = "libev"
-LATER = "not adopted yet by this version"
-AS_ANY_SERVER = f"{LATER}: can be rolled out as any TCP server with unit and port"
 
 Instance = dict[str, t.Any]
 """``name`` and ``unit``, of clients ``server`` as well where that is known; others that an operator added."""
@@ -134,11 +131,8 @@ def _row(unit: str, services: t.Sequence[Service]) -> Row:
 
 def _against(services: t.Sequence[Service], row: Row) -> bool:
     """Whether it cannot be adopted; the row gets the reason where the host itself gave none."""
-    families = {service["family"] for service in services}
     reason = ""
-    if families != {ADOPTED_FAMILY}:
-        reason = AS_ANY_SERVER if row.side == "server" else LATER
-    elif not all(service["adoptable"] for service in services):
+    if not all(service["adoptable"] for service in services):
         reason = "" if row.notes else "it cannot be adopted as it is"
     elif row.side not in SIDES:
         reason = "whether it is a server or a client is not known"

@@ -21,7 +21,7 @@ RUNS = 10
 LOOKS, LOOPBACK = 2, 6
 """Looks of a run at a server before its step, and what each asks for over loopback, three times a family."""
 HOUR, DAY = 3600, 86_400
-CLIENTS = ("ss-local", "ss-redir", "ss-tunnel", "sslocal")
+CLIENTS = ("ss-local", "ss-redir", "ss-tunnel", "sslocal", "ssservice local")
 """Programs whose TCP Fast Open goes to servers; that of servers goes to origins."""
 
 

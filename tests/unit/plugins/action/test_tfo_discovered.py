@@ -111,14 +111,14 @@ def test_again(discover, fleet, tmp_path):
     assert [one["name"] for one in written(tmp_path, "ss1")["ss_server_instances"]] == ["new", "shadowsocks-libev"]
 
 
-def test_other_family_in_the_inventory(discover, fleet, tmp_path):
+def test_what_is_not_adoptable_in_the_inventory(discover, fleet, tmp_path):
     """Rolled out as any TCP server: there is nothing to do, whatever is asked for."""
     discover()
     entry = {"name": "rust", "unit": "ssserver.service", "port": 8389}
     path = tmp_path / "host_vars/ss1/shadowsocks.yml"
     path.write_text(f"{path.read_text('utf-8')}  - {entry}\n", "utf-8")
     again(fleet, tmp_path)
-    fleet["hostvars"]["ss1"]["__rollout_discovered"] = look(server(), server(entry["unit"], family="rust"))
+    fleet["hostvars"]["ss1"]["__rollout_discovered"] = look(server(), server(entry["unit"], adoptable=False))
     result = discover(overwrite=True)
     assert not result["changed"]
     (row,) = (line for line in result["lines"] if "ssserver" in line)

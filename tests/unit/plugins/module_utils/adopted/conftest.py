@@ -66,7 +66,7 @@ class Host(FakeSystemd):
         (folder / "root").symlink_to(self.root)
         (folder / "cmdline").write_bytes(b"".join(word.encode() + b"\0" for word in argv))
         (folder / "comm").write_text(argv[0].rpartition("/")[2] + "\n")
-        (folder / "environ").write_text("HOME=/root\0")
+        (folder / "environ").write_text(process.get("environ", "HOME=/root\0"))
         self.cgroup(pid, cgroup)
         self.processes[pid] = _process.Process(list(argv), time.time() + (60 if process.get("old", True) else -60))
         for port in process.get("ports", ()):
@@ -96,13 +96,18 @@ class Host(FakeSystemd):
         return subprocess.CompletedProcess(command, code, out.encode(), b"")
 
 
+def knows_fast_open(path: str, *subcommand: str) -> bool:
+    """Stands for the help of a program, where ssservice has one for each of its subcommands."""
+    return "old" not in path and list(subcommand) in ([["server"], ["local"]] if "ssservice" in path else [[]])
+
+
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """Nothing runs, and /etc/ss.json is a config."""
     made = Host(tmp_path)
     made.config()
     monkeypatch.setattr(subprocess, "run", made.run)
-    monkeypatch.setattr(_binary, "knows_fast_open", lambda path: "old" not in path)
+    monkeypatch.setattr(_binary, "knows_fast_open", knows_fast_open)
     monkeypatch.setattr(_owned, "FOLDER", str(tmp_path / "var/lib/fastopen.shadowsocks"))
     monkeypatch.setattr(_process, "read", lambda pid, proc="/proc": made.processes.get(pid))
     return made

@@ -70,11 +70,65 @@ def test_client(host: t.Any, program: str) -> None:
     assert not found["enabled"]
 
 
+@pytest.mark.parametrize("program", ["ssserver", "ssservice server"])
+def test_rust_server(host: t.Any, program: str) -> None:
+    """Its users, and all other keys, stay on the host; unknown ones are ignored as it ignores them."""
+    users = [{"name": "s3cret-name", "password": "s3cret-user"}]
+    entry = {
+        "server": "::",
+        "server_port": 8388,
+        "method": "2022-blake3-aes-128-gcm",
+        "password": "s3cret",
+        "users": users,
+    }
+    host.config(
+        server=None, server_port=None, method=None, password=None, servers=[entry], mode="tcp_and_udp", workers=2
+    )
+    host.serve("shadowsocks-rust@x.service", f"/usr/bin/{program} --log-without-time -c /etc/ss.json", ports=[8388])
+    found = one(host)
+    assert {
+        key: found[key] for key in ("side", "program", "family", "addresses", "port", "servers", "method", "mode")
+    } == {
+        "side": "server",
+        "program": program,
+        "family": "rust",
+        "addresses": ["::"],
+        "port": 8388,
+        "servers": [],
+        "method": "2022-blake3-aes-128-gcm",
+        "mode": "tcp_and_udp",
+    }
+    assert (found["adoptable"], found["why"], found["fast_open"]) == (True, [], False)
+
+
+def test_rust_client(host: t.Any) -> None:
+    """Servers of several methods, and listeners beside the one that is looked at."""
+    entry = {"address": "ss1.example", "port": 443, "method": "aes-128-gcm", "password": "s3cret", "plugin": "/x/v2ray"}
+    host.config(server="192.0.2.1", servers=[entry], locals=[{"protocol": "http", "local_port": 3128}])
+    host.serve("shadowsocks-rust@x.service", "/usr/bin/ssservice local -c /etc/ss.json")
+    found = one(host)
+    assert (found["side"], found["addresses"], found["port"]) == ("client", ["127.0.0.1"], 1080)
+    ends = [{"address": "192.0.2.1", "port": 8388}, {"address": "ss1.example", "port": 443}]
+    assert (found["servers"], found["method"], found["plugin"]) == (ends, "aes-256-gcm, aes-128-gcm", "v2ray")
+    assert found["adoptable"]
+    assert found["why"] == ["it listens for http 127.0.0.1:3128 too, which follows along unmeasured"]
+
+
+def test_flag_out_of_a_variable(host: t.Any) -> None:
+    """With a second one behind it shadowsocks-rust would not start: its parser refuses a flag that stands twice."""
+    host.config(server="::")
+    run = "/usr/bin/ssservice server -c /etc/ss.json"
+    host.serve(UNIT, f"{run} $DAEMON_ARGS", argv=[*run.split(), "--fast-open"])
+    found = one(host)
+    assert (found["adoptable"], found["fast_open"]) == (True, True)
+    assert found["why"] == ["it accepts by its own config: only the kernel's bits are a rollout's"]
+
+
 def test_what_is_not_understood_shows_its_sockets(host: t.Any) -> None:
-    host.serve("rust.service", "/usr/bin/ssserver -c /etc/ss.json", ports=[8388])
+    host.serve("python.service", "/usr/bin/python3 /usr/bin/ssserver -c /etc/ss.json", ports=[8388])
     host.listen(8388, 7, "0100000A")
     found = one(host)
-    assert (found["family"], found["side"], found["port"]) == ("rust", "server", 8388)
+    assert (found["family"], found["side"], found["port"]) == ("python", "server", 8388)
     assert (found["addresses"], found["method"]) == (["10.0.0.1", "127.0.0.1"], None)
     assert (found["adoptable"], len(found["why"])) == (False, 1) and "with its port" in found["why"][0]
     host.listen(8389, 7)
@@ -142,8 +196,18 @@ def test_manager_and_its_servers(host: t.Any) -> None:
     assert "starts its servers itself" in manager["why"][0]
     assert (server["side"], server["port"], server["fast_open"], server["adoptable"]) == ("server", 8388, True, False)
     assert server["why"] == [
-        "ss-manager starts it with arguments and a config of its own making, so no drop-in reaches it"
+        "a manager starts it with arguments and a config of its own making, so no drop-in reaches it"
     ]
+
+
+def test_servers_of_a_rust_manager(host: t.Any) -> None:
+    host.config(server="::", manager_address="127.0.0.1", manager_port=8839)
+    host.serve("manager.service", "/usr/bin/ssservice manager -c /etc/ss.json --fast-open")
+    host.spawn(8, "ssserver --manager-addr 127.0.0.1:8839 -c /etc/ss.json".split(), "/system.slice/manager.service")
+    manager, server = report(host)["services"]
+    assert (manager["side"], manager["program"], manager["adoptable"]) == ("", "ssservice manager", False)
+    assert "starts its servers itself" in manager["why"][0]
+    assert (server["adoptable"], len(server["why"])) == (False, 1) and "a manager starts it" in server["why"][0]
 
 
 def test_a_server_that_only_reports_to_a_manager(host: t.Any) -> None:

@@ -39,6 +39,17 @@ def resolved(side: str, **instance: t.Any) -> _resolve.Adopted:
         ("server", "/usr/bin/ss-server -c /nowhere.json", False),
         ("server", "/usr/bin/ss-manager -c /etc/ss.json", False),
         ("server", "/usr/bin/ssserver -c /etc/ss.json", False),
+        ("server", "/usr/bin/ssserver -c /etc/rust.json", True),
+        ("server", "/usr/bin/ssservice server -c /etc/rust.json --tcp-fast-open", True),
+        ("server", "/usr/bin/ssservice manager -c /etc/rust.json", False),
+        ("server", "/usr/bin/ssserver", True),
+        ("server", "/opt/old/ssservice server -c /etc/rust.json", False),
+        ("server", "/usr/bin/python3 /usr/bin/ssserver -c /etc/ss.json", False),
+        ("client", "/usr/bin/sslocal -c /etc/rust.json", True),
+        ("client", "/usr/bin/ssservice local -c /etc/rust.json", True),
+        ("client", "/usr/bin/ssservice local -c /etc/rust.json --tcp-fast-open", False),
+        ("client", "/usr/bin/sslocal -c /etc/rust-on.json", False),
+        ("client", "/usr/bin/sslocal -c /etc/rust.json --server-url ss://s3cret", False),
         ("client", "/usr/bin/ss-local -c /etc/ss.json", True),
         ("client", "/usr/bin/ss-local -c /etc/ss.json --fast-open", False),
         ("client", "/usr/bin/ss-redir -c /etc/on.json", False),
@@ -48,6 +59,9 @@ def resolved(side: str, **instance: t.Any) -> _resolve.Adopted:
 )
 def test_discovery_agrees(host: t.Any, side: str, exec_start: str, adoptable: bool) -> None:
     host.config("/etc/on.json", fast_open=True)
+    host.config("/etc/rust.json", server="192.0.2.1")
+    host.config("/etc/rust-on.json", server="192.0.2.1", fast_open=True)
+    host.config("/etc/shadowsocks-rust/server.json", server="::")
     host.config("/etc/shadowsocks-libev/config.json")
     host.serve(UNIT, exec_start)
     found = resolved(side)
@@ -64,6 +78,7 @@ def test_server(host: t.Any) -> None:
             "unit": UNIT,
             "name": "x",
             "instance": "x",
+            "implementation": "libev",
             "program": "ss-server",
             "executable": "/usr/bin/ss-server",
             "server": ["::1", "192.0.2.1"],
@@ -88,6 +103,41 @@ def test_client_of_several_servers(host: t.Any) -> None:
     ends = [(one["server"], one["server_port"], one["server_host"]) for one in services]
     assert ends == [(["a.example"], 8388, "ss1"), (["b.example"], 443, "ss1")]
     assert {(one["local_address"], one["local_port"]) for one in services} == {("127.0.0.1", 1080)}
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+def test_rust_client(host: t.Any, flagged: bool) -> None:
+    """One service a server with its own method and password, a variable of the process's environment."""
+    entry = {"server": "b.example", "server_port": 443, "method": "2022-blake3-aes-128-gcm", "password": "${KEY}"}
+    host.config(server="192.0.2.1", servers=[entry], plugin_opts=None)
+    run = "/usr/bin/ssservice local -c /etc/ss.json"
+    host.serve(UNIT, run, argv=[*run.split(), *["--fast-open"] * flagged], environ="KEY=s3cret-key\0OTHER=s3cret\0")
+    host.put(host.run_unit_dir / f"{UNIT}.d/zz-fastopen.conf", f"[Service]\nExecStart=\nExecStart={run} --fast-open\n")
+    common = {
+        "unit": UNIT,
+        "name": "x",
+        "instance": "x",
+        "implementation": "rust",
+        "program": "ss-local",
+        "executable": "/usr/bin/ssservice",
+        "mode": "tcp_only",
+        "timeout_seconds": 300,
+        "local_address": "127.0.0.1",
+        "local_port": 1080,
+    }
+    first = {"server": ["192.0.2.1"], "server_port": 8388, "method": "aes-256-gcm", "password": "s3cret-word"}
+    second = {"server": ["b.example"], "server_port": 443, "method": entry["method"], "password": "s3cret-key"}
+    assert resolved("client").services == [{**common, **first}, {**common, **second}]
+
+
+@pytest.mark.parametrize(("change", "mode"), [({}, None), ({"fast_open": True}, "own")])
+def test_rust_server(host: t.Any, change: dict[str, t.Any], mode: t.Optional[str]) -> None:
+    """How it accepts is the stage's to say, but where it does by its own config."""
+    host.config(server="::", **change)
+    host.serve(UNIT, "/usr/bin/ssserver -c /etc/ss.json")
+    (service,) = resolved("server").services
+    ours = (service["implementation"], service["program"], service["executable"], service.get("fast_open_mode"))
+    assert ours == ("rust", "ss-server", "/usr/bin/ssserver", mode)
 
 
 def test_any_program(host: t.Any) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 )
 
 SERVER = {"pid": 7, "program": "ss-server", "reason": "--fast-open in its arguments"}
+RUST = {"pid": 7, "program": "ssservice server", "reason": "--fast-open in its arguments"}
 LOCAL = {"pid": 8, "program": "ss-local", "reason": "fast_open is true in /etc/main.json"}
 
 
@@ -52,6 +53,7 @@ def facts(value: int | None = 3, **changes: object) -> dict:
         (facts(2), ["send_off"]),
         (facts(0, processes=[]), []),
         (facts(1), ["accept_off"]),
+        (facts(1, processes=[RUST]), ["accept_off"]),
         (facts(0), ["send_off", "accept_off"]),
         (facts(1, processes=[LOCAL]), []),
         (facts(0, processes=[LOCAL]), ["send_off"]),

@@ -10,7 +10,7 @@ import os
 import pathlib
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ss_processes
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ss_arguments, _ss_processes
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _process
 
 STARTED = 1_700_000_000.0
@@ -169,6 +169,25 @@ def test_flag_as_it_may_be_written(proc: Proc, argv: list[str]) -> None:
 def test_what_only_looks_like_the_flag(proc: Proc, argv: list[str]) -> None:
     proc.add(7, *argv, config="{}")
     assert proc.find() == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ("-vUc /c.json --fast-open", [("v", ""), ("U", ""), ("c", "/c.json"), ("fast-open", "")]),
+        ("--server-addr h:1 --encrypt-method=none", [("server-addr", "h:1"), ("encrypt-method", "none")]),
+        (
+            "--log-without-time -k=pw --later 1 --acl -v",
+            [("log-without-time", ""), ("k", "pw"), ("later", "1"), ("acl", ""), ("v", "")],
+        ),
+        ("-c x -- --acl y", [("c", "x")]),
+    ],
+)
+def test_options_of_rust(arguments: str, options: list[tuple[str, str]]) -> None:
+    """A word behind a long option is its value, known or not: these programs take none of their own."""
+    found = _ss_arguments.parse(["ssservice", "server", *arguments.split()])
+    assert found is not None and list(found.options) == options
+    assert (found.program, found.role) == ("ssservice server", "server")
 
 
 def test_argument_zero_may_be_any_word(proc: Proc) -> None:

@@ -68,6 +68,9 @@ def test_dpkg_is_asked_for_the_package(programs):
         pytest.param(CAT + tell(WITH), True, id="help on standard output"),
         pytest.param(CAT + tell(WITH, 2) + "\nexit 1", True, id="help on standard error"),
         pytest.param(CAT + tell("usage:\n  [--reuse-port]"), False, id="a build without it"),
+        pytest.param(
+            CAT + tell("Options:\n      --tcp-fast-open  Enable TCP Fast Open (TFO)"), True, id="shadowsocks-rust"
+        ),
     ],
 )
 def test_binary(programs, script, knows):
@@ -75,3 +78,10 @@ def test_binary(programs, script, knows):
     folder = programs(ss_server=script)
     found = _package.read("shadowsocks-libev", "ss-server")
     assert (found["binary"], found["knows_fast_open"], found["version"]) == (f"{folder}/ss-server", knows, None)
+
+
+def test_help_of_a_subcommand(programs):
+    """ssservice itself has no such option."""
+    folder = programs(ssservice=f"""{CAT}[ "$1" = local ] && {tell("--tcp-fast-open")}""")
+    path = f"{folder}/ssservice"
+    assert (_binary.knows_fast_open(path), _binary.knows_fast_open(path, "local")) == (False, True)

@@ -119,16 +119,16 @@ def test_other_programs_of_the_inventory_stay():
         {"name": "main", "port": 8390},
     ]
     listener = {"address": "::", "port": 443, "program": "haproxy", "unit": "haproxy.service"}
-    adopted = adopt(server("ssserver.service", family="rust"), listeners=[listener], listed={"server": listed})
+    adopted = adopt(
+        server("ssserver.service", family="python", adoptable=False), listeners=[listener], listed={"server": listed}
+    )
     assert adopted.instances["server"] == listed[:2]
 
 
 @pytest.mark.parametrize(
     ("service", "note"),
     [
-        (server(family="rust"), _instances.AS_ANY_SERVER),
-        (server(family="python", adoptable=False, why=["is a wrapper"]), _instances.AS_ANY_SERVER),
-        (client(family="rust"), "not adopted yet by this version"),
+        (server(family="python", adoptable=False, why=["is a wrapper"]), "is a wrapper"),
         (server(adoptable=False, why=["several ExecStart lines"]), "several ExecStart lines"),
         (server(adoptable=False), "it cannot be adopted as it is"),
         (server("", adoptable=True), "no unit of systemd runs it"),
@@ -219,7 +219,8 @@ def test_loopback():
         (look(server()), True),
         (look(ours=["ss-server@main.service"]), True),
         (look(client(), ours=["ss-local@main.service"]), False),
-        (look(server(family="rust")), False),
+        (look(server(family="rust")), True),
+        (look(server(adoptable=False)), False),
         (look(server("")), False),
     ],
 )
