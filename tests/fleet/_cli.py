@@ -13,7 +13,7 @@ import time
 import _boxes
 import _containers
 import _images
-from _machine import FleetError, bootstrap, locked, podman, podman_command, say
+from _machine import FleetError, bootstrap, inside, locked, podman, podman_command, say
 from _topology import CLIENT_NAMES, PROFILES, find
 
 EPILOG = """\
@@ -22,6 +22,9 @@ profiles:
           inventory: tests/fleet/inventory
   bench   b01 to b24 on one network; inventory: tests/fleet/inventory_bench
   scale   s001 to s100 on one network, 5 GB of memory; tests/bench makes its inventory
+
+FASTOPEN_FLEET=1 (2, …) means another fleet beside the first, with the same addresses in a network namespace of its own:
+FASTOPEN_FLEET=1 fleet inside ansible-playbook -i tests/fleet/inventory …
 """
 
 
@@ -60,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     run = command("exec", do_exec, "run a command on a host, as root; its exit status is passed on")
     run.add_argument("host", metavar="HOST")
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD")
+    within = command("inside", do_inside, "run a command on this machine from where the fleet's hosts are reached")
+    within.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD")
     command("reboot", do_reboot, "restart a host and wait until it is up").add_argument("host", metavar="HOST")
     rtt = command("rtt", do_rtt, "set the round-trip time through the router")
     rtt.add_argument("rtt", type=milliseconds, metavar="MS")
@@ -85,8 +90,7 @@ def milliseconds(text: str) -> float:
 
 def do_images(_arguments: argparse.Namespace) -> None:
     """fleet images"""
-    with locked():
-        _images.build()
+    _images.build()
 
 
 def do_up(arguments: argparse.Namespace) -> None:
@@ -137,6 +141,14 @@ def do_exec(arguments: argparse.Namespace) -> None:
     terminal = ["--tty"] if sys.stdin.isatty() and sys.stdout.isatty() else []
     name = _containers.container(arguments.host)
     command = podman_command("exec", "--interactive", *terminal, name, *arguments.command)
+    os.execvp(command[0], command)
+
+
+def do_inside(arguments: argparse.Namespace) -> None:
+    """fleet inside"""
+    if not arguments.command:
+        raise FleetError("say what to run: fleet inside CMD…")
+    command = [*inside(), *arguments.command]
     os.execvp(command[0], command)
 
 

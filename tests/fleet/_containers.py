@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import _images
-from _machine import FleetError, podman, say
+from _machine import NUMBER, PREFIX, FleetError, podman, say
 from _topology import Host, Profile
 
 ROLES = Path(__file__).parent / "roles"
@@ -31,13 +31,13 @@ FLAGS = (
 
 def container(name: str) -> str:
     """The container's name for a host's."""
-    return f"fastopen-{name}"
+    return f"{PREFIX}-{name}"
 
 
 def existing() -> dict[str, dict[str, str]]:
     """Our containers by host name: `state` (podman's word), `variant`, `recipe`."""
     found = {}
-    for entry in json.loads(podman("ps", "--all", "--format=json", f"--filter=label={LABEL}") or "[]"):
+    for entry in json.loads(podman("ps", "--all", "--format=json", f"--filter=label={LABEL}.number={NUMBER}") or "[]"):
         labels = entry["Labels"]
         name = labels[LABEL]
         found[name] = {key: labels[f"{LABEL}.{key}"] for key in ("variant", "recipe")} | {"state": entry["State"]}
@@ -127,7 +127,8 @@ def _connect(profile: Profile) -> None:
 
 def _create(profile: Profile, host: Host, variant: str, recipe: str) -> None:
     flags = [f"--name={container(host.name)}", f"--hostname={host.name}"]
-    flags += [f"--label={LABEL}={host.name}", f"--label={LABEL}.variant={variant}", f"--label={LABEL}.recipe={recipe}"]
+    labels = {"": host.name, ".variant": variant, ".recipe": recipe, ".number": NUMBER}
+    flags += [f"--label={LABEL}{key}={value}" for key, value in labels.items()]
     for network, (interface, addresses) in host.attached.items():
         # The same hardware address for ever: a new one would be unreachable until its neighbours forget the old one.
         mac = ":".join(f"{byte:02x}" for byte in (2, 0, *map(int, addresses[0].split("."))))

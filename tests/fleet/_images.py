@@ -11,7 +11,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from _machine import CACHE, SSH_KEY, podman, run, say
+from _machine import CACHE, SSH_KEY, locked, podman, run, say
 
 RECIPE = Path(__file__).parent / "image"
 NAME = "localhost/fastopen-fleet"
@@ -30,7 +30,7 @@ def tag(release: str, variant: str) -> str:
 
 def build() -> None:
     """Build what is missing, both releases side by side; nothing when the recipes are unchanged."""
-    with ThreadPoolExecutor(len(RELEASES)) as pool:
+    with locked("images.lock"), ThreadPoolExecutor(len(RELEASES)) as pool:
         list(pool.map(_build_release, RELEASES))
 
 

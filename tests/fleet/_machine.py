@@ -19,6 +19,12 @@ CACHE = Path(os.environ.get("FASTOPEN_CACHE") or Path.home() / ".cache/fastopen.
 SSH_KEY = CACHE / "fleet/id_ed25519"
 CONTAINERS_CONF = CACHE / "fleet/containers.conf"
 RUN = Path("/run/fastopen-fleet")
+NUMBER = int(os.environ.get("FASTOPEN_FLEET") or 0)
+"""Which fleet is meant: 0 in the machine's own network namespace, or one beside it, with the same addresses in another."""
+PREFIX = f"fastopen{NUMBER or ''}"
+"""Of the names of its containers and networks."""
+NETWORKS = CACHE / "fleet" / f"networks{NUMBER or ''}"
+NAMESPACE = Path("/run/netns") / PREFIX
 CGROUP = "/sys/fs/cgroup"
 
 # Debian package: what shows that it is there (a command, or a file). netavark is silent about a missing iptables.
@@ -81,8 +87,8 @@ def run(*command: str, check: bool = True, stdin: str | None = None, env: dict[s
 
 
 @contextmanager
-def locked(name: str = "lock") -> Iterator[None]:
-    """One fleet command at a time changes anything; others wait. `name`: what has a lock of its own."""
+def locked(name: str = f"{PREFIX}.lock") -> Iterator[None]:
+    """One command at a time changes anything of a fleet; others wait. `name`: what has a lock of its own."""
     (CACHE / "fleet").mkdir(parents=True, exist_ok=True)
     with (CACHE / "fleet" / name).open("w", encoding="ascii") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -108,19 +114,30 @@ def bootstrap() -> None:
     if not CONTAINERS_CONF.exists() or CONTAINERS_CONF.read_text() != CONF:
         CONTAINERS_CONF.write_text(CONF)
     if not SSH_KEY.exists():
-        with locked():
+        with locked("machine.lock"):
             if not SSH_KEY.exists():
                 run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "fastopen-fleet", "-f", str(SSH_KEY))
     if _wants_namespace() and not _kept():
-        with locked():
+        with locked("machine.lock"):
             if not _kept():
                 _make_namespace()
+    if NUMBER:
+        with locked("machine.lock"):
+            if not (NAMESPACE.exists() and NAMESPACE.stat().st_dev != NAMESPACE.parent.stat().st_dev):
+                _make_network_namespace()
 
 
 def podman_command(*arguments: str) -> list[str]:
     """The command line that runs podman where the fleet's containers live."""
-    enter = ["nsenter", f"--mount={_namespace()}"] if _wants_namespace() else []
-    return [*enter, "env", f"CONTAINERS_CONF={CONTAINERS_CONF}", "podman", *arguments]
+    mount = [f"--mount={_namespace()}"] if _wants_namespace() else []
+    enter = ["nsenter", *mount, *inside()[1:]] if mount or NUMBER else []
+    place = [f"--network-config-dir={NETWORKS}"] if NUMBER else []
+    return [*enter, "env", f"CONTAINERS_CONF={CONTAINERS_CONF}", "podman", *place, *arguments]
+
+
+def inside() -> list[str]:
+    """What stands before a command that is to reach the fleet's hosts; nothing for the one in the machine's own network."""
+    return ["nsenter", f"--net={NAMESPACE}"] if NUMBER else []
 
 
 def podman(*arguments: str, check: bool = True, stdin: str | None = None) -> str:
@@ -142,7 +159,7 @@ def require(packages: dict[str, str]) -> None:
         return
     if os.geteuid() != 0 or not Path("/etc/debian_version").exists() or not shutil.which("apt-get"):
         raise FleetError(_how_to_install(_missing(packages)))
-    with locked():
+    with locked("machine.lock"):
         if missing := _missing(packages):
             say(f"apt-get install {' '.join(missing)}")
             quiet = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -175,6 +192,31 @@ def _namespace() -> Path:
     """The kept mount namespace, named for the boot it belongs to, since /run itself may outlive the boot."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     return RUN / boot
+
+
+def _make_network_namespace() -> None:
+    """A network of its own for this fleet, so that its addresses are the same as every fleet's, and a way out of it."""
+    say(f"network namespace {PREFIX}")
+    ours, theirs, outer = f"10.252.{NUMBER}.1", f"10.252.{NUMBER}.2", f"{PREFIX}-up"
+    try:
+        for command in (
+            f"ip netns add {PREFIX}",
+            f"ip link add {outer} type veth peer name out netns {PREFIX}",
+            f"ip addr add {ours}/30 dev {outer}",
+            f"ip link set {outer} up",
+            f"ip -n {PREFIX} link set lo up",
+            f"ip -n {PREFIX} addr add {theirs}/30 dev out",
+            f"ip -n {PREFIX} link set out up",
+            f"ip -n {PREFIX} route add default via {ours}",
+            f"ip netns exec {PREFIX} sysctl -q net.ipv4.ip_forward=1",
+            f"iptables -t nat -A POSTROUTING -s {theirs}/32 -j MASQUERADE",
+            f"iptables -I FORWARD -i {outer} -j ACCEPT",
+            f"iptables -I FORWARD -o {outer} -j ACCEPT",
+        ):
+            run(*command.split())
+    except FleetError:
+        run("ip", "netns", "del", PREFIX, check=False)
+        raise
 
 
 def _kept() -> bool:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-MANAGEMENT = "fastopen-management"
-CLIENTS, SERVERS = "fastopen-clients", "fastopen-servers"
+from _machine import PREFIX
+
+MANAGEMENT = f"{PREFIX}-management"
+CLIENTS, SERVERS = f"{PREFIX}-clients", f"{PREFIX}-servers"
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,11 @@ def _many(name: str, network: int, letter: str, count: int) -> Profile:
             f"{letter}{n:0{width}}",
             ("trixie", "bookworm")[n % 2],
             "ss",
-            {f"fastopen-{name}": ("data", (f"10.203.{network}.{100 + n}",))},
+            {f"{PREFIX}-{name}": ("data", (f"10.203.{network}.{100 + n}",))},
         )
         for n in range(1, count + 1)
     )
-    return Profile((Network(f"fastopen-{name}", (f"10.203.{network}.0/24",)),), hosts)
+    return Profile((Network(f"{PREFIX}-{name}", (f"10.203.{network}.0/24",)),), hosts)
 
 
 PROFILES = {"demo": _demo(), "bench": _many("bench", 4, "b", 24), "scale": _many("scale", 5, "s", 100)}

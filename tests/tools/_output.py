@@ -14,8 +14,11 @@ from with_tools import CHECKOUT
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def follow(command: list[str], environment: Mapping[str, str] | None = None) -> tuple[int, list[str]]:
-    """Run a command in the checkout; return its exit status and all its lines, without colours."""
+def follow(command: list[str], environment: Mapping[str, str] | None = None, prefix: str = "") -> tuple[int, list[str]]:
+    """Run a command in the checkout; return its exit status and all its lines, without colours.
+
+    ``prefix`` stands before each line as it is passed on.
+    """
     lines = []
     with subprocess.Popen(
         command,
@@ -28,6 +31,6 @@ def follow(command: list[str], environment: Mapping[str, str] | None = None) -> 
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            print(line, end="", flush=True)
+            print(f"{prefix}{line}", end="", flush=True)
             lines.append(COLOURS.sub("", line.rstrip()))
     return process.returncode, lines

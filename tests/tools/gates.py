@@ -15,7 +15,8 @@ import time
 from _output import follow
 
 TELLING = re.compile(
-    r"(FAILED|ERROR) tests/|\bE   |fatal: |\[ERROR\]|^ERROR|^molecule: |^FATAL|^would reformat|Error: |^\S+:\d+:\d+: "
+    r"(FAILED|ERROR) tests/|\bE   |fatal: |\[ERROR\]|(^|\| )ERROR|^molecule: (?!.* passes \()|^FATAL|^would reformat|Error: "
+    r"|^\S+:\d+:\d+: "
 )
 TEST = re.compile(r"(FAILED|ERROR) tests/")
 SHOWN_LINES = 12

@@ -3,9 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The gate `molecule`: the scenarios on new machines, with the installed artifact in place of the checkout.
 
+Scenarios wait far more than they compute, so several fleets work side by side, each on one scenario at a time.
+
 Molecule succeeds where a playbook of the sequence is missing, where a play met no host, and where a step was not run.
-This program reads along and fails then. Molecule ends with the first scenario that fails; this program goes on with
-the others, so that one run tells of all failures.
+This program reads along and fails then. One scenario that fails does not keep the others from running.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ import argparse
 import re
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from _copies import install_artifact, outside, scratch_directory
 from _output import follow
 from with_tools import CHECKOUT
 
+FLEET = str(CHECKOUT / "tests" / "fleet" / "fleet")
+FLEETS = 3
+LONG = ("box_bake", "box_servers", "host_life", "box_boundaries", "box_killed", "box_before")
+"""These begin first, or one of them would be waited for at the end."""
 # A line in quotes is what the verifying tests printed of playbooks that they ran themselves.
 FALSE_GREEN = re.compile(
     r"(?!\s+[\"']).*(missing=[1-9]|Missing playbook|no hosts matched"
@@ -26,29 +36,51 @@ FALSE_GREEN = re.compile(
 )
 # Plays of a rollout in which nobody is left to be stepped.
 WAVES = ("Servers, in batches", "Canary clients", "Remaining clients, in waves")
-FAILED = re.compile(r"(\w+) ➜ \w+: Executed: Failed")
+
+
+@dataclass
+class Scenario:
+    """One scenario, and how it went: Molecule's exit status, its lines, and how many seconds it took."""
+
+    name: str
+    status: int = 1
+    lines: list[str] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--keep", action="store_true", help="use the machines as they are, and leave them running")
+    parser.add_argument("--keep", action="store_true", help="one fleet, with its machines as they are, which are left")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="only these (without: all of them)")
     return parser.parse_args()
 
 
-def test(names: list[str], options: list[str], environment: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Run Molecule over these scenarios; return those that failed, `default` among them, and all lines."""
-    command = ["molecule", "test", "--no-command-borders", "--report", *options]
-    status, lines = follow([*command, *(f"--scenario-name={name}" for name in names)], environment)
-    if status == 0:
-        return [], lines
-    failed = next((found[1] for found in map(FAILED.search, reversed(lines)) if found), "default")
-    if failed not in names:
-        return [failed], lines
-    later = names[names.index(failed) + 1 :]
-    others, more = test(later, options, environment) if later else ([], [])
-    return [failed, *others], lines + more
+def work(number: int, waiting: SimpleQueue[Scenario], scratch: Path, installed: Path, keep: bool) -> None:
+    """Run one scenario after the other on the fleet of this number, as long as any is waiting."""
+    state = scratch / f"state{number}"
+    state.mkdir()
+    environment = outside(
+        installed,
+        FASTOPEN_FLEET=str(number),
+        MOLECULE_EPHEMERAL_DIRECTORY=str(state),
+        ANSIBLE_SSH_CONTROL_PATH_DIR=f"~/.ansible/cp{number}",  # its hosts have the addresses of every fleet's
+    )
+    if not keep:
+        subprocess.run([FLEET, "down"], check=True, env=environment)
+    while True:
+        try:
+            one = waiting.get_nowait()
+        except Empty:
+            break
+        command = ["molecule", "test", "--no-command-borders", "--report", "--destroy=never"]
+        begin = time.monotonic()
+        one.status, one.lines = follow(
+            [FLEET, "inside", *command, f"--scenario-name={one.name}"], environment, prefix=f"{one.name} | "
+        )
+        one.seconds = time.monotonic() - begin
+    if not keep:
+        subprocess.run([FLEET, "down"], check=True, env=environment)
 
 
 def left_out(lines: list[str]) -> list[str]:
@@ -65,23 +97,31 @@ def left_out(lines: list[str]) -> list[str]:
 def main() -> int:
     """Run Molecule over the scenarios; the exit status is 0 when nothing failed and nothing was left out."""
     arguments = parse_arguments()
-    if not arguments.keep:
-        subprocess.run([str(CHECKOUT / "tests" / "fleet" / "fleet"), "down"], check=True)
     known = sorted(path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml"))
     names = sorted(arguments.scenarios) or [name for name in known if name != "default"]
-    with scratch_directory("molecule") as scratch:
+    scenarios = [Scenario(name) for name in sorted(names, key=lambda name: (name not in LONG, name))]
+    waiting: SimpleQueue[Scenario] = SimpleQueue()
+    for one in scenarios:
+        waiting.put(one)
+    fleets = 1 if arguments.keep else min(FLEETS, len(scenarios))
+    subprocess.run([FLEET, "images"], check=True)
+    with scratch_directory("molecule") as scratch, ThreadPoolExecutor(fleets) as pool:
         _tarball, installed = install_artifact(scratch)
-        state = scratch / "state"
-        state.mkdir()
-        environment = outside(installed, MOLECULE_EPHEMERAL_DIRECTORY=str(state))
-        failed, lines = test(names, ["--destroy=never"] if arguments.keep else [], environment)
-    # What a scenario that fails has left out is said by its failure.
-    empty = [] if failed else sorted(set(left_out(lines)))
-    for line in empty:
-        print(f"molecule: passes without having tested anything: {line}", file=sys.stderr)
-    for name in failed:
-        print(f"molecule: scenario {name} fails", file=sys.stderr)
-    return 1 if failed or empty else 0
+        working = [pool.submit(work, number, waiting, scratch, installed, arguments.keep) for number in range(fleets)]
+        for worker in working:
+            worker.result()
+    amiss = False
+    for one in sorted(scenarios, key=lambda one: one.name):
+        # What a scenario that fails has left out is said by its failure.
+        for line in [] if one.status else sorted(set(left_out(one.lines))):
+            amiss = True
+            print(f"molecule: {one.name} passes without having tested anything: {line}", file=sys.stderr)
+        print(
+            f"molecule: scenario {one.name} {'fails' if one.status else 'passes'} ({one.seconds:.0f} s)",
+            file=sys.stderr,
+        )
+        amiss = amiss or one.status != 0
+    return 1 if amiss else 0
 
 
 if __name__ == "__main__":
