@@ -110,8 +110,8 @@ def _any_program(unit: str, pid: int, port: int) -> Service:
 
 def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], instance: Instance) -> list[Service]:
     """By the running process's own arguments and config. Raises _Unfit, NotUnderstood, Unfit, OSError."""
-    below = _exec_start.read(unit)[1]
     settings, _changed = _config.settings(pid, argv)
+    below = _exec_start.read(unit)[1]
     if settings.program not in _service.SIDES[side]:
         raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")
     own = below.own_flag or settings.fast_open
