@@ -99,7 +99,7 @@ RULES: list[tuple[str, str, t.Any, str, t.Any]] = [
     ("sslocal", "", servers({**ONE, "mode": "udp_only"}, {**TWO, "tcp_weight": 0}), "servers", ENDS[:1]),
     ("sslocal", "", servers({**ONE, "mode": "udp_only"}), "mode", "tcp_only"),
     ("sslocal", "", {"tcp_weight": 0}, "mode", "tcp_only"),
-    ("sslocal", "", {**servers(ONE), **UDP, "locals": [{**REDIR, "mode": "tcp_only"}]}, "servers", ENDS[:1]),
+    ("sslocal", "", {**servers(ONE, TWO), **UDP, "locals": [{**REDIR, "mode": "tcp_only"}]}, "servers", ENDS),
     ("ssserver", "", servers(ONE, {**TWO, "disabled": True}), "servers", ENDS[:1]),
     ("ssserver", "", {**servers(ONE), "mode": "tcp_and_udp"}, "mode", "tcp_and_udp"),
     ("ssserver", "", servers(ONE), "mode", "tcp_only"),
