@@ -147,8 +147,8 @@ def _any_program(unit: str, pid: int, port: int) -> Service:
 
 def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], started: float, instance: Instance) -> list[Service]:
     """By the running process's own arguments and config. Raises _Unfit, NotUnderstood, Unfit, OSError."""
-    below = _exec_start.read(unit)[1]
     settings, changed = _config.settings(pid, argv)
+    below = _exec_start.read(unit)[1]
     if changed > started:
         raise _Unfit(f"the config of {unit} has changed after its start: {_RESTART}")
     if settings.program not in _service.SIDES[side]:

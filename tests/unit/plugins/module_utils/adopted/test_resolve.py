@@ -147,6 +147,25 @@ def test_any_program(host: t.Any) -> None:
     assert "does not listen on TCP port 80" in resolved("server", port=80).reasons[0]
 
 
+@pytest.mark.parametrize(
+    ("side", "exec_start", "remedy"),
+    [
+        ("server", "/usr/sbin/haproxy -f /x", "adopt it with its port, as any server program"),
+        (
+            "server",
+            "/usr/bin/python3 /usr/bin/ssserver -c /etc/ss.json",
+            "adopt it with its port, as any server program",
+        ),
+        ("client", "/usr/bin/python3 /usr/bin/sslocal -c /etc/ss.json", "only their clients can be adopted"),
+    ],
+)
+def test_programs_of_others(host: t.Any, side: str, exec_start: str, remedy: str) -> None:
+    host.serve(UNIT, exec_start)
+    why = f"it is no program of shadowsocks-libev or shadowsocks-rust: {remedy}"
+    assert resolved(side).reasons == [f"x: {why}"]
+    assert all(one["why"] == [why] for one in _report.report(str(host.proc))["services"])
+
+
 def test_what_does_not_run_and_what_is_ours(host: t.Any) -> None:
     host.serve(UNIT, "/usr/bin/ss-server -c /etc/ss.json")
     host._stop(UNIT)

@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _rust, _settings
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ss_arguments
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ss_arguments, _ss_config
 
 MINE: dict[str, t.Any] = {
     "server": "203.0.113.7",
@@ -99,7 +99,7 @@ RULES: list[tuple[str, str, t.Any, str, t.Any]] = [
     ("sslocal", "", servers({**ONE, "mode": "udp_only"}, {**TWO, "tcp_weight": 0}), "servers", ENDS[:1]),
     ("sslocal", "", servers({**ONE, "mode": "udp_only"}), "mode", "tcp_only"),
     ("sslocal", "", {"tcp_weight": 0}, "mode", "tcp_only"),
-    ("sslocal", "", {**servers(ONE), **UDP, "locals": [{**REDIR, "mode": "tcp_only"}]}, "servers", ENDS[:1]),
+    ("sslocal", "", {**servers(ONE, TWO), **UDP, "locals": [{**REDIR, "mode": "tcp_only"}]}, "servers", ENDS),
     ("ssserver", "", servers(ONE, {**TWO, "disabled": True}), "servers", ENDS[:1]),
     ("ssserver", "", {**servers(ONE), "mode": "tcp_and_udp"}, "mode", "tcp_and_udp"),
     ("ssserver", "", servers(ONE), "mode", "tcp_only"),
@@ -236,6 +236,26 @@ def test_json5(raw: bytes, why: str) -> None:
     with pytest.raises(_settings.NotUnderstood) as raised:
         settings("ssserver", "", raw)
     assert why in str(raised.value) and "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fast_open: true // on",
+        '"fast_\\u006fpen": true,',
+        "fast_\\u006fpen: true",
+        "'fast_open': /* on */ true",
+        "fast_open: false",
+        "fast_open: null",
+        "// fast_open: true",
+        "servers: [{fast_open: true, address: '::', port: 8388, method: 'none'}]",
+        "remarks: 'fast_open: true'",
+    ],
+)
+def test_the_kernels_look_agrees(text: str) -> None:
+    """It asks each process for this one key, and knows nothing of the others."""
+    raw = f"{{server: '::', server_port: 8388, method: 'none', \n{text}\n}}".encode()
+    assert settings("ssserver", "", raw).fast_open is _ss_config.fast_open(raw)
 
 
 def test_the_config_that_it_finds_by_itself() -> None:
