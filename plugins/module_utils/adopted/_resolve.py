@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import (
     _addresses,
     _adoptable,
     _config,
+    _running,
     _settings,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
@@ -20,10 +19,10 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _identify,
     _listeners,
     _owned,
-    _process,
     _service,
     _systemd,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service._identify import Unfit
 
 SPEC: dict[str, t.Any] = {
     "type": "list",
@@ -37,8 +36,6 @@ SPEC: dict[str, t.Any] = {
         "server_hosts": {"type": "dict", "default": {}},
     },
 }
-
-_RESTART = "restart it yourself first, so that a step brings nothing but TCP Fast Open"
 
 Instance = t.Mapping[str, t.Any]
 Service = dict[str, t.Any]
@@ -58,11 +55,7 @@ class Adopted(t.NamedTuple):
     own: list[str]
 
 
-class _Unfit(Exception):
-    """This one is not to be adopted; the message says why, and what to do."""
-
-
-class _SendsItself(_Unfit):
+class _SendsItself(Unfit):
     """A client with fast_open of its own."""
 
 
@@ -75,13 +68,13 @@ def resolve(side: str, instances: t.Optional[t.Sequence[Instance]]) -> Adopted:
             services = _resolve(side, instance)
             first = names.setdefault(services[0]["unit"], instance["name"])
             if first != instance["name"]:
-                raise _Unfit(f"{instance['unit']} is the unit that {first} adopts: keep one of them")
+                raise Unfit(f"{instance['unit']} is the unit that {first} adopts: keep one of them")
             found.services.extend(services)
             found.own.extend(sorted({one["unit"] for one in services if one.get("fast_open_mode") == "own"}))
         except _SendsItself as error:
             found.own.append(_identify.identify(instance["unit"]))
             found.reasons.append(f"{instance['name']}: {error}")
-        except (_Unfit, _exec_start.Unfit, _settings.NotUnderstood, _owned.OwnedError, _systemd.SystemdError) as error:
+        except (Unfit, _settings.NotUnderstood, _owned.OwnedError, _systemd.SystemdError) as error:
             found.reasons.append(f"{instance['name']}: {error}")
         except (OSError, ValueError) as error:  # ValueError: a path that this locale cannot name
             why = getattr(error, "strerror", None) or "a path of it cannot be named"
@@ -92,10 +85,10 @@ def resolve(side: str, instances: t.Optional[t.Sequence[Instance]]) -> Adopted:
 def _resolve(side: str, instance: Instance) -> list[Service]:
     unit = _identify.identify(instance["unit"])
     if unit in _owned.load():
-        raise _Unfit(f"{unit} was deployed by this collection: list it as an instance of its own, without unit")
+        raise Unfit(f"{unit} was deployed by this collection: list it as an instance of its own, without unit")
     state = _systemd.show([unit])[unit]
-    process = _running(unit, state)
-    _refuse_changed(unit, state, process)
+    process = _running.process(unit, state)
+    _running.refuse_edited(unit, state, process)
     common = {"unit": unit, "name": instance["name"], "instance": instance["name"]}
     if instance.get("port") is not None:
         return [{**common, **_any_program(unit, state.pid, instance["port"])}]
@@ -105,37 +98,13 @@ def _resolve(side: str, instance: Instance) -> list[Service]:
     return [{**common, **service} for service in _shadowsocks(side, unit, state.pid, argv, process.started, instance)]
 
 
-def _running(unit: str, state: _systemd.Unit) -> _process.Process:
-    if not state.active:
-        raise _Unfit(f"{unit} is {state.active_state} ({state.sub_state}): only what runs can be adopted; start it")
-    if not state.pid:
-        raise _Unfit(f"{unit}: {_adoptable.NO_MAIN_PROCESS}")
-    process = _process.read(state.pid)
-    if process is None:
-        raise _Unfit(f"{unit} ended just now: only what runs can be adopted; see journalctl --unit {unit}")
-    return process
-
-
-def _refuse_changed(unit: str, state: _systemd.Unit, process: _process.Process) -> None:
-    """A restart must bring nothing but our change: an edit that its owner has not brought into effect is his to try."""
-    if state.needs_reload and _exec_start.DROP_IN not in state.drop_ins:
-        raise _Unfit(f"{unit}: its unit has changed: systemctl daemon-reload, and restart it")
-    files = [path for path in state.drop_ins.split() if os.path.basename(path) != _exec_start.DROP_IN]
-    told = _systemd.systemctl("show", "--property=EnvironmentFiles", "--", unit).split("\n")
-    files += [line.partition("=")[2].rpartition(" (")[0] for line in told]
-    for path in (state.fragment, *files):
-        with contextlib.suppress(OSError):
-            if os.stat(path).st_mtime > process.started:
-                raise _Unfit(f"{path} has changed after the start of {unit}: {_RESTART}")
-
-
 def _any_program(unit: str, pid: int, port: int) -> Service:
     """A server program of which nothing need be known but where it listens."""
     holders = [one for one in _listeners.holders({port}, [pid]) if one.protocol.startswith("tcp")]
     mine = [one for one in holders if one.unit == unit or unit in one.maybe]
     if not mine:
         others = "; ".join(str(one) for one in holders)
-        raise _Unfit(f"{unit} does not listen on TCP port {port}{f' ({others})' if others else ''}: correct the port")
+        raise Unfit(f"{unit} does not listen on TCP port {port}{f' ({others})' if others else ''}: correct the port")
     return {
         "program": "",
         "server": sorted({one.address for one in mine}),
@@ -146,13 +115,13 @@ def _any_program(unit: str, pid: int, port: int) -> Service:
 
 
 def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], started: float, instance: Instance) -> list[Service]:
-    """By the running process's own arguments and config. Raises _Unfit, NotUnderstood, Unfit, OSError."""
+    """By the running process's own arguments and config. Raises Unfit, NotUnderstood, OSError."""
     settings, changed = _config.settings(pid, argv)
     below = _exec_start.read(unit)[1]
     if changed > started:
-        raise _Unfit(f"the config of {unit} has changed after its start: {_RESTART}")
+        raise Unfit(f"the config of {unit} has changed after its start: {_running.RESTART}")
     if settings.program not in _service.SIDES[side]:
-        raise _Unfit(f"{unit} runs {settings.program}, which is no {side}")
+        raise Unfit(f"{unit} runs {settings.program}, which is no {side}")
     own = below.own_flag or settings.fast_open
     if own and side == "client":
         raise _SendsItself(f"{unit}: {_adoptable.SENDS_ITSELF}")
