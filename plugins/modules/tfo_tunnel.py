@@ -220,7 +220,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _resolve
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service, _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _proof, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _record, _requests
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _answers, _pair, _temporary
 
@@ -260,7 +260,7 @@ def main() -> None:
             paths, warmed = _pair.measure(services, params["requests"], terms)
         except _temporary.Missing as error:  # no fault: a host that runs nothing yet has nothing to tell
             paths, warmed = _pair.untold(services, params["arms"], str(error)), False
-        running, reasons = _proof.tunnels(services if params["running"] else [], params["url"])
+        running, reasons = _requests.tunnels(services if params["running"] else [], params["url"])
         units = _systemd.show(sorted({_service.unit(service) for service in services}))
     except (_Nothing, _temporary.ClientError, *EXPECTED) as error:
         module.fail_json(msg=str(error))

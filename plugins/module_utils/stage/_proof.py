@@ -12,21 +12,13 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _exec_start,
     _listeners,
     _process,
-    _secrets,
     _service,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError, TemporaryClient
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record, _requests
 
 PROBE_ATTEMPTS = 4
 """The first attempt may only fetch the cookie, and Linux tries option 34 and 254 in turn: the last one counts."""
-FETCHES = 2
-"""Answers through a client after its change: two, so that both a first and a second connection were seen."""
-FAILURES = 3
-"""A service that fails so many requests before it has answered those is silent; a single failure may be the network's."""
-FETCH_SECONDS = 10.0
 
 EXPLAINED = {
     "no_cookie": "the server or the path grants no cookie, so TFO would save nothing",
@@ -71,7 +63,9 @@ def paths(
 def accepts(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
     """A SYN with data to each running server of this host, over the first of its addresses that takes a connection: a
     service may be bound to ``::`` alone, and to ``::`` and ``0.0.0.0`` where there is no IPv6."""
-    bound = sorted({(service["server_port"], *map(_asked_at, service["server"])) for service in carriers(services)})
+    bound = sorted(
+        {(service["server_port"], *map(_requests.asked_at, service["server"])) for service in carriers(services)}
+    )
     return [_accepts(port, sorted(addresses, key=_asked_later)) for port, *addresses in bound]
 
 
@@ -98,47 +92,6 @@ def refusals(paths: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
     ]
 
 
-def tunnels(services: t.Sequence[t.Mapping[str, t.Any]], url: str) -> tuple[list[dict[str, t.Any]], list[str]]:
-    """Requests through each client, and what went wrong.
-
-    A running ss-local is asked itself. Nobody can ask for a URL through a running ss-redir or ss-tunnel, so a temporary
-    client with --fast-open takes the same path; where only their config without its secrets is known, they are not asked.
-    """
-    found: list[dict[str, t.Any]] = []
-    reasons = []
-    for service in {_service.unit(service): service for service in services}.values():
-        if not url or service["mode"] == "udp_only":
-            continue
-        if service["program"] == "ss-local":
-            proxy = (_asked_at(service.get("local_address") or ""), service["local_port"])
-            fetches = _asked(lambda proxy=proxy: _tunnel.fetch(proxy, url, FETCH_SECONDS), FETCHES)
-        elif any(service.get(key) for key in _secrets.KEYS):
-            fetches = _beside(service, url)
-        else:
-            continue
-        found.append(_told(service["name"], fetches, FETCHES))
-        reasons += _errors(service["name"], url, fetches, FETCHES)
-    return found, reasons
-
-
-def _asked(fetch: t.Callable[[], _tunnel.Fetch], answers: int) -> list[_tunnel.Fetch]:
-    """Requests until so many were answered, or FAILURES were not."""
-    made: list[_tunnel.Fetch] = []
-    while sum(one.ok for one in made) < answers and sum(not one.ok for one in made) < FAILURES:
-        made.append(fetch())
-    return made
-
-
-def _beside(service: t.Mapping[str, t.Any], url: str) -> list[_tunnel.Fetch]:
-    client = TemporaryClient(service, url, fast_open=True)
-    try:
-        return _asked(lambda: client.fetch(url, FETCH_SECONDS), FETCHES)
-    except ClientError as error:
-        return [_tunnel.Fetch(False, None, error=str(error))]
-    finally:
-        client.close()
-
-
 def unflagged(units: t.Mapping[str, _record.Unit]) -> list[str]:
     """Reasons against the services whose process has not got our flag, whatever the files say."""
     reasons = []
@@ -154,7 +107,7 @@ def unflagged(units: t.Mapping[str, _record.Unit]) -> list[str]:
 def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], list[str]]:
     """Whether these services run without TFO and answer: by argv, unit state, and a request of the kind they serve.
 
-    Requests as ``tunnels`` returns them, and the reasons against. A service that is stopped is nobody's fault: it was
+    Requests as ``_requests.through`` returns them, and the reasons against. A service that is stopped is nobody's fault: it was
     so before.
     """
     found: list[dict[str, t.Any]] = []
@@ -169,10 +122,9 @@ def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], 
         elif entry["mode"] == "flag" and _exec_start.FLAG in process.argv:
             reasons.append(f"{unit} still runs with {_exec_start.FLAG}")
         elif entry["url"]:
-            proxy, url = (_asked_at(entry["address"]), entry["port"]), entry["url"]
-            fetches = _asked(lambda proxy=proxy, url=url: _tunnel.fetch(proxy, url, FETCH_SECONDS), 1)
-            found.append(_told(unit, fetches, 1))
-            reasons += _errors(unit, url, fetches, 1)
+            told, errors = _requests.through(unit, entry["address"], entry["port"], entry["url"], 1)
+            found.append(told)
+            reasons += errors
         elif entry["port"] is not None and not _answers(entry):
             reasons.append(f"{unit} takes no connection on port {entry['port']}")
     return found, reasons
@@ -180,27 +132,10 @@ def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], 
 
 def _answers(entry: _record.Unit) -> bool:
     """By the address that is kept of it, or by any that a socket of its port is bound to."""
-    tried = {_asked_at(entry["address"])}
-    if _attempt.plain(*tried, entry["port"], timeout=FETCH_SECONDS).connected:
+    tried = {_requests.asked_at(entry["address"])}
+    if _attempt.plain(*tried, entry["port"], timeout=_requests.FETCH_SECONDS).connected:
         return True
-    others = {_asked_at(one.address) for one in _listeners.holders({entry["port"]}) if one.protocol == "tcp"} - tried
-    return any(_attempt.plain(one, entry["port"], timeout=FETCH_SECONDS).connected for one in sorted(others))
-
-
-_LOOPBACK = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1", "::0": "::1"}
-
-
-def _asked_at(address: str) -> str:
-    """Where a socket that is bound to this address is reached on its own host."""
-    return _LOOPBACK.get(address, address)
-
-
-def _told(name: str, fetches: t.Sequence[_tunnel.Fetch], answers: int) -> dict[str, t.Any]:
-    ok = sum(fetch.ok for fetch in fetches) >= answers
-    return {"name": name, "ttfb_ms": [fetch.ttfb_ms for fetch in fetches], "ok": ok}
-
-
-def _errors(name: str, url: str, fetches: t.Sequence[_tunnel.Fetch], answers: int) -> list[str]:
-    errors = sorted({fetch.error for fetch in fetches if not fetch.ok})
-    silent = sum(fetch.ok for fetch in fetches) < answers
-    return [f"{url} does not answer through {name}: {'; '.join(errors)}"] if silent else []
+    others = {
+        _requests.asked_at(one.address) for one in _listeners.holders({entry["port"]}) if one.protocol == "tcp"
+    } - tried
+    return any(_attempt.plain(one, entry["port"], timeout=_requests.FETCH_SECONDS).connected for one in sorted(others))

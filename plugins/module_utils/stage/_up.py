@@ -24,6 +24,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
     _lease,
     _proof,
     _record,
+    _requests,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._lease import Refused
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
@@ -185,7 +186,7 @@ def _prove(request: Request, units: t.Mapping[str, _record.Unit], result: Outcom
         result.reasons += _proof.refusals(result.paths)
     else:
         before = _counters.read()
-        result.tunnels, reasons = _proof.tunnels(request.services, request.probe_url)
+        result.tunnels, reasons = _requests.tunnels(request.services, request.probe_url)
         result.counters = _counters.delta(before, _counters.read())
         result.reasons += reasons
         if result.tunnels and not reasons and result.counters.get("TCPFastOpenActive", 0) < 1:

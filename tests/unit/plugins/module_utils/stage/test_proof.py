@@ -8,8 +8,6 @@ from __future__ import annotations
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError
 
 CLIENT = {
     "program": "ss-local",
@@ -22,7 +20,6 @@ CLIENT = {
     "local_port": 1080,
 }
 SERVER = {"program": "ss-server", "name": "main", "server": ["::", "0.0.0.0"], "server_port": 8388, "mode": "tcp_only"}
-URL = "http://origin/"
 
 
 @pytest.fixture
@@ -136,117 +133,3 @@ def test_refusals(probed):
     probed(p443="data_refused")
     paths = _proof.accepts([SERVER, {**SERVER, "server_port": 443}])
     assert _proof.refusals(paths) == ["data_refused: port 443 does not accept SYN data"]
-
-
-@pytest.fixture
-def fetched(monkeypatch):
-    """Answer fetches one after the other; gives the proxies that were used."""
-    proxies = []
-
-    def answer(*results: _tunnel.Fetch):
-        left = list(results)
-
-        def fetch(proxy, url, _timeout):
-            assert url == URL
-            proxies.append(proxy)
-            return left.pop(0) if left else _tunnel.Fetch(True, 50.0, 200)
-
-        monkeypatch.setattr(_tunnel, "fetch", fetch)
-        return proxies
-
-    return answer
-
-
-@pytest.mark.parametrize(
-    ("local", "proxy"),
-    [
-        ("127.0.0.1", "127.0.0.1"),
-        ("0.0.0.0", "127.0.0.1"),
-        ("::", "::1"),
-        ("192.0.2.9", "192.0.2.9"),
-        (None, "127.0.0.1"),
-    ],
-)
-def test_requests_go_where_the_client_listens(fetched, local, proxy):
-    """A wildcard is reached over loopback."""
-    proxies = fetched()
-    found, reasons = _proof.tunnels([{**CLIENT, "local_address": local}], URL)
-    assert set(proxies) == {(proxy, 1080)}
-    assert (found[0]["name"], found[0]["ok"], reasons) == ("main", True, [])
-    assert found[0]["ttfb_ms"] == [50.0] * _proof.FETCHES
-
-
-BAD = _tunnel.Fetch(False, None, error="timed out")
-FINE = _tunnel.Fetch(True, 50.0, 200)
-
-
-@pytest.mark.parametrize(
-    ("results", "asked", "silent"),
-    [
-        ([FINE, FINE], 2, False),
-        ([BAD, FINE, FINE], 3, False),
-        ([FINE, BAD, BAD, FINE], 4, False),
-        ([BAD] * 3, 3, True),
-        ([FINE, BAD, BAD, BAD], 4, True),
-    ],
-)
-def test_a_single_failure_is_no_reason(fetched, results, asked, silent):
-    """It may be the network's (field: A18); who fails again and again is silent."""
-    proxies = fetched(*results)
-    found, reasons = _proof.tunnels([CLIENT], URL)
-    assert (found[0]["ok"], len(proxies)) == (not silent, asked)
-    assert reasons == ([f"{URL} does not answer through main: timed out"] if silent else [])
-
-
-@pytest.mark.parametrize("change", [{"program": "ss-redir"}, {"mode": "udp_only"}])
-def test_clients_without_socks(fetched, change):
-    """Nothing can be fetched through them this way."""
-    proxies = fetched()
-    assert _proof.tunnels([{**CLIENT, **change}], URL) == ([], [])
-    assert proxies == []
-
-
-def test_no_url_no_request(fetched):
-    """An empty rollout_probe_url fetches nothing."""
-    proxies = fetched()
-    assert _proof.tunnels([CLIENT], "") == ([], [])
-    assert proxies == []
-
-
-REDIR = {**CLIENT, "program": "ss-redir", "password": "s3cret-marker"}
-
-
-class Beside:
-    """Stands for a temporary client; ``broken`` ones do not start."""
-
-    made: list[tuple[dict, bool]] = []
-    closed = 0
-    broken = False
-
-    def __init__(self, service, _url, fast_open):
-        self.made.append((service, fast_open))
-
-    def fetch(self, _url, _timeout):
-        if self.broken:
-            raise ClientError("a temporary ss-redir does not start: bad key")
-        return _tunnel.Fetch(True, 50.0, 200)
-
-    def close(self):
-        type(self).closed += 1
-
-
-@pytest.mark.parametrize("broken", [False, True])
-@pytest.mark.parametrize("program", ["ss-redir", "ss-tunnel"])
-def test_client_that_cannot_be_asked_itself(fetched, monkeypatch, program, broken):
-    """One with --fast-open takes the same path beside it, and is gone after that, whatever comes of it."""
-    proxies = fetched()
-    monkeypatch.setattr(_proof, "TemporaryClient", Beside)
-    monkeypatch.setattr(Beside, "made", [])
-    monkeypatch.setattr(Beside, "closed", 0)
-    monkeypatch.setattr(Beside, "broken", broken)
-    service = {**REDIR, "program": program}
-    found, reasons = _proof.tunnels([service], URL)
-    assert (found[0]["ok"], proxies) == (not broken, [])
-    assert (Beside.made, Beside.closed) == ([(service, True)], 1)
-    said = f"{URL} does not answer through main: a temporary ss-redir does not start: bad key"
-    assert reasons == ([said] if broken else [])

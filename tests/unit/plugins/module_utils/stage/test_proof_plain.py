@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _listeners, _process, _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _requests
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 
 URL = "http://origin/"
@@ -75,7 +75,7 @@ def test_asked_for_what_it_serves(edges, unit, asked, said, works):
     """Where it listens: a connection, or a request where one can be made."""
     edges.works = works
     found, reasons = _proof.plain({"a.service": unit})
-    times = _proof.FAILURES if unit["url"] and not works else 1  # a single failure may be the network's
+    times = _requests.FAILURES if unit["url"] and not works else 1  # a single failure may be the network's
     assert edges.asked == asked * times
     assert reasons == ([] if works else [said])
     told = [{"name": "a.service", "ttfb_ms": [50.0 if works else None] * times, "ok": works}]
