@@ -98,7 +98,8 @@ def pack(programs: Path, archive: Path) -> None:
 def served(folder: Path, address: str) -> Iterator[str]:
     """Serve the files of `folder` over HTTP from this machine while the block runs; gives the URL of the folder.
 
-    The fleet's hosts reach the machine at the first address of each of their networks, such as 10.203.0.1.
+    The fleet's hosts reach the machine at the first address of each of their networks, such as 10.203.0.1; a fleet
+    beside the first one reaches only what runs inside of it (`fleet inside`).
     """
     handler = functools.partial(_QuietHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer((address, 0), handler) as server:
