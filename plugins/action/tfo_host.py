@@ -33,6 +33,7 @@ def _wanted(told: t.Mapping[str, t.Any], side: str) -> dict[str, t.Any]:
         "fast_open_mode": told["ss_server_fast_open_mode"] if side == "server" else "flag",
         "limit_nofile": told[f"ss_{side}_limit_nofile"],
         "prune": told[f"ss_{side}_prune"],
+        "implementation": told["shadowsocks_implementation"],
         "package": told["shadowsocks_package"],
         "packaged": told["shadowsocks_install"] != "none",
         "sysctl_file": told["tcp_fastopen_sysctl_file"],

@@ -27,10 +27,10 @@ options:
       implementation:
         description: What runs it.
         type: str
-        choices: [libev]
+        choices: [libev, rust]
         default: libev
       program:
-        description: The Shadowsocks program.
+        description: The Shadowsocks program as libev calls it, whatever the implementation is.
         type: str
         required: true
         choices: [ss-server, ss-local, ss-redir, ss-tunnel]
@@ -63,7 +63,7 @@ options:
         type: str
         default: tcp_only
       timeout_seconds:
-        description: Idle time after which a connection is closed.
+        description: Idle time after which a connection is closed; with rust the time for setting one up.
         type: int
         default: 300
       local_address:
@@ -88,9 +88,12 @@ options:
         description: Whether several services share the port.
         type: bool
         default: false
+      workers:
+        description: The threads of the process, where the implementation has threads; left out, one a processor.
+        type: int
   secrets:
     description:
-      - Passwords and plugin options of the services, encoded as one text, so that no result is searched for them. Filled in on
+      - Passwords, users and plugin options of the services, encoded as one text, so that no result is searched for them. Filled in on
         the controller from O(instances); do not set it.
     type: str
 attributes:

@@ -17,12 +17,12 @@ options:
     choices: [server, client]
   fast_open_mode:
     description:
-      - V(flag) runs ss-server with C(--fast-open), a listener queue of 5, and TFO towards origins as well.
+      - V(flag) runs servers with C(--fast-open), a listener queue of 5 (libev) or 1024 (rust), and TFO towards origins as well.
       - V(listener) sets bit 0x400 in the kernel and no flag; the queue is the listen backlog, nothing is sent
         to origins by TFO, and every later listener of the network namespace accepts SYN data too.
+      - Left out, it is V(flag) for libev and V(listener) for rust.
     type: str
     choices: [flag, listener]
-    default: flag
   sysctl_file:
     description: The file in which C(net.ipv4.tcp_fastopen) has its line for the boot.
     type: path

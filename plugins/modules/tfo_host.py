@@ -24,10 +24,14 @@ options:
       - For clients, try each path to a server with and without TFO. For servers, send a SYN with data to each own port.
     type: bool
     default: true
-  package:
-    description: The package that holds the programs.
+  implementation:
+    description: What runs the services of this host.
     type: str
-    default: shadowsocks-libev
+    choices: [libev, rust]
+    default: libev
+  package:
+    description: The package that holds the programs. Left out, it is V(shadowsocks-libev) or V(shadowsocks-rust).
+    type: str
   planned_servers:
     description: Servers that will accept SYN data by the time of the step. A path to them without benefit is no reason yet.
     type: list
@@ -160,7 +164,8 @@ done:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _look, _request
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
@@ -170,7 +175,8 @@ def main() -> None:
         argument_spec={
             **_request.SPEC,
             **{name: _deploy.SPEC[name] for name in ("limit_nofile", "absent", "prune", "packaged")},
-            "package": {"type": "str", "default": "shadowsocks-libev"},
+            "implementation": _service.SERVICE_SPEC["implementation"],
+            "package": {"type": "str"},
             "probe_paths": {"type": "bool", "default": True},
             "planned_servers": {"type": "list", "elements": "str", "default": []},
             "run": {"type": "str", "default": ""},
@@ -181,7 +187,10 @@ def main() -> None:
     )
     params = module.params
     try:
-        found = _look.look(_request.build(params), _deploy.build(params), params["package"], params["probe_paths"])
+        implementation = _implementations.BY_NAME[params["implementation"]]
+        package = params["package"] or implementation.package
+        request, wanted = _request.build(params), _deploy.build(params)
+        found = _look.look(request, wanted, package, params["probe_paths"], implementation)
     except (*_deploy.EXPECTED, *EXPECTED) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=False, **found)

@@ -88,7 +88,7 @@ steps:
   type: list
   elements: str
 missing:
-  description: Programs of the listed instances that are not installed.
+  description: Binaries of the listed instances that are not installed.
   returned: success
   type: list
   elements: str

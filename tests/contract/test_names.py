@@ -25,6 +25,8 @@ ROLE_VARIABLES = {
         "tcp_fastopen_sysctl_file",
     ],
     "shadowsocks": [
+        "shadowsocks_archive_checksum",
+        "shadowsocks_archive_url",
         "shadowsocks_implementation",
         "shadowsocks_install",
         "shadowsocks_package",

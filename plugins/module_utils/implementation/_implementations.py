@@ -12,8 +12,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementatio
     Service,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._libev import LIBEV
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._rust import RUST
 
-BY_NAME: dict[str, Implementation] = {one.name: one for one in (LIBEV,)}
+BY_NAME: dict[str, Implementation] = {one.name: one for one in (LIBEV, RUST)}
 DEFAULT = LIBEV.name
 
 

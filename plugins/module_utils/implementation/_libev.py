@@ -44,6 +44,7 @@ def config(service: Service, acl: t.Optional[str]) -> dict[str, t.Any]:
 
 LIBEV = Implementation(
     name="libev",
+    title="shadowsocks-libev",
     package="shadowsocks-libev",
     folder="/usr/bin",
     binaries={program: program for program in ("ss-server", "ss-local", "ss-redir", "ss-tunnel")},
@@ -80,5 +81,10 @@ LIBEV = Implementation(
         "chacha20",
         "chacha20-ietf",
     ),
+    key_bytes={},
+    user_methods=(),
+    threads=False,
+    skips_families=True,
+    password_from_environment=False,
     config=config,
 )

@@ -83,7 +83,7 @@ def configs(plan: _deployment.Plan, seen: _observe.Seen) -> list[dict[str, t.Any
 def _port(unit: str, seen: _observe.Seen) -> t.Optional[int]:
     """The TCP port of the old config, None where there is none."""
     port = _observe.port_of(unit, seen)
-    return port if isinstance(port, int) and _observe.config_of(unit, seen).get("mode") != "udp_only" else None
+    return port if isinstance(port, int) and _observe.mode_of(unit, seen) != "udp_only" else None
 
 
 def _remove_empty(plan: _deployment.Plan, seen: _observe.Seen) -> None:

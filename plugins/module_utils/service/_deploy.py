@@ -17,6 +17,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _foreign,
     _observe,
     _owned,
+    _packaged,
     _secrets,
     _service,
     _systemd,
@@ -61,14 +62,19 @@ class Outcome:
 
 def build(params: t.Mapping[str, t.Any]) -> _observe.Wanted:
     """What is wanted, out of a module's parameters."""
+    services = _secrets.join(params["services"], params["secrets"])
     return _observe.Wanted(
         side=params["side"],
-        services=_secrets.join(params["services"], params["secrets"]),
+        services=services,
         limit_nofile=params["limit_nofile"],
         absent=params["absent"],
         prune=params["prune"],
-        packaged=params["packaged"],
+        packaged=params["packaged"] and any(map(_has_packaged, services)),
     )
+
+
+def _has_packaged(service: t.Mapping[str, t.Any]) -> bool:
+    return _implementations.of(service).name == _packaged.IMPLEMENTATION
 
 
 def deploy(wanted: _observe.Wanted, check: bool, before_restart: t.Optional[t.Callable[[], None]] = None) -> Outcome:

@@ -145,4 +145,6 @@ def stale(plan: Plan, service: t.Mapping[str, t.Any], unit: _systemd.Unit, seen:
     newest = max((seen.files[path].mtime for path in reads if seen.files.get(path) is not None), default=0.0)
     if process.started + _process.TICK_SECONDS < newest:
         return "runs since before its files were written"
+    if process.started + _process.TICK_SECONDS < seen.installed.get(service["program"], 0.0):
+        return f"runs since before {seen.programs[service['program']]} was written"
     return ""

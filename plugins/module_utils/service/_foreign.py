@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
@@ -12,6 +13,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _deployment,
     _listeners,
     _observe,
+    _owned,
     _packaged,
     _service,
 )
@@ -30,6 +32,7 @@ def refusals(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
         found += _template(program, seen)
     for unit in wanted.units:
         found += _unit(unit, wanted, seen)
+    changing = _changing(wanted, seen)
     for unit in _deployment.leaving(wanted, seen.owned):
         fragment = seen.units[unit].fragment if unit in seen.units else "a unit of another name"
         if fragment not in ("", _service.unit_path(unit.partition("@")[0])):
@@ -40,7 +43,7 @@ def refusals(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
             f"{unit.name} ({unit.active_state}, {'starts' if unit.enabled else 'does not start'} at boot) is somebody's"
             f" service ({seen.packaged.touched}) and would be masked; with shadowsocks_install: none it stays beside ours"
         )
-    return [*(f"{line}. {REMEDY}" for line in found), *_ports(wanted, seen), *_folder(wanted, seen)]
+    return [*(f"{line}. {REMEDY}" for line in found), *changing, *_ports(wanted, seen), *_folder(wanted, seen)]
 
 
 def _template(program: str, seen: _observe.Seen) -> list[str]:
@@ -51,6 +54,25 @@ def _template(program: str, seen: _observe.Seen) -> list[str]:
     what = f"is a link to {state.content.decode(errors='replace')}" if state.link else "is a unit of somebody else"
     users = sorted(unit for unit in seen.others if unit.startswith(f"{program}@"))
     return [f"{path} {what}{f' (used by {chr(44).join(users)})' if users else ''} and would be overwritten"]
+
+
+def _changing(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
+    """Instances that stay although nobody lists them, where their template starts another implementation from now on."""
+    found = []
+    for program, path in sorted(seen.programs.items()):
+        state = seen.files.get(_service.unit_path(program))
+        before, now = _service.started(state.content if state else b""), os.path.basename(path)
+        if before in ("", now):
+            continue
+        mine = _owned.side(seen.owned, wanted.side)
+        staying = {*mine, *seen.others} - {*wanted.units, *_deployment.leaving(wanted, seen.owned)}
+        found += [
+            f"{unit} is not listed, stays, and would start {now} with a config of {before}: list it, or list it with state:"
+            f" absent, or set ss_{wanted.side}_prune: true"
+            for unit in sorted(staying)
+            if unit.startswith(f"{program}@")
+        ]
+    return found
 
 
 def _unit(unit: str, wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:

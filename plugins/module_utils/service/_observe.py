@@ -53,7 +53,7 @@ class Seen:
     """What is on the host.
 
     ``owned`` are the units that this collection has deployed, of both sides, with their instances. ``programs`` are the
-    files that the wanted services' programs are; ``others`` the enabled or running instances of our templates that we did not deploy,
+    files that the wanted services' programs are and ``installed`` when each was written; ``others`` the enabled or running instances of our templates that we did not deploy,
     ``halves`` files that a killed run has left half-written, maybe with a password in them.
     """
 
@@ -65,6 +65,7 @@ class Seen:
     packaged: _packaged.Packaged
     folder: t.Optional[_access.Folder] = None
     programs: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    installed: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
     holders: t.Sequence[_listeners.Holder] = ()
     others: t.Collection[str] = ()
     halves: t.Sequence[str] = ()
@@ -83,6 +84,7 @@ def observe(wanted: Wanted) -> Seen:
     paths |= {path for unit in set(mine) - set(wanted.units) for path in fast_open_paths(unit)}
     paths |= {_service.unit_path(program) for program in programs}
     ports = {_service.port(service) for service in wanted.services}
+    binaries = _programs(wanted.services)
     return Seen(
         owned=owned,
         files={path: _files.read(path) for path in sorted(paths)},
@@ -91,7 +93,8 @@ def observe(wanted: Wanted) -> Seen:
         gid=_access.group_id(),
         packaged=_packaged.read(shown.get(_packaged.UNIT, _systemd.Unit(_packaged.UNIT))),
         folder=_access.folder(),
-        programs=_programs(wanted.services),
+        programs=binaries,
+        installed={program: os.stat(path).st_mtime for program, path in binaries.items() if os.path.exists(path)},
         holders=_listeners.holders(ports, [shown[unit].pid for unit in units if unit in shown and shown[unit].pid]),
         halves=sorted(glob.glob(_files.temporary(f"{glob.escape(_service.CONFIG_DIR)}/*"))),
         others=(_enabled(wanted.side) | running) - set(owned) - set(wanted.units),
@@ -130,7 +133,23 @@ def config_of(unit: str, seen: Seen) -> dict[str, t.Any]:
 
 def port_of(unit: str, seen: Seen) -> t.Any:
     """Where a deployed unit listens by its config as it is on the host, None where that does not say."""
-    return config_of(unit, seen).get("server_port" if unit.startswith("ss-server@") else "local_port")
+    return _listens(unit, seen).get("server_port" if _is_server(unit) else "local_port")
+
+
+def mode_of(unit: str, seen: Seen) -> t.Any:
+    """Which protocols a deployed unit serves by that config."""
+    return _listens(unit, seen).get("mode")
+
+
+def _listens(unit: str, seen: Seen) -> dict[str, t.Any]:
+    """The part of a config that says where it listens: libev has one, rust a list."""
+    config = config_of(unit, seen)
+    ends = config.get("servers" if _is_server(unit) else "locals", [config])
+    return ends[0] if isinstance(ends, list) and ends and isinstance(ends[0], dict) else {}
+
+
+def _is_server(unit: str) -> bool:
+    return unit.partition("@")[0] in _service.SIDES["server"]
 
 
 def foreign_paths(unit: str, seen: Seen) -> set[str]:

@@ -15,6 +15,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 
 UNIT = "shadowsocks-libev.service"
 """Started by the Debian package itself on 127.0.0.1:8388 with a random password (facts: packaging)."""
+IMPLEMENTATION = "libev"
+"""Whose package's it is: where nothing of that is wanted, it is left alone."""
 ADMIN_FILE = f"/etc/systemd/system/{UNIT}"
 VENDOR = ("/usr/lib/", "/lib/")
 CONFIG = "/etc/shadowsocks-libev/config.json"

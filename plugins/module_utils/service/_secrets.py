@@ -15,7 +15,7 @@ import json
 import re
 import typing as t
 
-KEYS = ("password", "key", "plugin_opts")
+KEYS = ("password", "key", "users", "plugin_opts")
 SPEC: dict[str, t.Any] = {"secrets": {"type": "str", "no_log": True}}
 
 Service = t.Mapping[str, t.Any]
@@ -59,9 +59,19 @@ def hidden(text: str, *configs: t.Mapping[str, t.Any]) -> str:
 
     A plugin tells of its options one by one (SIP003: ``key=value;key=value``), so their values are hidden too.
     """
-    secrets = {one[key] for one in configs for key in KEYS if isinstance(one.get(key), str)}
-    for options in [one["plugin_opts"] for one in configs if isinstance(one.get("plugin_opts"), str)]:
+    found = [pair for one in configs for pair in _texts(one)]
+    secrets = {value for key, value in found if key in KEYS}
+    for options in [value for key, value in found if key == "plugin_opts"]:
         secrets |= {value for value in re.findall(r"=((?:\\.|[^;\\])+)", options) if len(value) > 3}
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "********")
     return text
+
+
+def _texts(config: t.Any) -> t.Iterator[tuple[str, str]]:
+    """Every text of a config with its key, however deep: rust has servers and their users in lists."""
+    for key, value in config.items() if isinstance(config, t.Mapping) else ():
+        if isinstance(value, str):
+            yield key, value
+        for part in value if isinstance(value, list) else [value]:
+            yield from _texts(part)

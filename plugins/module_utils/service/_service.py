@@ -10,6 +10,8 @@ A service is a mapping with ``program`` (ss-server, ss-local, ss-redir, ss-tunne
 from __future__ import annotations
 
 import json
+import os
+import re
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
@@ -43,6 +45,7 @@ SERVICE_SPEC: dict[str, t.Any] = {
     "nameserver": {"type": "str"},
     "acl": {"type": "str"},
     "reuse_port": {"type": "bool", "default": False},
+    "workers": {"type": "int"},
 }
 
 _TITLES = {
@@ -96,6 +99,12 @@ def addresses(service: t.Mapping[str, t.Any]) -> list[str]:
 def unit_path(program: str) -> str:
     """The template unit that all services of a program share."""
     return f"{UNIT_DIR}/{program}@.service"
+
+
+def started(template: bytes) -> str:
+    """The base name of the binary that a template unit of ours starts; '' where it is none."""
+    found = re.search(rb"^ExecStart=(\S+)", template, re.MULTILINE)
+    return os.path.basename(found[1].decode(errors="replace")) if found else ""
 
 
 def config_path(program: str, name: str) -> str:

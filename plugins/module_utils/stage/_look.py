@@ -9,6 +9,8 @@ import dataclasses
 import os
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._implementation import Implementation
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _uptime
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _binary,
@@ -27,12 +29,18 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
-def look(request: Request, wanted: _observe.Wanted, package: str, probe_paths: bool) -> dict[str, t.Any]:
+def look(
+    request: Request,
+    wanted: _observe.Wanted,
+    package: str,
+    probe_paths: bool,
+    implementation: Implementation = _implementations.BY_NAME[_implementations.DEFAULT],
+) -> dict[str, t.Any]:
     """What tfo_host returns for a side; see that module's RETURN. Changes nothing."""
     seen = _observe.observe(wanted)
     plan = _deployment.compare(wanted, seen)
     fastopen = _probe.observe()
-    packaged = _package.read(package, asked(wanted))
+    packaged = _package.read(package, asked(wanted, implementation))
     packaged.update(packaged_unit=seen.packaged.unit.load_state, touched=seen.packaged.touched)
     differs = [*(_package_differs(packaged) if wanted.services else []), *plan.differs]
     foreign = _foreign.refusals(wanted, seen)
@@ -76,13 +84,15 @@ def _listening(request: Request) -> list[dict[str, t.Any]]:
     return _listeners.told(holder for holder in _listeners.tcp() if holder.port not in own)
 
 
-def asked(wanted: _observe.Wanted) -> str:
-    """The program that stands for its side: one that is wanted here, as a host may have no other."""
+def asked(wanted: _observe.Wanted, implementation: Implementation) -> str:
+    """The binary that stands for its side: one that is wanted here, as a host may have no other."""
+    binaries = implementation.binaries
     if wanted.side == "server":
-        return "ss-server"
+        return binaries["ss-server"]
     programs = {service["program"] for service in wanted.services} or {"ss-local"}
     # ss-tunnel knows --fast-open without naming it, so another one is asked where there is one (_binary).
-    return min(programs - {"ss-tunnel"}, default="ss-local" if _binary.find("ss-local") else "ss-tunnel")
+    other = "ss-local" if _binary.find(binaries["ss-local"]) else "ss-tunnel"
+    return binaries[min(programs - {"ss-tunnel"}, default=other)]
 
 
 def _deployed(wanted: _observe.Wanted, seen: _observe.Seen, differs: bool) -> str:

@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _resolve
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
@@ -20,7 +21,8 @@ class Request:
     """``services`` are ours and adopted ones; ``unfit`` says which adopted ones are not among them, and why. ``own`` are the
     adopted units that have fast_open by their own config.
 
-    ``run`` '' is nobody's rollout: it claims nothing. ``lease_seconds`` count from the call that renews the lease.
+    ``mode`` is that of servers; None leaves it to what runs them. ``run`` '' is nobody's rollout: it claims nothing.
+    ``lease_seconds`` count from the call that renews the lease.
 
     ``memory``: whether a way down adds the units to those that later runs leave alone, keeps those as they are, or
     forgets them.
@@ -30,7 +32,7 @@ class Request:
     services: t.Sequence[t.Mapping[str, t.Any]] = ()
     unfit: t.Sequence[str] = ()
     own: t.Sequence[str] = ()
-    mode: str = "flag"
+    mode: t.Optional[str] = None
     sysctl_file: str = _switch.FILE
     probe_url: str = ""
     run: str = ""
@@ -47,9 +49,10 @@ class Request:
         """What the record keeps of a service, so that the way down needs no inventory. No secret is in it."""
         server = self.side == "server"
         port = _service.tcp_port(service)
+        mode = (self.mode or _implementations.of(service).fast_open_mode) if server else "flag"
         return {
             "side": self.side,
-            "mode": service.get("fast_open_mode") or (self.mode if server else "flag"),
+            "mode": service.get("fast_open_mode") or mode,
             "program": service["program"],
             "address": service["server"][0] if server else service.get("local_address") or "127.0.0.1",
             "port": port,
@@ -86,7 +89,7 @@ SPEC: dict[str, t.Any] = {
     "instances": {"type": "list", "elements": "dict", "no_log": False},
     "services": {"type": "list", "elements": "dict", "options": _service.SERVICE_SPEC},
     "adopted": _resolve.SPEC,
-    "fast_open_mode": {"type": "str", "choices": ["flag", "listener"], "default": "flag"},
+    "fast_open_mode": {"type": "str", "choices": ["flag", "listener"]},
     "sysctl_file": {"type": "path", "default": _switch.FILE},
     **_secrets.SPEC,
 }
@@ -105,7 +108,7 @@ def build(params: t.Mapping[str, t.Any]) -> Request:
         services=[*_secrets.join(params["services"], params["secrets"]), *adopted.services],
         unfit=adopted.reasons,
         own=adopted.own,
-        mode=params["fast_open_mode"] if params["side"] == "server" else "flag",
+        mode=params["fast_open_mode"],
         **{key: params[key] for key in ("sysctl_file", "probe_url") if key in params},
         **{key: params[key] for key in _OPTIONS if params.get(key) is not None},
     )

@@ -145,9 +145,29 @@ def _unseen(own: Variables, elsewhere: t.Optional[Variables], sides: t.Collectio
 
 
 def _relations(values: t.Mapping[str, t.Any], raw: t.Mapping[str, t.Any], sides: t.Collection[str]) -> t.Iterator[str]:
+    if values.get("shadowsocks_install") == "archive":
+        yield from _archive(values)
     if values.get("tcp_fastopen_all_listeners") and values.get("tcp_fastopen_accept") is False:
         yield "tcp_fastopen_all_listeners: needs tcp_fastopen_accept, which is false"
     if "client" in sides and raw.get("ss_client_instances") and values.get("rollout_probe_url") == "":
         yield "rollout_probe_url: is not set: give an http URL that must answer through every client"
     if values.get("rollback_lift") and values.get("rollback_scope") != "accept":
         yield "rollback_lift: goes with rollback_scope=accept only"
+
+
+def _archive(values: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """What an installation from an archive needs; a value that is wrong by itself is told of elsewhere."""
+    if values.get("shadowsocks_implementation") == "libev":
+        yield (
+            "shadowsocks_install: archive is for shadowsocks-rust, of shadowsocks-libev there is none: set"
+            " shadowsocks_implementation: rust, or install a package"
+        )
+        return
+    names = ("shadowsocks_archive_url", "shadowsocks_archive_checksum")
+    told = {name: values[name] for name in names if name in values}
+    yield from (f"{name}: is not set, and shadowsocks_install is archive" for name, one in told.items() if one is None)
+    if all(told.get(name) for name in names):
+        url, checksum = (set(told[name]) for name in names)
+        for name, lacks in ((names[0], checksum - url), (names[1], url - checksum)):
+            if lacks:
+                yield f"{name}: has nothing for {', '.join(sorted(lacks))}, which the other one has"

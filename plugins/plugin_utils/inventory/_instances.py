@@ -9,8 +9,9 @@ import dataclasses
 import typing as t
 from collections.abc import Mapping
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._libev import LIBEV
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _near
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._implementation import Implementation
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fits, _near
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._acl import AccessList
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._address import (
     Address,
@@ -59,7 +60,8 @@ SERVER_KEYS: dict[str, Key] = {
     "password": Key(Text(words="the password", secret=True), required=True),
     "address": Key(Address()),
     "public_address": Key(Address()),
-    "workers": Key(Integer(1, 64), default=1),
+    "users": Key(_fits.Users()),
+    "workers": Key(Integer(1, 64)),
     "acl": Key(AccessList()),
     "nameserver": Key(NameServers()),
     **_SHARED,
@@ -70,6 +72,7 @@ CLIENT_KEYS: dict[str, Key] = {
     "server": Key(Text(words="an inventory host, or the address of an outside server"), required=True),
     "local_port": Key(_PORT, required=True),
     "server_instance": Key(_NAME),
+    "user": Key(Text(words="the name of a user of that instance")),
     "server_port": Key(_PORT),
     "method": Key(Text(words="a cipher")),
     "password": Key(Text(words="the password", secret=True)),
@@ -104,12 +107,16 @@ def label(raw: t.Any, index: int) -> str:
 
 
 def check(
-    keys: t.Mapping[str, Key], raw: t.Any, *, insecure: bool = False
+    keys: t.Mapping[str, Key],
+    raw: t.Any,
+    *,
+    insecure: bool = False,
+    implementation: Implementation = _implementations.BY_NAME[_implementations.DEFAULT],
 ) -> tuple[dict[str, t.Any], list[tuple[str, str]]]:
     """One instance with its defaults filled in, and what is wrong with it as (key, message), never showing a secret.
 
     ``keys`` is SERVER_KEYS or CLIENT_KEYS; an instance with a ``unit`` is adopted and has only a few keys of its own.
-    Unknown keys are mistakes: shadowsocks-libev would ignore them silently. A key without a value counts as left out. An
+    Unknown keys are mistakes: every implementation would ignore them silently. A key without a value counts as left out. An
     instance that is to go (``state: absent``) needs nothing but its name.
     """
     if not isinstance(raw, Mapping):
@@ -122,9 +129,11 @@ def check(
     mistakes += [(name, "is missing") for name in needed if name == "name" or not leaves]
     if not leaves:
         given = frozenset(name for name in keys if raw.get(name) is not None)
-        relations = _method(instance["method"], shown(raw.get("method")), insecure) + (
-            _client(instance, given) if keys is CLIENT_KEYS else []
-        )
+        relations = [
+            *_fits.method(implementation, instance["method"], shown(raw.get("method")), insecure),
+            *_fits.password(implementation, instance["method"], instance["password"], keys is CLIENT_KEYS),
+            *(_client(instance, given) if keys is CLIENT_KEYS else _fits.server(implementation, instance)),
+        ]
         if "plugin_opts" in given and "plugin" not in given:
             relations.append(("plugin_opts", "is given without plugin"))
         told = {name for name, _message in mistakes}
@@ -177,15 +186,6 @@ def _unknown(key: str, keys: t.Mapping[str, Key]) -> str:
     return f"is unknown{_near.hint(key, keys) or '; known are ' + ', '.join(keys)}"
 
 
-def _method(method: t.Optional[str], as_shown: str, insecure: bool) -> list[tuple[str, str]]:
-    if method is None or method in LIBEV.methods or (insecure and method in LIBEV.insecure_methods):
-        return []
-    use = f"use one of {', '.join(LIBEV.methods)}"
-    if method in LIBEV.insecure_methods:
-        return [("method", f"{as_shown} has no integrity protection: {use}")]
-    return [("method", f"{as_shown} is unknown: {use}")]
-
-
 def _client(instance: t.Mapping[str, t.Any], given: t.Collection[str]) -> list[tuple[str, str]]:
     """How the keys of a client go together; ``given`` are those with a value, which may be wrong by itself."""
     mistakes = []
@@ -194,6 +194,8 @@ def _client(instance: t.Mapping[str, t.Any], given: t.Collection[str]) -> list[t
         chosen = shown(instance["server_instance"])
         mistakes += [(key, f"comes from server_instance {chosen}: leave it out") for key in outside]
     elif instance["server"] is not None and "server_instance" not in given:
+        if "user" in given:
+            mistakes.append(("user", "is of a server_instance: give the password of an outside server as it is"))
         missing = [key for key in ("server_port", "method", "password") if key not in outside]
         if missing:
             mistakes.append(

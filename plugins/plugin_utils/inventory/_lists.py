@@ -58,7 +58,7 @@ class Listing:
 
 def entries(value: t.Any) -> Sequence[t.Any]:
     """A list, also one written as JSON or as a Python literal, as INI files and ``-e KEY=VALUE`` bring it. Raises Wrong."""
-    found = _literal(str(value)) if isinstance(value, str) else value
+    found = literal(str(value)) if isinstance(value, str) else value
     if isinstance(found, Sequence) and not isinstance(found, (str, bytes)):
         return found
     if isinstance(found, Mapping):
@@ -68,7 +68,8 @@ def entries(value: t.Any) -> Sequence[t.Any]:
     raise Wrong("is not a list")
 
 
-def _literal(text: str) -> t.Any:
+def literal(text: str) -> t.Any:
+    """What a text of JSON or Python stands for; None where it is neither."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

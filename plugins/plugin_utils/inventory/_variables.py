@@ -11,8 +11,14 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._archive import (
+    CHECKSUM,
+    ArchiveUrl,
+    ByArchitecture,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Listing, Sizes
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._url import Url
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
@@ -100,14 +106,14 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         Variable("tcp_fastopen_blackhole_timeout_seconds", _kernel_number("blackhole_timeout_seconds"), None),
     ),
     "shadowsocks": (
-        Variable("shadowsocks_implementation", Choice(("libev",)), "libev"),
-        Variable("shadowsocks_install", Choice(("package", "none")), "package"),
-        Variable(
-            "shadowsocks_package", Text(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package"), "shadowsocks-libev"
-        ),
-        Variable("shadowsocks_version", Text(r"[A-Za-z0-9.+:~-]+", "the version of a Debian package"), None),
+        Variable("shadowsocks_implementation", Choice(tuple(_implementations.BY_NAME)), _implementations.DEFAULT),
+        Variable("shadowsocks_install", Choice(("package", "archive", "none")), "package"),
+        Variable("shadowsocks_package", Text(r"[a-z0-9][a-z0-9+.-]+", "the name of a Debian package"), None),
+        Variable("shadowsocks_version", Text(r"[A-Za-z0-9.+:~-]+", "a version of the package or archive"), None),
+        Variable("shadowsocks_archive_url", ByArchitecture(ArchiveUrl()), None),
+        Variable("shadowsocks_archive_checksum", ByArchitecture(CHECKSUM), None),
     ),
-    "ss_server": (*_side("server"), Variable("ss_server_fast_open_mode", Choice(("flag", "listener")), "flag")),
+    "ss_server": (*_side("server"), Variable("ss_server_fast_open_mode", Choice(("flag", "listener")), None)),
     "ss_client": _side("client"),
     "rollout": (
         Variable("rollout_server_batches", Sizes(), [1, "25%", "100%"], run=True),

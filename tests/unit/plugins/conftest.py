@@ -135,7 +135,9 @@ class FakeHost(FakeSystemd):
             path = Path(argv[argv.index("-c") + 1]) if "-c" in argv else Path()
             if path.is_file():
                 config = json.loads(path.read_text(encoding="utf-8"))
-                if port == config["server_port" if argv[0].endswith("ss-server") else "local_port"]:
+                server = argv[0].endswith(("ss-server", "ssserver"))
+                end, *_same = config.get("servers" if server else "locals", [config])
+                if port == end["server_port" if server else "local_port"]:
                     return True
         return False
 

@@ -68,3 +68,5 @@ def test_text_of_another_program():
     """What it writes about its config is shown without the secrets of that."""
     config = {"password": "p$w", "plugin_opts": None, "method": "x"}
     assert _secrets.hidden("bad p$w in x, p$w", config) == "bad ******** in x, ********"
+    server = {"servers": [{"password": "key", "users": [{"name": "ann", "password": "hers"}]}], "acl": "/x"}
+    assert _secrets.hidden("key of ann: hers in /x", server) == "******** of ann: ******** in /x"

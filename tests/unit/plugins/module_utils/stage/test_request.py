@@ -21,7 +21,7 @@ PARAMS = {
 
 
 def test_build():
-    """What is left out has its default; clients have no listener mode."""
+    """What is left out has its default."""
     request = _request.build({**PARAMS, "run": "r", "who": None, "lease_seconds": 5.0, "probe_url": ""})
     assert (request.side, request.services, request.mode) == ("server", [], "listener")
     assert (request.sysctl_file, request.run, request.who, request.lease_seconds) == (
@@ -30,7 +30,24 @@ def test_build():
         "",
         5.0,
     )
-    assert _request.build({**PARAMS, "side": "client"}).mode == "flag"
+
+
+@pytest.mark.parametrize(
+    ("side", "asked", "service", "mode"),
+    [
+        ("server", None, {}, "flag"),
+        ("server", None, {"implementation": "rust"}, "listener"),
+        ("server", "flag", {"implementation": "rust"}, "flag"),
+        ("server", "listener", {}, "listener"),
+        ("server", "flag", {"fast_open_mode": "listener"}, "listener"),
+        ("client", "listener", {}, "flag"),
+        ("client", None, {"implementation": "rust"}, "flag"),
+    ],
+)
+def test_mode(side, asked, service, mode):
+    """What is asked for, else what suits the implementation; clients have no listener mode."""
+    request = _request.build({**PARAMS, "side": side, "fast_open_mode": asked})
+    assert request.unit({**SERVER_SERVICE, **service})["mode"] == mode
 
 
 def test_url_that_cannot_be_fetched():

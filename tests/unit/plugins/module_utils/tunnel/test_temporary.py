@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import grp
+import json
 import os
 import pwd
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _temporary
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE
 
 
 @pytest.mark.parametrize(
@@ -58,3 +62,40 @@ def test_no_user_is_left(users):
     users(running=_temporary.UNUSED)
     with pytest.raises(_temporary.ClientError, match="is taken"):
         _temporary._own_user()
+
+
+@pytest.mark.parametrize(
+    ("service", "fast_open", "argv"),
+    [
+        ({}, True, ["ss-local", "-c", "{config}", "--fast-open"]),
+        ({"implementation": "rust"}, True, ["sslocal", "-c", "{config}", "--fast-open"]),
+        (
+            {"implementation": "rust", "program": "ss-redir", "mode": "tcp_and_udp"},
+            False,
+            ["sslocal", "-c", "{config}"],
+        ),
+        ({"implementation": "rust", "program": "ss-tunnel"}, False, ["sslocal", "-c", "{config}"]),
+    ],
+)
+def test_what_is_started(tmp_path, monkeypatch, service, fast_open, argv):
+    """The implementation's own client with a config in memory: as SOCKS, or as tunnel to the URL's host."""
+    binary, told = tmp_path / argv[0], {}
+    binary.touch()
+
+    def started(command, **options):
+        told.update(command=command, config=json.loads(Path(command[2]).read_text(encoding="utf-8")), **options)
+        raise OSError("enough")
+
+    monkeypatch.setattr(_binary, "find", lambda name: str(tmp_path / name))
+    monkeypatch.setattr(subprocess, "Popen", started)
+    client = _temporary.TemporaryClient({**CLIENT_SERVICE, **service}, "http://origin:81/x", fast_open)
+    with pytest.raises(OSError, match="enough"):
+        client.fetch("http://origin:81/x", 1)
+    config = told["config"]
+    assert told["command"] == [part.format(config=told["command"][2]) for part in argv]
+    local = config.get("locals", [config])[0]
+    assert (local["local_address"], local["local_port"], local["mode"]) == ("127.0.0.1", client.port, "tcp_only")
+    if service.get("implementation") == "rust":
+        assert local["protocol"] == ("tunnel" if service.get("program") == "ss-tunnel" else "socks")
+        ends = ("origin", 81) if service.get("program") == "ss-tunnel" else (None, None)
+        assert (local.get("forward_address"), local.get("forward_port")) == ends

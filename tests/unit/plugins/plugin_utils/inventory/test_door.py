@@ -20,6 +20,12 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services impor
 URL = "http://origin.example/"
 SS1 = Variables("ss1", {"ss_server_instances": [SERVER_INSTANCE]})
 BOTH = ("server", "client")
+RUST = {
+    "shadowsocks_implementation": "rust",
+    "shadowsocks_install": "archive",
+    "shadowsocks_archive_url": {"x86_64": "https://h/x"},
+    "shadowsocks_archive_checksum": {"x86_64": f"sha256:{'0a' * 32}"},
+}
 
 
 def own(name="h", **variables):
@@ -89,7 +95,20 @@ def test_typed():
             "tcp_fastopen_all_listeners: needs tcp_fastopen_accept, which is false",
         ),
         ({"ss_client_instances": [CLIENT_INSTANCE]}, "rollout_probe_url: is not set"),
-        ({"shadowsocks_implementation": "rust"}, "shadowsocks_implementation: 'rust' is not one of libev"),
+        ({"shadowsocks_implementation": "go"}, "shadowsocks_implementation: 'go' is not one of libev, rust"),
+        ({"shadowsocks_install": "archive"}, "shadowsocks_install: archive is for shadowsocks-rust"),
+        ({**RUST, "shadowsocks_archive_url": None}, "shadowsocks_archive_url: is not set, and shadowsocks_install is"),
+        ({**RUST, "shadowsocks_archive_checksum": None}, "shadowsocks_archive_checksum: is not set, and"),
+        ({**RUST, "shadowsocks_archive_checksum": {"x86_64": "sha256:0"}}, "shadowsocks_archive_checksum: x86_64: 's"),
+        (
+            {**RUST, "shadowsocks_archive_url": {"x86_64": "https://h/x", "aarch64": "https://h/a"}},
+            "shadowsocks_archive_checksum: has nothing for aarch64, which the other one has",
+        ),
+        (
+            {**RUST, "shadowsocks_archive_url": {"x86_64": f"https://me:{MARKER}@h/x"}},
+            "shadowsocks_archive_url: x86_64: holds a login",
+        ),
+        ({**RUST, "shadowsocks_archive_url": "https://h/x"}, "shadowsocks_archive_url: is not a mapping from arch"),
         ({"ss_server_limit_nofile": "64k"}, "ss_server_limit_nofile: '64k' is not a whole number"),
         ({"ss_server_state": "absent "}, "ss_server_state: 'absent ' has blanks or a line end around it"),
         ({"ss_server_prune": "perhaps"}, "ss_server_prune: 'perhaps' is not true or false"),
@@ -100,6 +119,20 @@ def test_refused(variables, message):
     (line,) = errors(**variables)
     assert line.startswith(message)
     assert MARKER not in line
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"shadowsocks_archive_url": '{"x86_64": "file:///srv/x.tar.xz"}'},
+        {"shadowsocks_install": "none"},
+        {"shadowsocks_install": "package", "shadowsocks_package": "ss-rust"},
+    ],
+)
+def test_rust(change):
+    """From an archive, a package, or as it is."""
+    assert errors(**{**RUST, **change}) == []
 
 
 def test_all_at_once():

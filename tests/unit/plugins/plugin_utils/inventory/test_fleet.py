@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._fleet import (
-    ANY_ADDRESS,
-    FleetError,
-    side,
-)
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._fleet import FleetError, side
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Variables
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._ports import same_port
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._services import ANY_ADDRESS
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_INSTANCE,
     MARKER,
@@ -85,6 +82,7 @@ def test_server_service():
     }
     assert server_services(server(raw)) == [
         {
+            "implementation": "libev",
             "program": "ss-server",
             "name": "main",
             "instance": "main",
@@ -125,6 +123,7 @@ def test_client_of_an_inventory_host(change, reached):
     ss1 = server({**SERVER_INSTANCE, **change, "workers": 2})
     (service,) = client_services(client(CLIENT_INSTANCE), {"ss1": ss1}.get)
     assert service == {
+        "implementation": "libev",
         "program": "ss-local",
         "name": "main",
         "instance": "main",

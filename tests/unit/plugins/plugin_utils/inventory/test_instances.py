@@ -39,7 +39,6 @@ def test_server_defaults():
         **SERVER_INSTANCE,
         "state": "present",
         "mode": "tcp_only",
-        "workers": 1,
         "timeout_seconds": 300,
     }
 
