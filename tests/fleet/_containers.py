@@ -14,7 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import _images
-from _machine import NUMBER, PREFIX, FleetError, podman, say
+import rust
+from _machine import IMPLEMENTATION, NUMBER, PREFIX, FleetError, podman, say
 from _topology import Host, Profile
 
 ROLES = Path(__file__).parent / "roles"
@@ -66,6 +67,9 @@ def up(profile: Profile, fresh: Iterable[str], variant: str | None) -> None:
     asleep = [host for host in profile.hosts if host.name in made or present[host.name]["state"] != "running"]
     _each(_start, asleep)
     _each(wait, [host for host in profile.hosts if host not in asleep] if asleep else ())
+    for host in profile.hosts:
+        if host.role == "origin" and IMPLEMENTATION != "libev":
+            podman("cp", str(rust.build().archive), f"{container(host.name)}:/srv/rust.tar.xz")
 
 
 def remove(names: Iterable[str]) -> None:

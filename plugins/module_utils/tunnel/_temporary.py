@@ -132,7 +132,12 @@ def _free_port() -> int:
 
 
 def _executable(running: t.Optional[str], binary: str) -> t.Optional[str]:
-    """The file to measure with: the one that a service runs, or that beside it (ss-local for ss-redir); else any."""
+    """The file to measure with: the one that a service runs, or that beside it (ss-local for ss-redir); else any.
+
+    ssservice is what it is called by (bin/ssservice.rs of shadowsocks-rust).
+    """
+    if running and os.path.basename(running) == "ssservice":
+        return running
     beside = os.path.join(os.path.dirname(running or ""), binary)
     return beside if running and os.path.exists(beside) else _binary.find(binary)
 

@@ -1,13 +1,17 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The origin web server: `GET /` answers a few bytes, `GET /bytes/N` answers N bytes, on port 80 of IPv4 and IPv6."""
+"""The origin web server, on port 80 of IPv4 and IPv6: `GET /` answers a few bytes, `GET /bytes/N` N bytes, `GET /rust.tar.xz`
+the archive of shadowsocks-rust, where it was brought.
+"""
 
 from __future__ import annotations
 
 import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+ARCHIVE = Path("/srv/rust.tar.xz")
 MOST = 64 * 1024 * 1024
 
 
@@ -19,12 +23,14 @@ class Handler(BaseHTTPRequestHandler):
     timeout = 30
 
     def do_GET(self) -> None:  # the name is http.server's
-        """Answer `/` and `/bytes/N`, 404 for the rest."""
+        """Answer `/`, `/bytes/N` and the archive, 404 for the rest."""
         kind, _slash, number = self.path.lstrip("/").partition("/")
         if self.path == "/":
             self._answer(200, b"origin\n")
         elif kind == "bytes" and number.isdecimal() and int(number) <= MOST:
             self._answer(200, b"x" * int(number))
+        elif self.path == f"/{ARCHIVE.name}" and ARCHIVE.exists():
+            self._answer(200, ARCHIVE.read_bytes())
         else:
             self._answer(404, b"not here: try / or /bytes/N\n")
 
