@@ -29,7 +29,7 @@ class ActionModule(SideAction):
 
 def _wanted(told: t.Mapping[str, t.Any], side: str) -> dict[str, t.Any]:
     """What this side of a host is to become, by the variables that the door has let in."""
-    return {
+    wanted = {
         "fast_open_mode": told["ss_server_fast_open_mode"] if side == "server" else "flag",
         "limit_nofile": told[f"ss_{side}_limit_nofile"],
         "prune": told[f"ss_{side}_prune"],
@@ -40,3 +40,4 @@ def _wanted(told: t.Mapping[str, t.Any], side: str) -> dict[str, t.Any]:
         "take_over": told.get("rollout_take_over", ""),
         "retry": told.get("rollout_retry", False),
     }
+    return {key: value for key, value in wanted.items() if value is not None}

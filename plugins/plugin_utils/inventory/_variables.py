@@ -73,6 +73,9 @@ class CookieKey:
 
 
 _BOOLEAN = Boolean()
+_MODE = Text(
+    r"flag|listener", "flag or listener"
+)  # no Choice: a role's argument_specs take no null where they have choices
 _CONF = Text(r"/etc/sysctl\.d/[^/]+\.conf", "a file /etc/sysctl.d/NAME.conf, which every boot reads", type="path")
 
 
@@ -113,7 +116,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         Variable("shadowsocks_archive_url", ByArchitecture(ArchiveUrl()), None),
         Variable("shadowsocks_archive_checksum", ByArchitecture(CHECKSUM), None),
     ),
-    "ss_server": (*_side("server"), Variable("ss_server_fast_open_mode", Choice(("flag", "listener")), None)),
+    "ss_server": (*_side("server"), Variable("ss_server_fast_open_mode", _MODE, None)),
     "ss_client": _side("client"),
     "rollout": (
         Variable("rollout_server_batches", Sizes(), [1, "25%", "100%"], run=True),

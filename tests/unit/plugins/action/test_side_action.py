@@ -90,6 +90,14 @@ def test_told(run, sent):
     }
 
 
+def test_told_nothing(run, sent):
+    """The module takes no null for a word: what nobody has chosen is left to it."""
+    told = {**TOLD, "ss_server_fast_open_mode": None, "shadowsocks_package": None}
+    told.update({"ss_server_limit_nofile": 1024, "ss_server_prune": False})
+    run(tfo_host, variables("ss1"), side="server", instances=[SERVER_INSTANCE], told=told)
+    assert not {"fast_open_mode", "package"} & set(sent[0])
+
+
 def test_server(run, sent):
     """One service a worker."""
     run(tfo_stage, variables("ss1"), side="server", instances=[{**SERVER_INSTANCE, "workers": 2}])
