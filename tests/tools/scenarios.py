@@ -77,12 +77,9 @@ def run(scenarios: list[Scenario], scratch: Path, installed: Path, keep: bool) -
 
 def work(number: int, waiting: SimpleQueue[Scenario], scratch: Path, installed: Path, keep: bool) -> None:
     """Run one scenario after the other on the fleet of this number, as long as any is waiting."""
-    state = scratch / f"state{number}"
-    state.mkdir(parents=True)
     environment = outside(
         installed,
         FASTOPEN_FLEET=str(number),
-        MOLECULE_EPHEMERAL_DIRECTORY=str(state),
         ANSIBLE_SSH_CONTROL_PATH_DIR=f"~/.ansible/cp{number}",  # its hosts have the addresses of every fleet's
     )
     if not keep:
@@ -92,10 +89,15 @@ def work(number: int, waiting: SimpleQueue[Scenario], scratch: Path, installed: 
             one = waiting.get_nowait()
         except Empty:
             break
+        # What Molecule keeps of a scenario that was prepared would keep the next one from being so.
+        state = scratch / one.name
+        state.mkdir(parents=True)
         command = ["molecule", "test", "--no-command-borders", "--report", "--destroy=never"]
         begin = time.monotonic()
         one.status, one.lines = follow(
-            [FLEET, "inside", *command, f"--scenario-name={one.name}"], environment, prefix=f"{one.name} | "
+            [FLEET, "inside", *command, f"--scenario-name={one.name}"],
+            {**environment, "MOLECULE_EPHEMERAL_DIRECTORY": str(state)},
+            prefix=f"{one.name} | ",
         )
         one.seconds = time.monotonic() - begin
     if not keep:
