@@ -62,6 +62,12 @@ def server_of(client: str) -> str:
     return "ss1" if client in ("c1", "c3") else "ss2"
 
 
+def implementation(name: str) -> str:
+    """What a host runs, libev or rust, as the inventory has it (group_vars/all.yml)."""
+    wanted = os.environ.get("IMPLEMENTATION") or "libev"
+    return {"mixed": "rust" if name in ("ss1", "c1", "c2") else "libev"}.get(wanted, wanted)
+
+
 @functools.cache
 def _connections() -> str:
     """A folder for this process's connections, with a short path: that of a Unix socket has at most 108 bytes (unix(7))."""

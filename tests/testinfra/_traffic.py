@@ -16,6 +16,7 @@ PORT = 8388
 SYN = "tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn"
 # IPv4: total length less both headers
 WITH_DATA = f"{SYN} and (ip[2:2] - ((ip[0]&0xf)<<2) - ((tcp[12]&0xf0)>>2)) != 0"
+OTHER = "/run/fastopen-other.json"
 CAPTURE = "/run/fastopen-capture.pcap"
 
 
@@ -41,13 +42,15 @@ def fetch(client: str, proxy: str = "--socks5 127.0.0.1:1080", url: str = _hosts
 def saved(client: str, server: str, turns: int) -> tuple[float, float]:
     """By how many ms the running client is faster than one without --fast-open, and the round-trip time: medians.
 
-    The other one is temporary and reads the same config. Plain request, fast request and ping take turns, so that a
+    The other one is temporary and reads the same config but for its port. Plain request, fast request and ping take turns, so that a
     busy machine slows all of them down alike.
     """
+    program = {"libev": "ss-local", "rust": "sslocal"}[_hosts.implementation(client)]
     plain, fast = (_curl(f"--socks5 127.0.0.1:{port}", _hosts.ORIGIN) for port in (10800, 1080))
     ping = f"ping -n -c 1 {_hosts.variables(server)['data_address']} | sed -n 's/.*time=\\([0-9.]*\\) ms/\\1/p'"
     script = (
-        "ss-local -c /etc/shadowsocks/ss-local-main.json -l 10800 >/dev/null 2>&1 & trap 'kill $!' EXIT; sleep 0.5; "
+        f"umask 077; sed 's/\"local_port\": 1080/&0/' /etc/shadowsocks/ss-local-main.json >{OTHER}; "
+        f"{program} -c {OTHER} >/dev/null 2>&1 & trap 'kill $!; rm {OTHER}' EXIT; sleep 0.5; "
         f"for n in $(seq {turns}); do {plain} || exit 1; {fast} || exit 1; {ping}; done"
     )
     figures = [float(line) for line in _hosts.host(client).check_output("sh -c %s", script).split()]

@@ -15,6 +15,7 @@ they are run once more, which is said at the end.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -43,9 +44,16 @@ FALSE_GREEN = re.compile(
 WAVES = ("Servers, in batches", "Canary clients", "Remaining clients, in waves")
 
 
+WITH_RUST = ("playbook_rollout@mixed",)
+"""Scenarios that run once more over other programs: rust everywhere, or each kind of client with each kind of server."""
+
+
 @dataclass
 class Scenario:
-    """One scenario, and how it went: Molecule's exit status, its lines, and how many seconds it took."""
+    """One scenario, and how it went: Molecule's exit status, its lines, and how many seconds it took.
+
+    ``name`` may say what the hosts run: ``box_bake@rust``, ``box_bake@mixed``; else it is libev.
+    """
 
     name: str
     status: int = 1
@@ -68,9 +76,9 @@ def run(scenarios: list[Scenario], scratch: Path, installed: Path, keep: bool) -
     waiting: SimpleQueue[Scenario] = SimpleQueue()
     for one in scenarios:
         waiting.put(one)
-    fleets = 1 if keep else min(FLEETS, len(scenarios))
-    with ThreadPoolExecutor(fleets) as pool:
-        working = [pool.submit(work, number, waiting, scratch, installed, keep) for number in range(fleets)]
+    fleets = [int(os.environ.get("FASTOPEN_FLEET") or 0)] if keep else range(min(FLEETS, len(scenarios)))
+    with ThreadPoolExecutor() as pool:
+        working = [pool.submit(work, number, waiting, scratch, installed, keep) for number in fleets]
         for worker in working:
             worker.result()
 
@@ -92,11 +100,12 @@ def work(number: int, waiting: SimpleQueue[Scenario], scratch: Path, installed: 
         # What Molecule keeps of a scenario that was prepared would keep the next one from being so.
         state = scratch / one.name
         state.mkdir(parents=True)
+        name, _at, implementation = one.name.partition("@")
         command = ["molecule", "test", "--no-command-borders", "--report", "--destroy=never"]
         begin = time.monotonic()
         one.status, one.lines = follow(
-            [FLEET, "inside", *command, f"--scenario-name={one.name}"],
-            {**environment, "MOLECULE_EPHEMERAL_DIRECTORY": str(state)},
+            [FLEET, "inside", *command, f"--scenario-name={name}"],
+            {**environment, "MOLECULE_EPHEMERAL_DIRECTORY": str(state), "IMPLEMENTATION": implementation},
             prefix=f"{one.name} | ",
         )
         one.seconds = time.monotonic() - begin
@@ -120,7 +129,7 @@ def main() -> int:
     arguments = parse_arguments()
     known = sorted(path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml"))
     names_given = bool(arguments.scenarios)
-    names = sorted(arguments.scenarios) or [name for name in known if name != "default"]
+    names = sorted(arguments.scenarios) or [*(name for name in known if name != "default"), *WITH_RUST]
     scenarios = [Scenario(name) for name in sorted(names, key=lambda name: (name not in LONG, name))]
     subprocess.run([FLEET, "images"], check=True)
     with scratch_directory("molecule") as scratch:
