@@ -68,7 +68,9 @@ options:
     choices: [add, keep, forget]
     default: keep
   probe_url:
-    description: An http URL that must answer through each ss-local.
+    description:
+      - An http URL that must answer through each ss-local, and through a server of shadowsocks-rust with the flag, which
+        would run on while every connection fails.
     type: str
     default: ""
   planned_servers:

@@ -19,7 +19,8 @@ class Implementation:
     ``title`` is what messages call it. ``binaries``: the binary behind each program. ``package`` is the package that
     holds them, ``folder`` where they are put when they are installed; ``manual`` is their manual as systemd takes it,
     with the binary in it. ``fast_open_in_help`` stands in the help of a build that knows ``--fast-open``.
-    ``fast_open_mode`` is that of a server for which nobody chose one.
+    ``fast_open_mode`` is that of a server for which nobody chose one. ``fails_silently``: with the flag and without kernel
+    bit 0x1 a server runs on while every connection fails, which only a request shows; else it ends.
 
     ``methods`` are its ciphers, ``insecure_methods`` those without integrity; with one in ``key_bytes`` the password is
     a key of so many bytes in base64, and one in ``user_methods`` has several users a server. ``threads``: one process
@@ -38,6 +39,7 @@ class Implementation:
     manual: str
     fast_open_in_help: bytes
     fast_open_mode: str
+    fails_silently: bool
     methods: t.Sequence[str]
     insecure_methods: t.Sequence[str]
     key_bytes: t.Mapping[str, int]

@@ -51,6 +51,7 @@ LIBEV = Implementation(
     manual="man:{}(1)",
     fast_open_in_help=b"--fast-open",
     fast_open_mode="flag",
+    fails_silently=False,
     # src/aead.c, supported_aead_ciphers
     methods=(
         "aes-128-gcm",

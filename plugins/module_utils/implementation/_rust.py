@@ -68,6 +68,7 @@ RUST = Implementation(
     # A flag makes ssserver wait up to 500 ms for a client's data towards origins, and every connection fails without
     # kernel bit 0x1, while it runs on.
     fast_open_mode="listener",
+    fails_silently=True,
     # What the features aead-cipher and aead-cipher-2022 have, which are in every build of the default features.
     methods=(
         "2022-blake3-aes-128-gcm",

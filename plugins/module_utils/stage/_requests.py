@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import (
@@ -40,7 +41,10 @@ def tunnels(services: t.Sequence[Service], url: str) -> tuple[list[dict[str, t.A
         if service["program"] == "ss-local":
             told, errors = through(service["name"], service.get("local_address") or "", service["local_port"], url)
         elif any(service.get(key) for key in _secrets.KEYS):
-            told, errors = _beside(service, url, fast_open=True)
+            try:
+                told, errors = _beside(service, url, fast_open=True)
+            except Missing as error:
+                told, errors = _told(service["name"], url, [_tunnel.Fetch(False, None, error=str(error))], FETCHES)
         else:
             continue
         found.append(told)
@@ -56,10 +60,38 @@ def _asked(fetch: t.Callable[[], _tunnel.Fetch], answers: int) -> list[_tunnel.F
     return made
 
 
+def served(services: t.Sequence[Service], url: str) -> tuple[list[dict[str, t.Any]], list[str]]:
+    """Requests through those servers of this host that would run on while they fail, by a client of our own beside each.
+
+    A host that has only the server's program is not asked: its clients are, by the wave.
+    """
+    found: list[dict[str, t.Any]] = []
+    reasons = []
+    for service in services:
+        if url and _implementations.of(service).fails_silently:
+            try:
+                told, errors = _beside(_own_client(service), url, fast_open=False)
+            except Missing:
+                continue
+            found.append(told)
+            reasons += errors
+    return found, reasons
+
+
+def _own_client(server: Service) -> dict[str, t.Any]:
+    """A client of a server on its own host; of several users the first."""
+    users = server.get("users") or []
+    password = ":".join([server["password"], *(user["password"] for user in users[:1])])
+    return {**server, "program": "ss-local", "server": [asked_at(server["server"][0])], "password": password}
+
+
 def _beside(service: Service, url: str, fast_open: bool) -> Told:
+    """Raises Missing."""
     client = TemporaryClient(service, url, fast_open=fast_open)
     try:
         fetches = _asked(lambda: client.fetch(url, FETCH_SECONDS), FETCHES)
+    except Missing:
+        raise
     except ClientError as error:
         fetches = [_tunnel.Fetch(False, None, error=str(error))]
     finally:

@@ -184,6 +184,9 @@ def _prove(request: Request, units: t.Mapping[str, _record.Unit], result: Outcom
             result.changed = True
             result.paths = _proof.accepts(request.services)
         result.reasons += _proof.refusals(result.paths)
+        flagged = [one for one in _proof.carriers(request.services) if request.unit(one)["mode"] != "listener"]
+        result.tunnels, reasons = _requests.served(flagged, request.probe_url)
+        result.reasons += reasons
     else:
         before = _counters.read()
         result.tunnels, reasons = _requests.tunnels(request.services, request.probe_url)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _requests
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError, Missing
 
 URL = "http://origin/"
 CLIENT = {
@@ -135,3 +135,53 @@ def test_client_that_cannot_be_asked_itself(fetched, monkeypatch, program, broke
     assert (Beside.made, Beside.closed) == ([(service, True)], 1)
     said = f"{URL} does not answer through main: a temporary ss-redir does not start: bad key"
     assert reasons == ([said] if broken else [])
+
+
+RUST = {
+    "program": "ss-server",
+    "implementation": "rust",
+    "name": "main",
+    "server": ["::"],
+    "server_port": 8388,
+    "mode": "tcp_only",
+    "method": "2022-blake3-aes-128-gcm",
+    "password": "s3cret-marker",
+}
+
+
+def beside(monkeypatch, **change):
+    """Stands for temporary clients, as a class of its own."""
+    kind = type("Kind", (Beside,), {"made": [], "closed": 0, **change})
+    monkeypatch.setattr(_requests, "TemporaryClient", kind)
+    return kind
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_server_that_would_run_on_while_it_fails(monkeypatch, broken):
+    """It is asked for the URL by a plain client on its own host; libev's would have ended."""
+    clients = beside(monkeypatch, broken=broken)
+    found, reasons = _requests.served([RUST, {**RUST, "implementation": "libev"}], URL)
+    assert [(one["name"], one["ok"]) for one in found] == [("main", not broken)]
+    assert bool(reasons) is broken
+    client = {**RUST, "program": "ss-local", "server": ["::1"]}
+    assert (clients.made, clients.closed) == ([(client, False)], 1)
+    assert _requests.served([RUST], "") == ([], [])
+
+
+def test_server_of_several_users(monkeypatch):
+    """Its own key alone lets nobody in."""
+    clients = beside(monkeypatch)
+    _requests.served([{**RUST, "users": [{"name": "a", "password": "first"}, {"name": "b", "password": "x"}]}], URL)
+    assert clients.made[0][0]["password"] == "s3cret-marker:first"
+
+
+def test_host_with_a_server_alone(monkeypatch):
+    """Without a client's program nobody can ask there: the wave's clients do."""
+
+    def missing(_self, _url, _timeout):
+        raise Missing("sslocal is not installed")
+
+    beside(monkeypatch, fetch=missing)
+    assert _requests.served([RUST], URL) == ([], [])
+    found, reasons = _requests.tunnels([REDIR], URL)
+    assert (found[0]["ok"], "sslocal is not installed" in reasons[0]) == (False, True)

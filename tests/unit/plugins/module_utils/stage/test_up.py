@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters, _proc, _switch
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record, _requests
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 BITS = {"server": "3", "client": "1"}
@@ -251,3 +251,17 @@ def test_client_whose_syn_data_is_not_acknowledged(client, monkeypatch):
         "failed",
         ["the tunnel answers, but no SYN data of its client was acknowledged"],
     )
+
+
+@pytest.mark.parametrize(("mode", "asked"), [("flag", 1), ("listener", 0)])
+def test_server_under_the_flag_is_asked(server, monkeypatch, mode, asked):
+    """Its SYN may be taken while every connection fails (shadowsocks-rust): a request tells, and without an answer it fails."""
+    seen = []
+
+    def served(services, url):
+        seen.append((len(services), url))
+        return [], ["http://origin/ does not answer through main"] * len(services)
+
+    monkeypatch.setattr(_requests, "served", served)
+    result = server.ask("stepped", "server", mode=mode, probe_url="http://origin/")
+    assert (result.outcome, seen) == ("failed" if asked else "stepped", [(asked, "http://origin/")])
