@@ -12,7 +12,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## start a fleet of containers, roll out over it, show what was gained (BOX=drop-data: and a network in the way)
+demo: ## start a fleet of containers, roll out over it, show what was gained (BOX=drop-data: and a network in the way; IMPLEMENTATION=rust, mixed)
 	@$(TOOLS) python tests/demo/demo.py $(if $(BOX),--box $(BOX))
 
 .PHONY: demo-down

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`make demo`: start the embedded fleet, roll TCP Fast Open out over it, and show what each client gained.
 
+IMPLEMENTATION=rust has all hosts run shadowsocks-rust; mixed has each kind of client use each kind of server.
+
 With --box KIND the remaining clients are enabled first, then client c3's network starts to misbehave while they bake, so
 that the rollout takes the wave back by itself.
 """
@@ -23,6 +25,14 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 FLEET = [sys.executable, str(CHECKOUT / "tests" / "fleet" / "fleet")]
 INVENTORY = CHECKOUT / "tests" / "fleet" / "inventory"
 CLIENTS = {"c1": "10.203.2.11", "c2": "10.203.2.12", "c3": "10.203.2.11", "c4": "10.203.2.12"}
+IMPLEMENTATION = os.environ.get("IMPLEMENTATION") or "libev"
+# What each client runs, and its server.
+PAIRS = {
+    "libev": dict.fromkeys(CLIENTS, ("libev", "libev")),
+    "rust": dict.fromkeys(CLIENTS, ("rust", "rust")),
+    "mixed": {"c1": ("rust", "rust"), "c2": ("rust", "libev"), "c3": ("libev", "rust"), "c4": ("libev", "libev")},
+}
+PROGRAMS = {"libev": "ss-local", "rust": "sslocal"}
 URL = "http://10.203.2.5/"
 REQUESTS = 15
 BOXED = "c3"
@@ -79,11 +89,14 @@ def running(client: str) -> str:
 
 
 def stage_of_fleet() -> str:
-    """`send` where a client runs with --fast-open, `plain` where all run without, otherwise `none`."""
-    seen = [running(client) for client in CLIENTS]
-    if any("--fast-open" in text for text in seen):
-        return "send"
-    return "plain" if all("/usr/bin/ss-local" in text for text in seen) else "none"
+    """`send` where a client runs with --fast-open, `plain` where all run without; `other` where one runs another program
+    with it, otherwise `none`."""
+    seen = {client: running(client) for client in CLIENTS}
+    sends = any("--fast-open" in text for text in seen.values())
+    marks = {client: f"/{PROGRAMS[PAIRS[IMPLEMENTATION][client][0]]}\n-c\n/etc/shadowsocks/" for client in CLIENTS}
+    if all(marks[client] in text for client, text in seen.items()):
+        return "send" if sends else "plain"
+    return "other" if sends else "none"
 
 
 def box_when_enabled(kind: str, started: float) -> None:
@@ -103,11 +116,16 @@ def box_when_enabled(kind: str, started: float) -> None:
 def table(before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]) -> None:
     """Print what each client gained against its round-trip time."""
     print("\nFirst byte through the tunnel (ms, medians of", REQUESTS, "requests)\n")
-    print(f"  {'client':<8}{'before':>9}{'after':>9}{'saved':>9}{'round trip':>13}{'saved / round trip':>21}")
+    print(
+        f"  {'client':<8}{'runs':<7}{'server':<7}{'before':>9}{'after':>9}{'saved':>9}{'round trip':>13}{'saved / round trip':>21}"
+    )
     for client, (plain, _trip) in before.items():
         fast, trip = after[client]
         saved = plain - fast
-        print(f"  {client:<8}{plain:>9.1f}{fast:>9.1f}{saved:>9.1f}{trip:>13.1f}{saved / trip:>21.2f}")
+        runs, server = PAIRS[IMPLEMENTATION][client]
+        print(
+            f"  {client:<8}{runs:<7}{server:<7}{plain:>9.1f}{fast:>9.1f}{saved:>9.1f}{trip:>13.1f}{saved / trip:>21.2f}"
+        )
 
 
 def main() -> int:
@@ -117,14 +135,16 @@ def main() -> int:
         "--box", metavar="KIND", help="what c3's network starts to do, see `tests/fleet/fleet box --help`"
     )
     box = parser.parse_args().box
+    if IMPLEMENTATION not in PAIRS:
+        sys.exit(f"IMPLEMENTATION is one of {', '.join(PAIRS)}, not {IMPLEMENTATION}")
     subprocess.run([*FLEET, "up"], check=True)
     # an unknown kind is refused now, not in the middle of a rollout
     for kind in [box, "off"] if box else ["off"]:
         if subprocess.run([*FLEET, "box", BOXED, *kind.split()], check=False).returncode != 0:
             return 2
-    kept = cache() / "demo.json"
+    kept = cache() / f"demo-{IMPLEMENTATION}.json"
     stage = stage_of_fleet()
-    if stage == "send" and (box or not kept.exists()):
+    if stage == "other" or (stage == "send" and (box or not kept.exists())):
         play("rollback", rollback_scope="all")
         stage = stage_of_fleet()
     if stage != "send":

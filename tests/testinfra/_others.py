@@ -71,7 +71,7 @@ systemctl daemon-reload
 """
 
 
-def _packaged_client(*servers: str, kind: str = "local", name: str = "tun", port: int = 1080, more: str = "") -> str:
+def packaged_client(*servers: str, kind: str = "local", name: str = "tun", port: int = 1080, more: str = "") -> str:
     """An instance of one of the package's templates."""
     config = f'"server_port": 8388, "local_address": "127.0.0.1", "local_port": {port}, "timeout": 60{more}'
     secret = f'"password": "{PASSWORD}", "method": "{METHOD}"'
@@ -110,11 +110,14 @@ _REDIR = {"kind": "redir", "name": "gw", "port": 1083}
 
 
 class Found(NamedTuple):
-    """How a host was set up, the units that run there then, the main one first, and the servers that clients use."""
+    """How a host was set up, the units that run there then, the main one first, and the servers that clients use.
+
+    ``flag``: a rollout gives them the flag; else they are servers in listener mode."""
 
     script: str
     units: list[str]
     servers: list[str] = []
+    flag: bool = True
 
 
 _LOCAL = "shadowsocks-libev-local@tun.service"
@@ -123,14 +126,14 @@ FLEETS: dict[str, dict[str, Found]] = {
         "ss1": Found(_PACKAGED_SERVER, ["shadowsocks-libev.service"]),
         "ss2": Found(_GUIDES_SERVER, ["ss-server.service"]),
         "c1": Found(
-            _packaged_client(SS1) + _packaged_client(SS1, **_TUNNEL),
+            packaged_client(SS1) + packaged_client(SS1, **_TUNNEL),
             [_LOCAL, "shadowsocks-libev-tunnel@web.service"],
             ["ss1"],
         ),
-        "c2": Found(_OVERRIDE + _packaged_client(SS2), [_LOCAL], ["ss2"]),
+        "c2": Found(_OVERRIDE + packaged_client(SS2), [_LOCAL], ["ss2"]),
         "c3": Found(_guides_client(SS1), ["tunnel-out.service"], ["ss1"]),
         "c4": Found(
-            _packaged_client(SS1, SS2) + _packaged_client(SS2, **_REDIR),
+            packaged_client(SS1, SS2) + packaged_client(SS2, **_REDIR),
             [_LOCAL, "shadowsocks-libev-redir@gw.service"],
             ["ss1", "ss2"],
         ),
@@ -140,14 +143,14 @@ FLEETS: dict[str, dict[str, Found]] = {
         "ss2": Found(
             _PACKAGED_SERVER + _OFFICE_TOO, ["shadowsocks-libev.service", "shadowsocks-libev-server@office.service"]
         ),
-        "c1": Found(_OVERRIDE + _packaged_client(SS1), [_LOCAL], ["ss1"]),
+        "c1": Found(_OVERRIDE + packaged_client(SS1), [_LOCAL], ["ss1"]),
         "c2": Found(
-            _packaged_client(SS2) + _packaged_client(SS2, **_TUNNEL),
+            packaged_client(SS2) + packaged_client(SS2, **_TUNNEL),
             [_LOCAL, "shadowsocks-libev-tunnel@web.service"],
             ["ss2"],
         ),
         "c3": Found(
-            _packaged_client(SS1, SS2) + _packaged_client(SS1, **_REDIR),
+            packaged_client(SS1, SS2) + packaged_client(SS1, **_REDIR),
             [_LOCAL, "shadowsocks-libev-redir@gw.service"],
             ["ss1", "ss2"],
         ),

@@ -12,6 +12,7 @@ from typing import Any
 
 import _hosts
 import _others
+import _others_rust
 import _state
 import pytest
 import yaml
@@ -24,7 +25,10 @@ HOSTS = ("--limit", "all:!fleet_support")
 LOAD = "/run/load.log"
 
 
-@pytest.fixture(scope="module", params=_others.FLEETS.values(), ids=_others.FLEETS, autouse=True)
+FLEETS = _others_rust.FLEETS if _hosts.implementation("ss1") == "rust" else _others.FLEETS
+
+
+@pytest.fixture(scope="module", params=FLEETS.values(), ids=FLEETS, autouse=True)
 def fleet(request: pytest.FixtureRequest) -> Fleet:
     """Each of the fleets, on fresh hosts; between them they have every kind of unit on both releases of systemd."""
     _hosts.fleet("up", "--fresh", *MEMBERS)
@@ -113,7 +117,7 @@ def test_rollout(inventory: Path, fleet: Fleet) -> None:
     assert done.status == 0, told(inventory, done)
     assert f"promoted 6: {', '.join(MEMBERS)}" in told(inventory, done)
     for name, found in fleet.items():
-        assert [arguments(name, one)[-2:] for one in found.units] == [["--fast-open", ""]] * len(found.units), name
+        assert all((arguments(name, one)[-2:] == ["--fast-open", ""]) == found.flag for one in found.units), name
     for server in ("ss1", "ss2"):
         clients = [name for name in CLIENTS if fleet[name].servers == [server]]
         with captured(server) as seen:
