@@ -16,7 +16,7 @@ from _boxes import BAKING, assert_fast, assert_plain, back, rollout
 from _hosts import INVENTORY, ORIGIN, fleet, host
 from _seen import arguments
 
-TEMPORARY = "pgrep --full 'ss-local -c /dev/fd/[0-9]'"
+TEMPORARY = "pgrep --full 'ss-?local -c /dev/fd/[0-9]'"
 
 
 def test_run_killed_while_it_bakes(tmp_path: Path) -> None:
