@@ -38,11 +38,13 @@ class ActionModule(ControllerAction):
         found += [self._gone(host, task_vars) for host in gone]
         stopped = next((wave for wave in waves.values() if wave.get("verdict") in ("roll_back", "inconclusive")), None)
         clients = task_vars["groups"].get("shadowsocks_clients", [])
-        lines = _end.lines(found, stopped, bool(clients) and not set(clients) & set(hosts))
+        clients_left = bool(clients) and not set(clients) & set(hosts)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
         journal = first["__rollout_plan"]["journal"]
-        self.keep(journal, {"step": "end", "hosts": [one._asdict() for one in found], "amiss": amiss})
-        return {"lines": lines, "amiss": amiss}
+        event = {"hosts": [one._asdict() for one in found], "amiss": amiss}
+        event.update(stopped=stopped["name"] if stopped else "", next=_end.advice(found, stopped, clients_left))
+        self.keep(journal, {"step": "end", **event})
+        return {"lines": _end.lines(found, stopped, clients_left), "amiss": amiss}
 
     @staticmethod
     def _results(

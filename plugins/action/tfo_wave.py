@@ -43,7 +43,7 @@ class ActionModule(ControllerAction):
         except Exception as error:  # our own bug must not leave a wave on
             lines = self._given_up(at, wave, error)
         if not settled and not (wave.stop and not wave.verdict):
-            self.keep(run.journal, self._event(at, wave, measured))
+            self.keep(run.journal, self._event(at, run, wave, measured))
         return {
             **dataclasses.asdict(wave),
             "measured": {} if ended else dataclasses.asdict(measured),
@@ -124,10 +124,12 @@ class ActionModule(ControllerAction):
         wave.decide(unknown=[said])
         return [f"{wave.name}: {said}"]
 
-    def _event(self, at: str, wave: Wave, measured: Measured) -> dict[str, t.Any]:
+    def _event(self, at: str, run: Run, wave: Wave, measured: Measured) -> dict[str, t.Any]:
         """What the journal keeps of a phase."""
         content = dataclasses.asdict(wave)
         event = {"step": wave.kind, "what": at, **{key: content[key] for key in KEPT}}
+        if at == "stepped" and not wave.verdict:
+            event["bake_seconds"] = run.variables["rollout_bake_seconds"]
         if at.startswith("judged") and wave.verdict:
             event["measured"] = dataclasses.asdict(measured)
         return event

@@ -123,10 +123,11 @@ def lines(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool
         shown.append(f"  {outcome:<12} {len(names)}: {_lines.named(names)}")
         if outcome not in ("promoted", "planned"):
             shown += [f"    {one.host}: {one.why}" for one in ended if one.why != NOT_REACHED]
-    return [*shown, *(f"  {advice}" for advice in _advice(found, stopped, clients_left))]
+    return [*shown, *(f"  {advice}" for advice in advice(found, stopped, clients_left))]
 
 
-def _advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
+def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
+    """What is worth knowing now, and the next command."""
     run = "ansible-playbook fastopen.shadowsocks.rollout"
     outcomes = {one.outcome for one in found}
     told = []

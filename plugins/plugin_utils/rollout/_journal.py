@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import datetime
+import getpass
 import json
 import os
+import socket
 import tempfile
 import typing as t
 
@@ -15,6 +17,11 @@ import typing as t
 def now() -> str:
     """The time in UTC, ISO 8601."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
+
+
+def who() -> str:
+    """Who runs this, USER@MACHINE, as a host's claim names it too."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def start(folder: str, kind: str, content: t.Mapping[str, t.Any]) -> str:
