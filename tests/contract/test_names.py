@@ -68,6 +68,7 @@ PLAYBOOK_VARIABLES = {
     ],
     "rollback": ["rollback_lift", "rollback_scope"],
     "audit": ["audit_strict"],
+    "status": ["status_journal", "status_watch"],
     "discover": ["discover_dir", "discover_overwrite"],
 }
 # Keys of a module's result; a dotted name is a key of that mapping, or of each entry of that list.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import getpass
+import glob
 import json
 import os
 import socket
@@ -35,10 +36,20 @@ def start(folder: str, kind: str, content: t.Mapping[str, t.Any]) -> str:
 
 def append(path: str, event: t.Mapping[str, t.Any]) -> None:
     """Add an event to a report; a run killed later leaves it there. Raises OSError, ValueError."""
-    with open(path, encoding="utf-8") as stream:
-        report = json.load(stream)
+    report = read(path)
     report.setdefault("events", []).append({"time": now(), **event})
     _write(path, report)
+
+
+def read(path: str) -> dict[str, t.Any]:
+    """The report. Raises OSError, ValueError."""
+    with open(path, encoding="utf-8") as stream:
+        return json.load(stream)
+
+
+def newest(folder: str, kind: str) -> str:
+    """The path of the report of this kind that was begun last, '' where there is none."""
+    return max(glob.glob(os.path.join(glob.escape(os.path.abspath(folder)), f"{kind}-*.json")), default="")
 
 
 def _write(path: str, report: t.Mapping[str, t.Any]) -> None:
