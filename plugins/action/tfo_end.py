@@ -41,9 +41,18 @@ class ActionModule(ControllerAction):
         clients_left = bool(clients) and not set(clients) & set(hosts)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
         journal = first["__rollout_plan"]["journal"]
-        event = {"hosts": [one._asdict() for one in found], "amiss": amiss}
-        event.update(stopped=stopped["name"] if stopped else "", next=_end.advice(found, stopped, clients_left))
+        name, advice = stopped["name"] if stopped else "", _end.advice(found, stopped, clients_left)
+        event = {"hosts": [one._asdict() for one in found], "amiss": amiss, "stopped": name, "next": advice}
         self.keep(journal, {"step": "end", **event})
+        self.notify(
+            task_vars,
+            "finished",
+            f"stopped at {name}" if stopped else "finished",
+            verdict=stopped["verdict"] if stopped else "",
+            outcomes=_end.counts(found),
+            reasons=[f"{host}: {why}" for host, why in amiss.items()],
+            following=" ".join(advice),
+        )
         return {"lines": _end.lines(found, stopped, clients_left), "amiss": amiss}
 
     @staticmethod

@@ -76,6 +76,7 @@ class ActionModule(ControllerAction):
                 "lease_seconds": lease_seconds,
             },
         )
+        self.notify(task_vars, "start", f"begun, {len(waves)} steps over {len(hosts)} hosts")
         return {
             "hosts": hosts,
             "refused": refused,

@@ -58,6 +58,7 @@ PLAYBOOK_VARIABLES = {
         "rollout_max_slowdown_ms",
         "rollout_max_unreachable_share",
         "rollout_network_label",
+        "rollout_notify_url",
         "rollout_probe_requests",
         "rollout_probe_url",
         "rollout_report_dir",

@@ -87,6 +87,22 @@ def gathered(used_by: str, reports: t.Mapping[str, Report]) -> list[str]:
     return errors
 
 
+def secret_errors(used_by: str, hosts: t.Collection[str], lookup: Lookup) -> list[str]:
+    """Decisions of the run that are secret, which no report holds, and about which the hosts disagree."""
+    errors = []
+    for variable in _variables.variables(used_by):
+        if variable.run and variable.secret and len({_secret(variable, lookup(host)) for host in hosts}) > 1:
+            errors.append(f"{variable.name}: a run has one value for all its hosts, and theirs differ: set it for all")
+    return errors
+
+
+def _secret(variable: _variables.Variable, own: t.Optional[Variables]) -> str:
+    try:
+        return str(own.get(variable.name, variable.default) if own else variable.default)
+    except Unreadable as error:
+        return str(error)
+
+
 def group_errors(groups: t.Collection[str]) -> list[str]:
     """Groups that are missing while one of nearly the same name is there: whoever is in that one would be left out."""
     found = []

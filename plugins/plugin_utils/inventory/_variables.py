@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Listing, Sizes
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._url import Url
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._url import Receiver, Url
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
     Boolean,
     Choice,
@@ -128,6 +128,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         Variable(
             "rollout_report_dir", Text(words="the path of a folder on the controller"), "rollout-reports", run=True
         ),
+        Variable("rollout_notify_url", Receiver(), "", run=True),
     ),
     "rollback": (
         Variable(
