@@ -38,11 +38,22 @@ class ActionModule(ControllerAction):
         found += [self._gone(host, task_vars) for host in gone]
         stopped = next((wave for wave in waves.values() if wave.get("verdict") in ("roll_back", "inconclusive")), None)
         clients = task_vars["groups"].get("shadowsocks_clients", [])
-        lines = _end.lines(found, stopped, bool(clients) and not set(clients) & set(hosts))
+        clients_left = bool(clients) and not set(clients) & set(hosts)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
         journal = first["__rollout_plan"]["journal"]
-        self.keep(journal, {"step": "end", "hosts": [one._asdict() for one in found], "amiss": amiss})
-        return {"lines": lines, "amiss": amiss}
+        name, advice = stopped["name"] if stopped else "", _end.advice(found, stopped, clients_left)
+        event = {"hosts": [one._asdict() for one in found], "amiss": amiss, "stopped": name, "next": advice}
+        self.keep(journal, {"step": "end", **event})
+        self.notify(
+            task_vars,
+            "finished",
+            f"stopped at {name}" if stopped else "finished",
+            verdict=stopped["verdict"] if stopped else "",
+            outcomes=_end.counts(found),
+            reasons=[f"{host}: {why}" for host, why in amiss.items()],
+            following=" ".join(advice),
+        )
+        return {"lines": _end.lines(found, stopped, clients_left), "amiss": amiss}
 
     @staticmethod
     def _results(

@@ -34,7 +34,9 @@ class ActionModule(ControllerAction):
                 found = {host: one for host, one in found.items() if not (one and one.get("failed"))}
             reports = {host: self._report(host, one or {}) for host, one in found.items()}
             groups = _door.group_errors(task_vars.get("groups", {}))
-            self._refuse(groups + _door.gathered(arguments["used_by"], reports))
+            lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
+            secrets = _door.secret_errors(arguments["used_by"], found, lookup)
+            self._refuse(groups + _door.gathered(arguments["used_by"], reports) + secrets)
             return {}
         report = self._check(arguments["used_by"], task_vars)
         for warning in report.warnings:

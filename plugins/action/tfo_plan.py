@@ -64,7 +64,19 @@ class ActionModule(ControllerAction):
             lines += _plan.smallest_harm(waves, lambda clients: _verdict.smallest_harm(clients, policy))
         witnesses = self._witnesses(groups, instances, looks)
         ask = _plan.questions(looks, task_vars["ansible_play_hosts_all"])
-        path = self._begin(variables["rollout_report_dir"], {"run": arguments["run"], "plan": lines, "hosts": hosts})
+        lease_seconds = self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5))
+        path = self._begin(
+            variables["rollout_report_dir"],
+            {
+                "run": arguments["run"],
+                "who": _journal.who(),
+                "plan": lines,
+                "hosts": hosts,
+                "waves": waves,
+                "lease_seconds": lease_seconds,
+            },
+        )
+        self.notify(task_vars, "start", f"begun, {len(waves)} steps over {len(hosts)} hosts")
         return {
             "hosts": hosts,
             "refused": refused,
@@ -77,7 +89,7 @@ class ActionModule(ControllerAction):
             "canary_done": _plan.canary_done(looks, canary),
             "witnesses": witnesses,
             "provers": _plan.provers(looks, passed, witnesses, lambda *names: _reached.targets(*names, lookup)),
-            "lease_seconds": self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5)),
+            "lease_seconds": lease_seconds,
         }
 
     def _refused(

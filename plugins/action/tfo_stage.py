@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._side_action import SideAction
 
 
@@ -16,4 +15,4 @@ class ActionModule(SideAction):
 
     def arguments(self) -> dict[str, t.Any]:
         """The task's arguments, with ``who``."""
-        return {"who": f"{getpass.getuser()}@{socket.gethostname()}", **super().arguments()}
+        return {"who": _journal.who(), **super().arguments()}

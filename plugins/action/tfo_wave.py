@@ -4,10 +4,16 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import traceback
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compare import (
+    INCONCLUSIVE,
+    PROMOTE,
+    ROLL_BACK,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases, _lines
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     ControllerAction,
@@ -17,6 +23,12 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._meas
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._run import Run
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Wave
 
+EVENTS = {
+    PROMOTE: ("step_done", "is done"),
+    INCONCLUSIVE: ("inconclusive", "is undecided, and the run stops"),
+    ROLL_BACK: ("rolled_back", "was rolled back, and the run stops"),
+}
+"""By verdict the notification, and what it says."""
 KEPT = ("name", "side", "verdict", "why", "stop", "hosts", "confirm", "revert")
 """What the journal keeps of a wave."""
 PHASES = ("begin", "measured", "stepped", "judged", "judged_again", "closed")
@@ -43,7 +55,9 @@ class ActionModule(ControllerAction):
         except Exception as error:  # our own bug must not leave a wave on
             lines = self._given_up(at, wave, error)
         if not settled and not (wave.stop and not wave.verdict):
-            self.keep(run.journal, self._event(at, wave, measured))
+            self.keep(run.journal, self._event(at, run, wave, measured))
+        if ended or (at == "begin" and wave.verdict):
+            self._tell(task_vars, wave)
         return {
             **dataclasses.asdict(wave),
             "measured": {} if ended else dataclasses.asdict(measured),
@@ -124,10 +138,26 @@ class ActionModule(ControllerAction):
         wave.decide(unknown=[said])
         return [f"{wave.name}: {said}"]
 
-    def _event(self, at: str, wave: Wave, measured: Measured) -> dict[str, t.Any]:
+    def _tell(self, task_vars: dict[str, t.Any], wave: Wave) -> None:
+        """Notify of how a wave has ended: whoever was stepped is confirmed, or taken back, by now."""
+        event, said = EVENTS[wave.verdict]
+        self.notify(
+            task_vars,
+            event,
+            f"{wave.name} {said}",
+            wave=wave.name,
+            side=wave.side,
+            verdict=wave.verdict,
+            outcomes=collections.Counter(host.outcome for host in wave.hosts.values()),
+            reasons=wave.why,
+        )
+
+    def _event(self, at: str, run: Run, wave: Wave, measured: Measured) -> dict[str, t.Any]:
         """What the journal keeps of a phase."""
         content = dataclasses.asdict(wave)
         event = {"step": wave.kind, "what": at, **{key: content[key] for key in KEPT}}
+        if at == "stepped" and not wave.verdict:
+            event["bake_seconds"] = run.variables["rollout_bake_seconds"]
         if at.startswith("judged") and wave.verdict:
             event["measured"] = dataclasses.asdict(measured)
         return event

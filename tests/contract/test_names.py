@@ -60,6 +60,7 @@ PLAYBOOK_VARIABLES = {
         "rollout_max_slowdown_ms",
         "rollout_max_unreachable_share",
         "rollout_network_label",
+        "rollout_notify_url",
         "rollout_probe_requests",
         "rollout_probe_url",
         "rollout_report_dir",
@@ -70,6 +71,7 @@ PLAYBOOK_VARIABLES = {
     ],
     "rollback": ["rollback_lift", "rollback_scope"],
     "audit": ["audit_strict"],
+    "status": ["status_journal", "status_watch"],
     "discover": ["discover_dir", "discover_overwrite"],
 }
 # Keys of a module's result; a dotted name is a key of that mapping, or of each entry of that list.

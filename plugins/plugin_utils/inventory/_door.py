@@ -18,7 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._li
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Wrong, read
 
 PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it, not the path to the other side"
-KIN = (("ss_server", "ss_client"), ("rollout", "rollback", "discover", "audit"))
+KIN = (("ss_server", "ss_client"), ("rollout", "rollback", "discover", "audit", "status"))
 """Roles and playbooks that are taken for one another."""
 UNMEASURED = (
     "rollout_probe_requests is 0: steps are proven, but nothing is measured and nobody judges whether they harm"
@@ -85,6 +85,22 @@ def gathered(used_by: str, reports: t.Mapping[str, Report]) -> list[str]:
                 differ = _few([f"{value} on {_few(hosts)}" for value, hosts in said.items()], joint="; ")
                 errors.append(f"{variable.name}: a run has one value for all its hosts, not {differ}: set it for all")
     return errors
+
+
+def secret_errors(used_by: str, hosts: t.Collection[str], lookup: Lookup) -> list[str]:
+    """Decisions of the run that are secret, which no report holds, and about which the hosts disagree."""
+    errors = []
+    for variable in _variables.variables(used_by):
+        if variable.run and variable.secret and len({_secret(variable, lookup(host)) for host in hosts}) > 1:
+            errors.append(f"{variable.name}: a run has one value for all its hosts, and theirs differ: set it for all")
+    return errors
+
+
+def _secret(variable: _variables.Variable, own: t.Optional[Variables]) -> str:
+    try:
+        return str(own.get(variable.name, variable.default) if own else variable.default)
+    except Unreadable as error:
+        return str(error)
 
 
 def group_errors(groups: t.Collection[str]) -> list[str]:

@@ -20,7 +20,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._ar
     ByArchitecture,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._lists import Listing, Sizes
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._url import Url
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._url import Receiver, Url
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import (
     Boolean,
     Choice,
@@ -137,6 +137,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         Variable(
             "rollout_report_dir", Text(words="the path of a folder on the controller"), "rollout-reports", run=True
         ),
+        Variable("rollout_notify_url", Receiver(), "", run=True),
     ),
     "rollback": (
         Variable(
@@ -175,8 +176,18 @@ ROLES: dict[str, tuple[Variable, ...]] = {
             about="Whether drift, and every problem of severity error, is an error",
         ),
     ),
+    "status": (
+        Variable(
+            "status_journal",
+            Text(words="the path of a journal on the controller", optional=True),
+            "",
+            run=True,
+            about="The journal of a rollout. Left empty, it is the newest one in rollout_report_dir",
+        ),
+        Variable("status_watch", _BOOLEAN, False, run=True, about="Whether the run is followed until it ends"),
+    ),
 }
-"""The variables by role; rollback, discover and audit are playbooks, whose tasks are the role rollout's."""
+"""The variables by role; rollback, discover, audit and status are playbooks, whose tasks are the role rollout's."""
 
 _SIDES = ("ss_server", "ss_client", "shadowsocks", "tcp_fastopen")
 USED: dict[str, tuple[str, ...]] = {
@@ -189,12 +200,14 @@ USED: dict[str, tuple[str, ...]] = {
     "rollback": ("rollback",),
     "discover": ("discover",),
     "audit": ("audit", *_SIDES),
+    "status": ("status",),
 }
 """Whose variables each role and playbook reads."""
 
 ALSO: dict[str, tuple[str, ...]] = {
     "rollback": ("rollout_probe_url", "tcp_fastopen_sysctl_file"),
     "audit": ("rollout_report_dir",),
+    "status": ("rollout_report_dir",),
 }
 """Single ones beside those: a way back does not hang on what only the way up needs."""
 

@@ -9,7 +9,8 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import plain
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._url import Receiver
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _notify
 
 
 class ControllerAction(ActionBase):
@@ -38,6 +39,22 @@ class ControllerAction(ActionBase):
                 _journal.append(journal, event)
         except (OSError, TypeError, ValueError) as error:
             self._display.warning(f"The journal cannot be written: {error}; see rollout_report_dir")
+
+    def notify(self, task_vars: dict[str, t.Any], event: str, text: str, **more: t.Any) -> None:
+        """Tell rollout_notify_url, where there is one, see _notify.document; in check mode nothing. Best effort: it takes
+        two seconds at most, and whatever comes of it, the run goes on. It is called where no host is stepped and not judged.
+        """
+        try:
+            told = "" if self._task.check_mode else task_vars.get("rollout_notify_url", "")
+            url = Receiver().read(self._templar.template(told)) if told else ""
+            run = str(task_vars.get("__rollout_run", ""))
+            failed = _notify.send(url, _notify.document(event, run, text, **more)) if url else ""
+            where = f"{_notify.place(url)}: {failed}"
+        except Exception as error:  # its text may hold the URL
+            failed = where = type(error).__name__
+        if failed:
+            wave = f" of {more['wave']}" if more.get("wave") else ""
+            self._display.warning(f"The notification {event}{wave} did not reach rollout_notify_url, {where}")
 
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the task returns. Raises AnsibleActionFail."""

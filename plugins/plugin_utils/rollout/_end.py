@@ -112,6 +112,12 @@ def amiss(found: t.Sequence[Side], stopped: t.Optional[Wave]) -> dict[str, str]:
     return {host: "; ".join(reasons) for host, reasons in told.items()}
 
 
+def counts(found: t.Sequence[Side]) -> dict[str, int]:
+    """How many hosts have each outcome; one with two sides may have two."""
+    hosts = {outcome: {one.host for one in found if one.outcome == outcome} for outcome in ORDER}
+    return {outcome: len(named) for outcome, named in hosts.items() if named}
+
+
 def lines(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
     """The run in a few lines: who has TCP Fast Open, who has not and why, and the next command."""
     shown = ["End of the run"]
@@ -123,10 +129,11 @@ def lines(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool
         shown.append(f"  {outcome:<12} {len(names)}: {_lines.named(names)}")
         if outcome not in ("promoted", "planned"):
             shown += [f"    {one.host}: {one.why}" for one in ended if one.why != NOT_REACHED]
-    return [*shown, *(f"  {advice}" for advice in _advice(found, stopped, clients_left))]
+    return [*shown, *(f"  {advice}" for advice in advice(found, stopped, clients_left))]
 
 
-def _advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
+def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
+    """What is worth knowing now, and the next command."""
     run = "ansible-playbook fastopen.shadowsocks.rollout"
     outcomes = {one.outcome for one in found}
     told = []

@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import datetime
+import getpass
+import glob
 import json
 import os
+import socket
 import tempfile
 import typing as t
 
@@ -15,6 +18,11 @@ import typing as t
 def now() -> str:
     """The time in UTC, ISO 8601."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
+
+
+def who() -> str:
+    """Who runs this, USER@MACHINE, as a host's claim names it too."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def start(folder: str, kind: str, content: t.Mapping[str, t.Any]) -> str:
@@ -28,10 +36,20 @@ def start(folder: str, kind: str, content: t.Mapping[str, t.Any]) -> str:
 
 def append(path: str, event: t.Mapping[str, t.Any]) -> None:
     """Add an event to a report; a run killed later leaves it there. Raises OSError, ValueError."""
-    with open(path, encoding="utf-8") as stream:
-        report = json.load(stream)
+    report = read(path)
     report.setdefault("events", []).append({"time": now(), **event})
     _write(path, report)
+
+
+def read(path: str) -> dict[str, t.Any]:
+    """The report. Raises OSError, ValueError."""
+    with open(path, encoding="utf-8") as stream:
+        return json.load(stream)
+
+
+def newest(folder: str, kind: str) -> str:
+    """The path of the report of this kind that was begun last, '' where there is none."""
+    return max(glob.glob(os.path.join(glob.escape(os.path.abspath(folder)), f"{kind}-*.json")), default="")
 
 
 def _write(path: str, report: t.Mapping[str, t.Any]) -> None:

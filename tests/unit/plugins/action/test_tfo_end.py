@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_end
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 
 UNREACHABLE = {"unreachable": True, "msg": "ssh"}
@@ -71,6 +75,19 @@ def test_how_it_ends(run, fleet, taken_back, outcome, why):
     assert list(end["amiss"]) == ["ss1"]
     assert end["amiss"]["ss1"].startswith(f"{outcome}: {why}")
     assert end["lines"][1:3] == ["  promoted     1: c1", f"  {outcome:<12} 1: ss1"]
+
+
+@pytest.mark.parametrize("verdict", ["promote", "inconclusive"])
+def test_end_in_the_journal(run, fleet, tmp_path, verdict):
+    """With the wave that stopped the run, and what is next."""
+    journal = _journal.start(str(tmp_path), "rollout", {})
+    for host in ("ss1", "c1"):
+        fleet["hostvars"][host]["__rollout_plan"] = {"journal": journal}
+    fleet["hostvars"]["ss1"]["__rollout_wave"].update(verdict=verdict, why=["lost"])
+    end = run(tfo_end, fleet, at="ended")
+    (event,) = json.loads(Path(journal).read_text("utf-8"))["events"]
+    assert (event["step"], event["stopped"]) == ("end", "batch 1" if verdict == "inconclusive" else "")
+    assert [f"  {line}" for line in event["next"]] == end["lines"][-len(event["next"]) :]
 
 
 @pytest.mark.parametrize(

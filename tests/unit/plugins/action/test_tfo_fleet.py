@@ -83,6 +83,11 @@ def test_all_hosts(run):
     for name in GROUPS:
         fleet["hostvars"][name]["__rollout_door"] = {"variables": {}, "errors": []}
     assert run(tfo_fleet, fleet, used_by="rollout", hosts=["ss1", "c1"]) == {"changed": False}
+    fleet["hostvars"]["c1"]["rollout_notify_url"] = "https://hooks.example/"
+    with pytest.raises(
+        AnsibleActionFail, match="\nrollout_notify_url: a run has one value for all its hosts, and theirs differ"
+    ):
+        run(tfo_fleet, fleet, used_by="rollout", hosts=["ss1", "c1"])
 
 
 def test_host_that_could_not_be_checked(run):

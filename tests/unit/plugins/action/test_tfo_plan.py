@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,9 @@ def test_plan(run, told):
     )
     (event,) = json.loads(Path(result["journal"]).read_text("utf-8"))["events"]
     assert (event["step"], event["run"], event["hosts"]) == ("preflight", "r1", ["ss1", "c1"])
+    assert event["waves"] == {"batch 1": ["ss1"], "wave 1": ["c1"]}
+    assert event["who"] == f"{getpass.getuser()}@{socket.gethostname()}"
+    assert event["lease_seconds"] == result["lease_seconds"]
 
 
 def test_busy(run, told):

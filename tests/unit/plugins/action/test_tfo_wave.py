@@ -110,6 +110,17 @@ def test_wave_that_is_promoted(play):
     assert wave["bake_seconds"] == 300
 
 
+@pytest.mark.parametrize(("requests", "bake_seconds"), [(100, 300), (0, None)])
+def test_journal_tells_how_long_a_step_bakes(play, monkeypatch, requests, bake_seconds):
+    """Where it is to be judged by what is measured after it."""
+    monkeypatch.setattr(tfo_wave.Run, "first_asks", lambda *_more: {})
+    play.told["rollout_probe_requests"] = requests
+    play.at("begin")
+    play.at("measured")
+    play.at("stepped", stage={"c1": STEPPED, "c2": STEPPED})
+    assert play.events()[-1].get("bake_seconds") == bake_seconds
+
+
 def test_bad_host_is_taken_back(play):
     """And the run goes on."""
     wave = through(play, {"c1": STEPPED, "c2": FAILED}, confirmed={"c1": CONFIRMED}, reverted={"c2": PLAIN})

@@ -40,3 +40,15 @@ def test_gathered_of_many():
         "rollout_bake_seconds: a run has one value for all its hosts, not 0.0 on 0; 1.0 on 1; 2.0 on 2 and 997 more:"
         " set it for all",
     ]
+
+
+def test_secret_decision_of_the_run():
+    """Hosts that disagree are told of it, and not of the values."""
+    url = "https://hooks.example/T0K3N"
+    hosts = {name: Variables(name, {"rollout_notify_url": url}) for name in "ab"}
+    assert _door.secret_errors("rollout", hosts, hosts.get) == []
+    hosts["c"] = Variables("c", {})
+    (error,) = _door.secret_errors("rollout", hosts, hosts.get)
+    assert error == "rollout_notify_url: a run has one value for all its hosts, and theirs differ: set it for all"
+    assert _door.secret_errors("audit", hosts, hosts.get) == []
+    assert "rollout_notify_url" not in check("a", rollout_notify_url=url).variables

@@ -1,0 +1,214 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a rollout stands, by its journal alone: which step of how many, what it waits for and since when, what is next."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _lines
+
+Report = t.Mapping[str, t.Any]
+"""What _journal.read gives of a rollout."""
+Time = datetime.datetime
+
+UNDER_WAY, TO_COME, NO_STEP = "under way", "to come", "no step"
+"""Hosts of the wave that is begun and of those that are not, and hosts that are in no wave, beside the scale of outcomes."""
+ORDER = (*_end.ORDER, "stepped", UNDER_WAY, TO_COME, NO_STEP)
+WAITS = {
+    "preflight": "its hosts to be held, and deployed where nothing runs yet",
+    "begin": "the measurement before the step",
+    "measured": "the step of its hosts, and its proof",
+    "bake": "the bake",
+    "stepped": "the measurement after the step",
+    "judged": "more requests, for it is not clear yet",
+    "decided": "the step to be made to last, or taken back",
+    "last": "the end: who was lost is tried once more, and all hosts are let go",
+}
+FINE = "everybody is promoted, or skipped for a reason"
+DIED = (
+    "the run was killed, or refused before its first step, or its journal cannot be written."
+    " Hosts undo by themselves what was not confirmed. Next: ansible-playbook fastopen.shadowsocks.rollout"
+)
+WATCH = "Next: nothing to do; ansible-playbook fastopen.shadowsocks.status -e status_watch=true follows it"
+
+
+class StatusError(Exception):
+    """This is not the journal of a rollout; the message says what it lacks."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """Times are ISO 8601 in UTC. ``step`` is 0 before the first of ``steps``; ``outcomes`` has the hosts by outcome, of all
+    steps, ``wave_outcomes`` those of this wave. ``until`` is the end of a bake, else ''. ``silent``: longer than the hosts'
+    lease nothing was written, so that the run does not go on. ``amiss`` says by host why a run that ended did so badly.
+    """
+
+    run: str
+    who: str
+    started: str
+    written: str
+    steps: int
+    step: int = 0
+    wave: str = ""
+    side: str = ""
+    verdict: str = ""
+    why: tuple[str, ...] = ()
+    outcomes: t.Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
+    wave_outcomes: t.Mapping[str, list[str]] = dataclasses.field(default_factory=dict)
+    waits: str = ""
+    since: str = ""
+    until: str = ""
+    silent: bool = False
+    ended: bool = False
+    stopped: str = ""
+    amiss: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    next: tuple[str, ...] = ()
+
+
+def of(report: Report, now: Time) -> Status:
+    """How the run of this journal stands. Raises StatusError."""
+    try:
+        return _of(report, now)
+    except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
+        raise StatusError(f"it is not the journal of a rollout: {type(error).__name__} {error}".rstrip()) from error
+
+
+def _of(report: Report, now: Time) -> Status:
+    plan, last = report["events"][0], report["events"][-1]
+    waves: dict[str, t.Mapping[str, t.Any]] = {one["name"]: one for one in report["events"] if "what" in one}
+    status = Status(
+        run=plan["run"],
+        who=plan["who"],
+        started=report["started"],
+        written=last["time"],
+        steps=max(len(plan["waves"]), len(waves)),
+        outcomes=_outcomes(plan, waves),
+    )
+    if waves:
+        name, wave = list(waves.items())[-1]
+        order = list(plan["waves"])
+        status = dataclasses.replace(
+            status,
+            step=1 + order.index(name) if name in order else len(waves),
+            wave=name,
+            side=wave["side"],
+            verdict=wave["verdict"],
+            why=tuple(wave["why"]),
+            wave_outcomes=_by_outcome((host, one["outcome"] or UNDER_WAY) for host, one in wave["hosts"].items()),
+        )
+    if last["step"] == "end":
+        return dataclasses.replace(
+            status,
+            ended=True,
+            outcomes=_by_outcome((one["host"], one["outcome"]) for one in last["hosts"]),
+            stopped=last["stopped"],
+            amiss=last["amiss"],
+            next=tuple(last["next"]),
+        )
+    silent = seconds(last["time"], now) > plan["lease_seconds"]
+    waits, since, until = _waits(last, list(plan["waves"]), now)
+    return dataclasses.replace(status, waits=waits, since=since, until=until, silent=silent)
+
+
+def _waits(last: t.Mapping[str, t.Any], order: list[str], now: Time) -> tuple[str, str, str]:
+    """What a run waits for after this event, since when, and until when where that is known."""
+    what, since = last.get("what", "preflight"), last["time"]
+    if what == "closed" or last.get("stop") and what == "begin":
+        after = order[order.index(last["name"]) + 1 :] if last["name"] in order and not last["stop"] else []
+        return (f"{after[0]} to begin" if after else WAITS["last"]), since, ""
+    if last.get("verdict"):
+        return WAITS["decided"], since, ""
+    if what == "stepped":
+        end = moment(since) + datetime.timedelta(seconds=last["bake_seconds"])
+        until = end.isoformat(timespec="milliseconds")
+        return (WAITS["bake"], since, until) if now < end else (WAITS["stepped"], until, "")
+    return WAITS[what], since, ""
+
+
+def _outcomes(plan: t.Mapping[str, t.Any], waves: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
+    """The hosts of all waves as they are now, begun or not, and those that are in none."""
+    pairs = [(host, one["outcome"] or UNDER_WAY) for wave in waves.values() for host, one in wave["hosts"].items()]
+    pairs += [(host, TO_COME) for name, hosts in plan["waves"].items() if name not in waves for host in hosts]
+    named = {host for host, _outcome in pairs}
+    return _by_outcome([*pairs, *((host, NO_STEP) for host in plan["hosts"] if host not in named)])
+
+
+def _by_outcome(pairs: t.Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for host, outcome in pairs:
+        hosts = found.setdefault(outcome, [])
+        hosts += [] if host in hosts else [host]
+    return {outcome: found[outcome] for outcome in ORDER if outcome in found}
+
+
+def lines(status: Status, now: Time) -> list[str]:
+    """All of it for people."""
+    shown = [f"Run {status.run}, begun {_when(status.started)} by {status.who}"]
+    if status.wave:
+        shown.append(f"Step {status.step} of {status.steps}: {status.wave} ({status.side}s){_verdict(status)}")
+        shown += [f"  {'because' if status.verdict != 'promote' else 'seen':<12} {why}" for why in status.why]
+    else:
+        shown.append(f"Preflight is over, {status.steps} steps to come")
+    if status.ended:
+        took = _lasting(seconds(status.started, moment(status.written)))
+        how = f"stopped at {status.stopped}" if status.stopped else "not all is well" if status.amiss else FINE
+        shown.append(f"Ended {_when(status.written)}, after {took}: {how}")
+    else:
+        left = f", {_lasting(-seconds(status.until, now))} left (until {_when(status.until)})" if status.until else ""
+        shown.append(f"  waits for    {status.waits}, since {_when(status.since)}{left}")
+    shown += [f"  {outcome:<12} {len(hosts)}: {_lines.named(hosts)}" for outcome, hosts in status.outcomes.items()]
+    shown += [f"    {host}: {why}" for host, why in list(status.amiss.items())[: _lines.SHOWN_HOSTS]]
+    more = len(status.amiss) - _lines.SHOWN_HOSTS
+    shown += [f"    and {more} more, all of them in the journal"] if more > 0 else []
+    if status.silent:
+        return [
+            *shown,
+            f"Nothing was written for {_lasting(seconds(status.written, now))}, longer than a lease: {DIED}",
+        ]
+    return [*shown, *(status.next if status.ended else [WATCH])]
+
+
+def change(status: Status) -> str:
+    """What is new, in one line, for who watches."""
+    counts = ", ".join(f"{len(hosts)} {outcome}" for outcome, hosts in status.wave_outcomes.items())
+    step = f"{status.step} of {status.steps}, {status.wave}{_verdict(status)}: {counts}" if status.wave else "preflight"
+    until = f", until {_clock(status.until)}" if status.until else ""
+    return f"{_clock(status.since or status.written)}  {step}; " + (
+        "the run has ended" if status.ended else f"waits for {status.waits}{until}"
+    )
+
+
+def seconds(since: str, now: Time) -> float:
+    """How long ago that is."""
+    return (now - moment(since)).total_seconds()
+
+
+def _verdict(status: Status) -> str:
+    return f", {status.verdict}" if status.verdict else ""
+
+
+def moment(text: str) -> Time:
+    """The time that a journal tells."""
+    return datetime.datetime.fromisoformat(text)
+
+
+def _when(text: str) -> str:
+    return f"{moment(text):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _clock(text: str) -> str:
+    return f"{moment(text):%H:%M:%S}"
+
+
+def _lasting(time: float) -> str:
+    """A span in its two largest units."""
+    whole = max(0, round(time))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

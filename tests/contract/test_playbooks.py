@@ -1,0 +1,19 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How playbooks read where they are recorded."""
+
+from __future__ import annotations
+
+import pytest
+from _collection import PLAYBOOKS, ROOT, read_yaml
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_name_and_labels_for_ara(playbook: str) -> None:
+    """Once, in the first play: ARA adds up the labels of all plays."""
+    first, *others = read_yaml(ROOT / "playbooks" / f"{playbook}.yml")
+    assert first["vars"]["ara_playbook_name"] == f"TCP Fast Open: {playbook}"
+    assert first["vars"]["ara_playbook_labels"] == ["fastopen.shadowsocks", playbook]
+    assert not [name for play in others for name in play.get("vars", {}) if name.startswith("ara_")]
+    assert all(play["name"] for play in [first, *others])

@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a real receiver on loopback is told of a run, and what a bad one does to the run: nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+from ansible.template import trust_as_template
+from ansible.utils.display import Display
+from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_end, tfo_plan, tfo_wave
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _notify
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_INSTANCE, MARKER
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._receiver import Receiver
+
+SECRET = re.compile(rf"T0K3N|K3Y|198\.51\.100\.|{re.escape(MARKER)}")
+"""What the inventory and the receiver's URL hold, and clients' addresses."""
+TOLD = {
+    "rollout_server_batches": [1],
+    "rollout_client_waves": ["100%"],
+    "rollout_bake_seconds": 300,
+    "rollout_probe_requests": 0,
+    "rollout_confidence": 0.95,
+    "rollout_max_error_share": 0.05,
+    "rollout_max_slowdown_ms": 20,
+    "rollout_max_reverted_share": 0.1,
+    "rollout_max_unreachable_share": 0.1,
+    "rollout_accept_unmanaged": False,
+    "rollout_revert": "wave",
+}
+LOOK = {
+    "side": "client",
+    "done": False,
+    "differs": [],
+    "foreign": [],
+    "reasons": [],
+    "deployed": "yes",
+    "uptime_seconds": 36_000,
+    "listeners": [],
+    "paths": [],
+    "step": {"outcome": "planned", "differs": []},
+    "stage": {"intended": "off", "actual": "off", "state": "plain"},
+    "fastopen": {"sysctl": {"value": 1, "send": True}, "boot": {"file": None}, "counters": {}, "processes": []},
+}
+STEPPED = {"outcome": "stepped", "reasons": []}
+FAILED = {"failed": True, "msg": "198.51.100.9 does not answer"}
+PLAIN = {"outcome": "plain", "reasons": []}
+CONFIRMED = {"outcome": "confirmed", "reasons": []}
+SKIPPED = {"skipped": True}
+
+
+class Rollout:
+    """A run over clients, one of them named by its address, from its plan to its end, by the actions of its plays."""
+
+    def __init__(self, run, tmp_path, url):
+        self.run, self.hosts = run, ["c1", "c2", "198.51.100.9"]
+        own = {
+            "ansible_host": "198.51.100.7",
+            "ss_client_instances": [{**CLIENT_INSTANCE, "password": MARKER}],
+            "rollout_notify_url": url,
+            "__rollout_door": {"variables": {**TOLD, "rollout_report_dir": str(tmp_path)}},
+            "__rollout_seen": {"results": [LOOK]},
+            "__rollout_run": "r1",
+        }
+        self.hostvars = Hostvars({host: dict(own) for host in self.hosts})
+        self.results = []
+
+    def task(self, plugin, check_mode, **arguments):
+        """Run it, and keep what it returns."""
+        play = {
+            **self.hostvars["c1"],
+            "hostvars": self.hostvars,
+            "groups": {"shadowsocks_clients": self.hosts},
+            "ansible_play_hosts_all": self.hosts,
+            "ansible_play_batch": self.hosts,
+            "ansible_forks": 5,
+            "__rollout_side": "client",
+            "__rollout_kind": "wave",
+        }
+        self.results.append(self.run(plugin, play, check_mode=check_mode, **arguments))
+        return self.results[-1]
+
+    def __call__(self, check_mode=False, **stage):
+        """The whole of it; ``stage`` is what stepping a host returned, in their order."""
+        results = dict(zip(self.hosts, stage.get("stage", [STEPPED] * 3)))
+        plan = self.task(tfo_plan, check_mode, hosts=self.hosts, run="r1")
+        self.register("plan", dict.fromkeys(self.hosts, plan))
+        for phase in ("begin", "measured", "stepped", "judged", "judged_again", "closed"):
+            if phase == "stepped":
+                self.register("stage", results)
+            wave = self.task(tfo_wave, check_mode, at=phase)
+            self.register("wave", dict.fromkeys(self.hosts, wave))
+            self.register("confirmed", {host: CONFIRMED for host in wave["confirm"]})
+            self.register("reverted", {host: PLAIN for host in wave["revert"]})
+        return self.task(tfo_end, check_mode, at="ended")
+
+    def register(self, name, by_host):
+        """As the role does."""
+        for host in self.hosts:
+            self.hostvars[host][f"__rollout_{name}"] = by_host.get(host, SKIPPED)
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    """The warnings."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    shown = []
+    monkeypatch.setattr(Display, "warning", lambda _self, text, *_more: shown.append(text))
+    return shown
+
+
+def told(receiver):
+    """The documents that arrived."""
+    return [json.loads(body) for _path, _headers, body in receiver.got]
+
+
+@pytest.mark.parametrize(
+    ("stage", "event", "verdict", "outcomes", "stopped"),
+    [
+        ([STEPPED, STEPPED, STEPPED], "step_done", "promote", {"promoted": 3}, ""),
+        ([STEPPED, STEPPED, FAILED], "step_done", "promote", {"promoted": 2, "failed": 1}, ""),
+        ([STEPPED, FAILED, FAILED], "rolled_back", "roll_back", {"reverted": 1, "failed": 2}, "roll_back"),
+    ],
+)
+def test_run(run, tmp_path, warned, stage, event, verdict, outcomes, stopped):
+    """Its start, its step, its end; nothing of them is secret, and nothing of the URL is anywhere else."""
+    with Receiver() as receiver:
+        rollout = Rollout(run, tmp_path, receiver.url)
+        end = rollout(stage=stage)
+    start, step, finished = documents = told(receiver)
+    assert [one["event"] for one in documents] == ["start", event, "finished"]
+    assert {(one["version"], one["run"]) for one in documents} == {(_notify.VERSION, "r1")}
+    assert (start["text"], start["outcomes"]) == ("TCP Fast Open rollout r1: begun, 1 steps over 3 hosts", {})
+    assert (step["wave"], step["side"], step["verdict"], step["outcomes"]) == ("wave 1", "client", verdict, outcomes)
+    assert (finished["outcomes"].get("promoted"), finished["verdict"]) == (outcomes.get("promoted"), stopped)
+    assert all(command in " ".join(end["lines"]) for command in finished["next"].split(": ")[1:])
+    assert warned == []
+    assert not SECRET.search(json.dumps(documents))
+    (journal,) = tmp_path.glob("rollout-*.json")
+    assert not re.search(f"T0K3N|K3Y|{re.escape(MARKER)}", journal.read_text("utf-8") + str(rollout.results))
+
+
+def test_wave_that_is_undecided(run, tmp_path, warned, monkeypatch):
+    """By a bug, say, and at its very beginning, after which no phase comes: it is told all the same."""
+    monkeypatch.setattr(tfo_wave.ActionModule, "_begin", lambda *_more: 1 / 0)
+    with Receiver() as receiver:
+        rollout = Rollout(run, tmp_path, receiver.url)
+        plan = rollout.task(tfo_plan, False, hosts=rollout.hosts, run="r1")
+        rollout.register("plan", dict.fromkeys(rollout.hosts, plan))
+        rollout.task(tfo_wave, False, at="begin")
+    document = told(receiver)[-1]
+    assert (document["event"], document["verdict"], document["outcomes"]) == ("inconclusive", "inconclusive", {})
+    assert document["reasons"][0].startswith("this is a bug of the collection")
+
+
+def test_check_mode(run, tmp_path, warned):
+    """Nothing is sent."""
+    with Receiver() as receiver:
+        Rollout(run, tmp_path, receiver.url)(check_mode=True)
+    assert receiver.got == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [
+        ({"hangs": True}, "no answer within 0.2 s"),
+        ({"status": 500}, "it answered 500"),
+        ({"status": 302, "location": "http://198.51.100.1/"}, "it answered 302, a redirect, which is not followed"),
+    ],
+)
+def test_bad_receiver(run, tmp_path, warned, monkeypatch, behaviour, why):
+    """One line for each notification, without the secret part of the URL; the run is what it is without any."""
+    if "hangs" in behaviour:
+        monkeypatch.setattr(_notify, "DEADLINE_SECONDS", 0.2)
+    began = time.monotonic()
+    with Receiver(**behaviour) as receiver:
+        end = Rollout(run, tmp_path / "told", receiver.url)()
+    place = f"http://127.0.0.1:{receiver.server_port}: {why}"
+    assert warned == [
+        f"The notification start did not reach rollout_notify_url, {place}",
+        f"The notification step_done of wave 1 did not reach rollout_notify_url, {place}",
+        f"The notification finished did not reach rollout_notify_url, {place}",
+    ]
+    assert time.monotonic() - began < 10
+    assert end == Rollout(run, tmp_path / "silent", "")()
+
+
+def test_receiver_that_is_down(run, tmp_path, warned):
+    """Likewise."""
+    with Receiver() as receiver:
+        pass
+    end = Rollout(run, tmp_path / "told", receiver.url)()
+    assert [text.rpartition(": ")[2] for text in warned] == ["Connection refused"] * 3
+    assert end == Rollout(run, tmp_path / "silent", "")()
+
+
+@pytest.mark.parametrize("url", [trust_as_template("{{ gone }}"), 5, "ftp://127.0.0.1/T0K3N"])
+def test_url_that_cannot_be_read(run, tmp_path, warned, url):
+    """The door refuses it; past the door it stops nothing, and is not shown."""
+    end = Rollout(run, tmp_path / "told", url)()
+    assert end == Rollout(run, tmp_path / "silent", "")()
+    assert len(warned) == 3
+    assert not SECRET.search(str(warned))
+
+
+def test_url_out_of_a_template(run, tmp_path, warned):
+    """As an inventory has it that keeps it in a vault."""
+    with Receiver() as receiver:
+        Rollout(run, tmp_path, trust_as_template(f"{{{{ '{receiver.url}' }}}}"))()
+    assert len(told(receiver)) == 3

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a run stands, at each of its moments, from the events so far."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._run_journal import (
+    LEASE_SECONDS,
+    RUN,
+    at,
+    end,
+    plan,
+    report,
+    wave,
+)
+
+SERVERS = [wave("batch 1", "begin", ss1=""), wave("batch 1", "closed", "promote", ss1="promoted")]
+
+
+@pytest.mark.parametrize(
+    ("events", "step", "waits"),
+    [
+        ([], 0, "its hosts to be held, and deployed where nothing runs yet"),
+        ([wave("batch 1", "begin", ss1="")], 1, "the measurement before the step"),
+        ([wave("batch 1", "measured", ss1="")], 1, "the step of its hosts, and its proof"),
+        ([wave("batch 1", "stepped", ss1="stepped")], 1, "the bake"),
+        ([wave("batch 1", "stepped", "promote", ss1="promoted")], 1, "the step to be made to last, or taken back"),
+        ([wave("batch 1", "judged", ss1="stepped")], 1, "more requests, for it is not clear yet"),
+        ([wave("batch 1", "judged", "roll_back", ss1="reverted")], 1, "the step to be made to last, or taken back"),
+        ([wave("batch 1", "judged_again", "promote", ss1="promoted")], 1, "the step to be made to last, or taken back"),
+        ([wave("batch 1", "closed", "promote", ss1="promoted")], 1, "canary to begin"),
+        ([wave("batch 1", "closed", "roll_back", ss1="reverted")], 1, "the end: who was lost is tried once more, and"),
+        ([wave("batch 1", "begin", "inconclusive", ss1="")], 1, "the end: who was lost is tried once more, and"),
+        ([*SERVERS, wave("canary", "begin", c1="")], 2, "the measurement before the step"),
+        ([*SERVERS, wave("wave 1", "closed", "promote", c2="promoted")], 3, "the end: who was lost is tried once more"),
+    ],
+)
+def test_waits(events, step, waits):
+    """Each moment between two events tells what comes next, and since when that is."""
+    journal = report(plan(), *events)
+    status = _status.of(journal, at(60))
+    assert (status.step, status.steps) == (step, 3)
+    assert status.waits.startswith(waits)
+    assert (status.since, status.ended, status.silent) == (journal["events"][-1]["time"], False, False)
+
+
+@pytest.mark.parametrize(
+    ("now", "waits", "since", "until"),
+    [(309.9, "the bake", 10, 310), (310, "the measurement after the step", 310, None)],
+)
+def test_bake(now, waits, since, until):
+    """It ends by the clock; what comes then waits since that moment."""
+    status = _status.of(report(plan(), wave("canary", "stepped", c1="stepped")), at(now))
+    assert (status.waits, _status.moment(status.since)) == (waits, at(since))
+    assert (_status.moment(status.until) if status.until else None) == (at(until) if until else None)
+
+
+def test_lines_of_a_run_that_goes_on():
+    """Who, where, hosts by outcome, what it waits for, how long still, and what to do."""
+    journal = report(plan(), *SERVERS, wave("canary", "stepped", c1="stepped"))
+    assert _status.lines(_status.of(journal, at(160)), at(160)) == [
+        f"Run {RUN}, begun 2026-11-26 03:13:44 UTC by root@ctl",
+        "Step 2 of 3: canary (clients)",
+        "  waits for    the bake, since 2026-11-26 03:14:14 UTC, 2 min 50 s left (until 2026-11-26 03:19:14 UTC)",
+        "  promoted     1: ss1",
+        "  stepped      1: c1",
+        "  to come      2: c2, c3",
+        "  no step      1: ss2",
+        "Next: nothing to do; ansible-playbook fastopen.shadowsocks.status -e status_watch=true follows it",
+    ]
+
+
+def test_lines_of_a_run_that_stopped():
+    """Which step stopped it and why, who is amiss, and what comes next."""
+    why = ("2 of 3 are bad so far (c1, c2): too many",)
+    bad = wave("canary", "closed", "roll_back", why, c1="reverted")
+    amiss = {f"c{number}": "reverted: slower" for number in range(1, 14)}
+    journal = report(plan(), *SERVERS, bad, end("canary", amiss, ss1="promoted", c1="reverted"))
+    lines = _status.lines(_status.of(journal, at(9000)), at(9000))
+    assert lines[1:6] == [
+        "Step 2 of 3: canary (clients), roll_back",
+        f"  because      {why[0]}",
+        "Ended 2026-11-26 03:14:24 UTC, after 40 s: stopped at canary",
+        "  promoted     1: ss1",
+        "  reverted     1: c1",
+    ]
+    assert lines[6] == "    c1: reverted: slower"
+    assert lines[-2:] == [
+        "    and 3 more, all of them in the journal",
+        "Next: ansible-playbook fastopen.shadowsocks.audit",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amiss", "said"), [({}, _status.FINE), ({"c1": "failed: it does not come up"}, "not all is well")]
+)
+def test_lines_of_a_run_that_was_not_stopped(amiss, said):
+    """An end is an end, however long ago."""
+    status = _status.of(report(plan(), end("", amiss, c1="promoted")), at(99_999))
+    assert f"Ended 2026-11-26 03:13:54 UTC, after 10 s: {said}" in _status.lines(status, at(99_999))
+    assert not status.silent
+
+
+@pytest.mark.parametrize(("now", "silent"), [(LEASE_SECONDS + 10, False), (LEASE_SECONDS + 11, True)])
+def test_run_that_fell_silent(now, silent):
+    """Longer than its hosts wait for it."""
+    status = _status.of(report(plan(), wave("batch 1", "begin", ss1="")), at(now))
+    last = _status.lines(status, at(now))[-1]
+    assert (status.silent, last.startswith("Nothing was written for 16 min 41 s, longer than a lease")) == (
+        silent,
+        silent,
+    )
+
+
+def test_change():
+    """One line: when, which step, what became of its hosts, what comes next."""
+    journal = report(plan(), *SERVERS, wave("wave 1", "stepped", c2="stepped", c3="failed"))
+    assert _status.change(_status.of(report(plan()), at(0))).startswith(
+        "03:13:44  preflight; waits for its hosts to be held"
+    )
+    assert (
+        _status.change(_status.of(journal, at(40)))
+        == "03:14:14  3 of 3, wave 1: 1 failed, 1 stepped; waits for the bake, until 03:19:14"
+    )
+    ended = report(plan(), *SERVERS, end("", {}, ss1="promoted"))
+    assert (
+        _status.change(_status.of(ended, at(40))) == "03:14:14  1 of 3, batch 1, promote: 1 promoted; the run has ended"
+    )
+
+
+@pytest.mark.parametrize(
+    "journal", [{}, [], {"events": []}, {"kind": "audit", "rows": []}, report(wave("canary", "begin"))]
+)
+def test_not_a_journal(journal):
+    """Said as such."""
+    with pytest.raises(_status.StatusError, match="it is not the journal of a rollout"):
+        _status.of(journal, at(0))

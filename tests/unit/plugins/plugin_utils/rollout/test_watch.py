@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that is followed: its journal grows while the watch sleeps."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _watch
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._run_journal import (
+    LEASE_SECONDS,
+    at,
+    end,
+    plan,
+    report,
+    wave,
+)
+
+STEPPED = wave("batch 1", "stepped", ss1="stepped")
+ALL = [
+    plan(),
+    wave("batch 1", "begin", ss1=""),
+    wave("batch 1", "measured", ss1=""),
+    STEPPED,
+    wave("batch 1", "closed", "promote", ss1="promoted"),
+    end("", {}, ss1="promoted"),
+]
+
+
+@pytest.fixture
+def follow(tmp_path):
+    """Follow a journal that has so many of ALL its events at each of these seconds; the shown lines, and how it ended."""
+
+    def call(moments):
+        path, shown, clock, left = tmp_path / "journal.json", [], [0.0], list(moments)
+
+        def sleep(_seconds):
+            clock[0], count = left.pop(0)
+            path.write_text(json.dumps(report(*ALL[:count])), encoding="utf-8")
+
+        sleep(0)
+        return _watch.follow(str(path), shown.append, lambda: at(clock[0]), sleep), shown
+
+    return call
+
+
+def test_line_a_change(follow):
+    """First how it stands, then what is new, also what comes by the clock alone; the end ends it."""
+    status, shown = follow([(5, 1), (6, 1), (25, 3), (35, 4), (36, 4), (331, 4), (332, 4), (340, 6)])
+    assert status.ended
+    assert shown[0].splitlines()[:3] == [
+        "Run 20261126T031344-46975, begun 2026-11-26 03:13:44 UTC by root@ctl",
+        "Preflight is over, 3 steps to come",
+        "  waits for    its hosts to be held, and deployed where nothing runs yet, since 2026-11-26 03:13:44 UTC",
+    ]
+    assert [line for line in shown if line.startswith("03:1")] == [
+        "03:13:54  1 of 3, batch 1: 1 under way; waits for the measurement before the step",
+        "03:14:04  1 of 3, batch 1: 1 under way; waits for the step of its hosts, and its proof",
+        "03:14:14  1 of 3, batch 1: 1 stepped; waits for the bake, until 03:19:14",
+        "03:19:14  1 of 3, batch 1: 1 stepped; waits for the measurement after the step",
+        "03:14:24  1 of 3, batch 1, promote: 1 promoted; waits for canary to begin",
+        "03:14:34  1 of 3, batch 1, promote: 1 promoted; the run has ended",
+    ]
+
+
+def test_run_that_falls_silent(follow):
+    """It is left."""
+    status, _shown = follow([(5, 1), (6, 2), (10 + LEASE_SECONDS + 1, 2)])
+    assert (status.silent, status.ended) == (True, False)
+
+
+def test_run_that_has_ended(follow):
+    """There is nothing to follow: only how it ended, which the caller shows."""
+    status, shown = follow([(5, 6)])
+    assert (status.ended, shown) == (True, [])
