@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     ControllerAction,
@@ -38,11 +39,13 @@ class ActionModule(ControllerAction):
         found += [self._gone(host, task_vars) for host in gone]
         stopped = next((wave for wave in waves.values() if wave.get("verdict") in ("roll_back", "inconclusive")), None)
         clients = task_vars["groups"].get("shadowsocks_clients", [])
-        lines = _end.lines(found, stopped, bool(clients) and not set(clients) & set(hosts))
+        clients_left = bool(clients) and not set(clients) & set(hosts)
+        lines = _end.lines(found, stopped, clients_left)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
         journal = first["__rollout_plan"]["journal"]
-        self.keep(journal, {"step": "end", "hosts": [one._asdict() for one in found], "amiss": amiss})
-        return {"lines": lines, "amiss": amiss}
+        ended = {"hosts": [one._asdict() for one in found], "amiss": amiss}
+        self.keep(journal, {"step": "end", **ended, "next": _end.advice(found, stopped, clients_left)})
+        return {"lines": [*_written.lines(journal), *lines], "amiss": amiss}
 
     @staticmethod
     def _results(

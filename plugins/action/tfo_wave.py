@@ -89,6 +89,7 @@ class ActionModule(ControllerAction):
             return []
         measured.hear_after(run, wave)
         judgement = measured.judgement(run, wave, last)
+        measured.judged = {key: judgement[key] for key in ("coverage", "pooled", "control") if key in judgement}
         if judgement["measure"] and not last:
             wave.ask, wave.watch = run.more_asks(wave, judgement["measure"]), run.watchers(wave)
             return _lines.asked_again(wave)
@@ -128,6 +129,6 @@ class ActionModule(ControllerAction):
         """What the journal keeps of a phase."""
         content = dataclasses.asdict(wave)
         event = {"step": wave.kind, "what": at, **{key: content[key] for key in KEPT}}
-        if at.startswith("judged") and wave.verdict:
+        if wave.verdict and at != "closed":
             event["measured"] = dataclasses.asdict(measured)
         return event

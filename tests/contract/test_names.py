@@ -69,6 +69,7 @@ PLAYBOOK_VARIABLES = {
     "rollback": ["rollback_lift", "rollback_scope"],
     "audit": ["audit_strict"],
     "discover": ["discover_dir", "discover_overwrite"],
+    "report": ["report_journal", "report_page"],
 }
 # Keys of a module's result; a dotted name is a key of that mapping, or of each entry of that list.
 MODULE_RESULTS = {
