@@ -68,7 +68,8 @@ def timeline(run: Run) -> t.Optional[Markup]:
 
 
 def first_bytes(arms: t.Sequence[Times], title: str) -> t.Optional[Markup]:
-    """Every request of two arms as a dot, with quantiles, and where a request counts as late; None without times."""
+    """Every request of two arms as a dot, failed ones at the right edge, with quantiles, and where a request counts as
+    late; None without times."""
     values = [time for arm in arms for time in arm.ttfb_ms]
     if not values:
         return None
@@ -111,19 +112,17 @@ def gains(pairs: t.Sequence[Pair]) -> t.Optional[Markup]:
     known = [(pair.rtt_ms, pair.gain_ms) for pair in pairs if pair.rtt_ms is not None and pair.gain_ms is not None]
     if not known:
         return None
-    right, bottom = 560, 250.0
-    most = max(max(trip, abs(gain)) for trip, gain in known) * 1.15 or 1.0
-    least = min(0.0, *(gain for _trip, gain in known), 0.0) * 1.15
-    across, upward = Scale(0.0, most, 56, right), Scale(least, most, bottom, 8)
+    right, bottom = 560.0, 250.0
+    most = max(max(trip, gain) for trip, gain in known) * 1.15
+    least = max(min(gain for _trip, gain in known), -most / 2) * 1.15
+    across, upward = Scale(0.0, most, 56, right), Scale(min(least, 0.0), most, bottom, 8)
     drawn = [_tick(across, tick, bottom + 20, f"{tick:g} ms") for tick in across.ticks(6)]
     for tick in upward.ticks(5):
-        drawn += [
-            line(56, upward(tick), right, upward(tick), "grid"),
-            label(50, upward(tick) + 4, f"{tick:g}", "label quiet", "end"),
-        ]
+        drawn.append(line(56, upward(tick), right, upward(tick), "grid"))
+        drawn.append(label(50, upward(tick) + 4, f"{tick:g}", "label quiet", "end"))
     drawn.append(line(across(0), upward(0), across(most), upward(most), "diagonal"))
-    drawn.append(label(right - 8, upward(most) + 12, "one round trip", "label quiet", "end"))
     drawn.append(dots(((across(trip), upward(gain)) for trip, gain in known), "dots large second"))
+    drawn.append(label(right + 12, upward(most) + 4, "one round trip", "label quiet"))
     drawn.append(label(right + 12, upward(0) + 4, "no gain", "label quiet"))
     shares = sorted(gain / trip for trip, gain in known)
     described = (
@@ -131,7 +130,11 @@ def gains(pairs: t.Sequence[Pair]) -> t.Optional[Markup]:
         f"{milliseconds(max(gain for _trip, gain in known))}, in the median {shares[len(shares) // 2]:.0%} of a round trip."
     )
     return picture(
-        right + 80, int(bottom) + 24, "Gain of the first byte beside the round trip of its path", described, *drawn
+        int(right) + 110,
+        int(bottom) + 24,
+        "Gain of the first byte beside the round trip of its path",
+        described,
+        *drawn,
     )
 
 
@@ -144,9 +147,9 @@ def _tick(axis: Scale, value: float, height: float, words: str) -> Markup:
 
 def _lane(arm: Times, axis: Scale, top: float, height: float, kind: str) -> Markup:
     spread = (height - 6) if height > SMALL_LANE else height - 4
-    return dots(
-        ((axis(time), top + 3 + spread * (number * SPREAD % 1)) for number, time in enumerate(arm.ttfb_ms)), kind
-    )
+    heights = [top + 3 + spread * (number * SPREAD % 1) for number in range(arm.requests)]
+    answered = dots(zip(map(axis, arm.ttfb_ms), heights), kind)
+    return answered + dots(((axis.right + 2, at) for at in heights[len(arm.ttfb_ms) :]), f"{kind} failing")
 
 
 def _quantiles(arm: Times, axis: Scale, top: float, height: float, kind: str) -> list[Markup]:
