@@ -39,17 +39,17 @@ def of_run(run: Run, now: datetime.datetime) -> Story:
     amiss = [host for host in run.hosts if host.outcome not in FINE]
     if stopped:
         ending = "was taken back" if stopped.verdict == "roll_back" else "could not be decided, and was taken back"
-        return Story("bad", f"Stopped: {stopped.name} {ending}", _happened(run), _against(stopped), _next(run))
+        return Story("bad", f"Stopped: {stopped.name} {ending}", _happened(run), _against(stopped), run.advice)
     if amiss:
         state = "refused" if all(host.outcome == "refused" for host in amiss) else "bad"
         words = "refused" if state == "refused" else "not promoted"
         headline = f"Ended, with {several(len({host.name for host in amiss}), 'host')} {words}"
-        return Story(state, headline, _happened(run), _reasons(amiss), _next(run))
+        return Story(state, headline, _happened(run), _reasons(amiss), run.advice)
     headline = "Done: everybody is promoted" if all(h.outcome == "promoted" for h in run.hosts) else "Done"
     if not any(wave.hosts for wave in run.waves):
         headline = "Nothing had to be done"
     skipped = [host for host in run.hosts if host.outcome == "skipped"]
-    return Story("good", headline, _happened(run), [*_gained(run), *_reasons(skipped)], _next(run))
+    return Story("good", headline, _happened(run), [*_gained(run), *_reasons(skipped)], run.advice)
 
 
 def of_audit(rows: t.Sequence[t.Mapping[str, t.Any]]) -> Story:
@@ -128,10 +128,6 @@ def _gained(run: Run) -> list[str]:
     beside = f"; a round trip takes {milliseconds(median(trips))}" if trips else ""
     comes = f"{milliseconds(abs(half))} {'earlier' if half >= 0 else 'later'}"
     return [f"With TCP Fast Open the first byte comes {comes}, in the median of {several(len(known), 'path')}{beside}."]
-
-
-def _next(run: Run) -> list[str]:
-    return run.advice or [f"Look at the state of the fleet: {AUDIT}"]
 
 
 def _refused(run: Run) -> Story:

@@ -18,6 +18,7 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services impor
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.report import _rollouts
 
 LATER = _rollouts.STARTED + datetime.timedelta(days=1)
+FLEET = Path(__file__).parent / "fleet.json"
 EVIL = "<script>alert(1)</script>\"' onload='alert(2)&amp;\x00\x1b[31m\ud800"
 
 
@@ -211,7 +212,7 @@ def test_journal_of_any_shape(tmp_path, value):
     steps = [{**event, "step": step} for step in ("preflight", "batch", "wave", "end")]
     path = tmp_path / "rollout-1.json"
     path.write_text(json.dumps({"kind": "rollout", "started": value, "events": steps}), encoding="utf-8")
-    assert "What to do next" in page(path)
+    assert "Who has which stage" in page(path)
     row = {"host": "h", "state": value, "drift": value, "foreign": value, "problems": value, "paths": value}
     path.write_text(json.dumps({"kind": "audit", "rows": [row]}), encoding="utf-8")
     assert "What to do next" in page(path)
@@ -247,6 +248,18 @@ def test_audit(tmp_path):
         "2 problems of severity error",
         "error: cookies are off turn them on",
         "c1 (client) 203.0.113.1 port 8388 fast_open 102.4 ms 51.3 ms",
+    ):
+        assert told in shown
+
+
+def test_run_over_a_real_fleet():
+    """Its journal, cut to the canary: the figures of the page are those that the run has printed."""
+    shown = words(page(FLEET))
+    for told in (
+        "Done: everybody is promoted",
+        "With TCP Fast Open the first byte comes 50.6 ms earlier, in the median of 1 path; a round trip takes 50.4 ms.",
+        "c1 client promoted send canary gains 50.6 ms (102.7 → 52.0), 0 of 5 failed",
+        "c1 ss1 – 102.7 ms 52.0 ms 50.6 ms 50.4 ms",
     ):
         assert told in shown
 
@@ -289,7 +302,7 @@ def large_journal(hosts):
 
 def test_large_fleet(tmp_path):
     """1,000 hosts: below 5 MB, folded, with a box to search."""
-    path = Path(tmp_path / "rollout-1.json")
+    path = tmp_path / "rollout-1.json"
     path.write_text(json.dumps(large_journal(1000)), encoding="utf-8")
     content = page(path)
     assert len(content.encode()) < 5_000_000
