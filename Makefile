@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 TOOLS = $(PYTHON) tests/tools/with_tools.py
-GATES = lint sanity unit contract netns package molecule
+GATES = lint sanity unit contract browser netns package molecule
 
 .DEFAULT_GOAL = help
 MAKEFLAGS += --no-print-directory
@@ -41,6 +41,10 @@ unit: ## unit tests
 .PHONY: contract
 contract: ## what documentation, defaults and tests promise each other
 	@$(TOOLS) pytest tests/contract
+
+.PHONY: browser
+browser: ## reports in a real browser: roles, accessibility, no network (Debian's Chromium and npm packages, installed when missing)
+	@$(TOOLS) pytest tests/report
 
 .PHONY: netns
 netns: ## real packets between network namespaces (root)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _audit, _journal
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     ControllerAction,
@@ -32,6 +33,6 @@ class ActionModule(ControllerAction):
         return {
             "rows": rows,
             "report": path,
-            "lines": [*_audit.table(rows), f"Kept in {path}"],
+            "lines": [*_audit.table(rows), f"Kept in {path}", *_written.lines(path)],
             "wrong": _audit.wrong(rows),
         }

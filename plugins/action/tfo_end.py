@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     ControllerAction,
@@ -53,7 +54,7 @@ class ActionModule(ControllerAction):
             reasons=[f"{host}: {why}" for host, why in amiss.items()],
             following=" ".join(advice),
         )
-        return {"lines": _end.lines(found, stopped, clients_left), "amiss": amiss}
+        return {"lines": [*_written.lines(journal), *_end.lines(found, stopped, clients_left)], "amiss": amiss}
 
     @staticmethod
     def _results(

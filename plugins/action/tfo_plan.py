@@ -26,6 +26,15 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._cont
 
 Instances = t.Callable[[str], t.Sequence[t.Any]]
 """Gives the client instances of a client."""
+LIMITS = (
+    "rollout_bake_seconds",
+    "rollout_probe_requests",
+    "rollout_confidence",
+    "rollout_max_slowdown_ms",
+    "rollout_max_error_share",
+    "rollout_max_reverted_share",
+)
+"""What the journal keeps of the variables: a verdict is read beside them."""
 ASKED_SECONDS, REQUEST_SECONDS = 20, 3
 """What a measurement takes at most, as a rule: to start, and for a request of each kind."""
 
@@ -49,6 +58,9 @@ class ActionModule(ControllerAction):
         clients = groups.get("shadowsocks_clients", [])
         demands = _demand.of(looks, lambda server: _demand.paths_to(server, clients, instances))
         refused = self._refused(looks, told, demands)
+        if len(refused) == len(looks):
+            self._begin(told[arguments["hosts"][0]], {"run": arguments["run"], "refused": refused})
+            raise AnsibleActionFail("\n".join(refused.values()))
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
         hosts = list(looks)
@@ -59,23 +71,17 @@ class ActionModule(ControllerAction):
         )
         lines = _plan.lines(looks, waves) + _plan.listeners(looks)
         lines += _demand.lines({host: demand for host, demand in demands.items() if host in looks})
+        harm: dict[str, float] = {}
         if variables["rollout_probe_requests"]:
             policy = _policy.of(variables)
-            lines += _plan.smallest_harm(waves, lambda clients: _verdict.smallest_harm(clients, policy))
+            harm = _plan.smallest_harm(waves, lambda clients: _verdict.smallest_harm(clients, policy))
+            lines += _plan.harm_lines(harm)
         witnesses = self._witnesses(groups, instances, looks)
         ask = _plan.questions(looks, task_vars["ansible_play_hosts_all"])
-        lease_seconds = self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5))
-        path = self._begin(
-            variables["rollout_report_dir"],
-            {
-                "run": arguments["run"],
-                "who": _journal.who(),
-                "plan": lines,
-                "hosts": hosts,
-                "waves": waves,
-                "lease_seconds": lease_seconds,
-            },
-        )
+        lease = self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5))
+        event = {"run": arguments["run"], "who": _journal.who(), "plan": lines, "hosts": hosts, "waves": waves}
+        event.update(refused=refused, smallest_harm=harm, lease_seconds=lease)
+        path = self._begin(variables, event)
         self.notify(task_vars, "start", f"begun, {len(waves)} steps over {len(hosts)} hosts")
         return {
             "hosts": hosts,
@@ -89,7 +95,7 @@ class ActionModule(ControllerAction):
             "canary_done": _plan.canary_done(looks, canary),
             "witnesses": witnesses,
             "provers": _plan.provers(looks, passed, witnesses, lambda *names: _reached.targets(*names, lookup)),
-            "lease_seconds": lease_seconds,
+            "lease_seconds": lease,
         }
 
     def _refused(
@@ -107,8 +113,6 @@ class ActionModule(ControllerAction):
         refused = {
             host: f"{host}: {'; '.join(why)}. Nothing was changed on it." for host, why in reasons.items() if why
         }
-        if len(refused) == len(looks):
-            raise AnsibleActionFail("\n".join(refused.values()))
         return refused
 
     @staticmethod
@@ -116,13 +120,14 @@ class ActionModule(ControllerAction):
         if errors:
             raise AnsibleActionFail("Nothing was changed:\n" + "\n".join(errors))
 
-    def _begin(self, folder: str, event: dict[str, t.Any]) -> str:
+    def _begin(self, variables: t.Mapping[str, t.Any], event: dict[str, t.Any]) -> str:
         """Begin the journal, but for check mode; nothing has changed yet, so that a folder that cannot be used is refused."""
         if self._task.check_mode:
             return ""
         try:
-            path = _journal.start(folder, "rollout", {})
-            _journal.append(path, {"step": "preflight", **event})
+            path = _journal.start(variables["rollout_report_dir"], "rollout", {})
+            limits = {name: variables[name] for name in LIMITS}
+            _journal.append(path, {"step": "preflight", **event, "limits": limits})
         except (OSError, ValueError) as error:
             raise AnsibleActionFail(f"rollout_report_dir: the journal cannot be written: {error}") from error
         return path

@@ -103,6 +103,7 @@ class ActionModule(ControllerAction):
             return []
         measured.hear_after(run, wave)
         judgement = measured.judgement(run, wave, last)
+        measured.judged = {key: judgement[key] for key in ("coverage", "pooled", "control") if key in judgement}
         if judgement["measure"] and not last:
             wave.ask, wave.watch = run.more_asks(wave, judgement["measure"]), run.watchers(wave)
             return _lines.asked_again(wave)
@@ -158,6 +159,6 @@ class ActionModule(ControllerAction):
         event = {"step": wave.kind, "what": at, **{key: content[key] for key in KEPT}}
         if at == "stepped" and not wave.verdict:
             event["bake_seconds"] = run.variables["rollout_bake_seconds"]
-        if at.startswith("judged") and wave.verdict:
+        if wave.verdict and at != "closed":
             event["measured"] = dataclasses.asdict(measured)
         return event

@@ -73,6 +73,7 @@ PLAYBOOK_VARIABLES = {
     "audit": ["audit_strict"],
     "status": ["status_journal", "status_watch"],
     "discover": ["discover_dir", "discover_overwrite"],
+    "report": ["report_journal", "report_page"],
 }
 # Keys of a module's result; a dotted name is a key of that mapping, or of each entry of that list.
 MODULE_RESULTS = {

@@ -134,7 +134,7 @@ def report(output: str) -> str:
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     amiss = sorted(line for line in lines if AMISS.match(line))
     lines = [line for line in lines if not AMISS.match(line)] + amiss
-    return "".join(NUMBER.sub("#", re.sub(r"/\S*/rollout-\S+\.json", "JOURNAL", line)) + "\n" for line in lines)
+    return "".join(NUMBER.sub("#", re.sub(r"/\S*/rollout-\S+\.(json|html)", "JOURNAL", line)) + "\n" for line in lines)
 
 
 def same_as_golden(output: str, name: str) -> None:

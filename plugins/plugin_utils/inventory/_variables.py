@@ -186,8 +186,24 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         ),
         Variable("status_watch", _BOOLEAN, False, run=True, about="Whether the run is followed until it ends"),
     ),
+    "report": (
+        Variable(
+            "report_journal",
+            Text(words="the path of a journal on the controller", optional=True),
+            "",
+            run=True,
+            about="The journal of a rollout or an audit. Left empty, it is the newest of a rollout in rollout_report_dir",
+        ),
+        Variable(
+            "report_page",
+            Text(words="the path of a file on the controller", optional=True),
+            "",
+            run=True,
+            about="The page to write. Left empty, it is beside the journal, with the ending .html",
+        ),
+    ),
 }
-"""The variables by role; rollback, discover, audit and status are playbooks, whose tasks are the role rollout's."""
+"""The variables by role; rollback, discover, audit, report and status are playbooks, whose tasks are the role rollout's."""
 
 _SIDES = ("ss_server", "ss_client", "shadowsocks", "tcp_fastopen")
 USED: dict[str, tuple[str, ...]] = {
@@ -201,6 +217,7 @@ USED: dict[str, tuple[str, ...]] = {
     "discover": ("discover",),
     "audit": ("audit", *_SIDES),
     "status": ("status",),
+    "report": ("report",),
 }
 """Whose variables each role and playbook reads."""
 
@@ -208,6 +225,7 @@ ALSO: dict[str, tuple[str, ...]] = {
     "rollback": ("rollout_probe_url", "tcp_fastopen_sysctl_file"),
     "audit": ("rollout_report_dir",),
     "status": ("rollout_report_dir",),
+    "report": ("rollout_report_dir",),
 }
 """Single ones beside those: a way back does not hang on what only the way up needs."""
 

@@ -129,11 +129,11 @@ def lines(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool
         shown.append(f"  {outcome:<12} {len(names)}: {_lines.named(names)}")
         if outcome not in ("promoted", "planned"):
             shown += [f"    {one.host}: {one.why}" for one in ended if one.why != NOT_REACHED]
-    return [*shown, *(f"  {advice}" for advice in advice(found, stopped, clients_left))]
+    return [*shown, *(f"  {told}" for told in advice(found, stopped, clients_left))]
 
 
 def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
-    """What is worth knowing now, and the next command."""
+    """What is left to be done, and the next command."""
     run = "ansible-playbook fastopen.shadowsocks.rollout"
     outcomes = {one.outcome for one in found}
     told = []
@@ -141,8 +141,11 @@ def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: boo
         told.append(f"Later runs leave reverted clients alone; {run} -e rollout_retry=true tries them again.")
     if "inconclusive" in outcomes:
         told.append("Inconclusive hosts are plain; run it again for more samples.")
+    again = f"Mend what is named above, then run it again: {run}"
     if stopped:
-        return [*told, f"The run stopped at {stopped['name']}. Mend what is named above, then run it again."]
+        return [*told, f"The run stopped at {stopped['name']}. {again}"]
+    if outcomes & {"refused", "failed", "unreachable"}:
+        return [*told, again]
     if "planned" in outcomes:
         return [f"Nothing was changed. Next: {run}"]
     if clients_left and outcomes <= set(FINE):

@@ -23,13 +23,14 @@ Results = dict[str, list[dict[str, t.Any]]]
 class Measured:
     """``before`` and ``after`` by client (see _asking.key), one result of tfo_tunnel a round; ``servers_before`` and
     ``servers_now`` by server a look at it as ``_look`` keeps it. ``own`` counts by server the SYNs with data that this
-    run's own probes have made it take so far."""
+    run's own probes have made it take so far. ``judged``: what the judge said last of all of them together."""
 
     before: Results = dataclasses.field(default_factory=dict)
     after: Results = dataclasses.field(default_factory=dict)
     servers_before: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     servers_now: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     own: dict[str, int] = dataclasses.field(default_factory=dict)
+    judged: dict[str, t.Any] = dataclasses.field(default_factory=dict)
 
     def hear_before(self, run: Run, wave: Wave) -> None:
         """Take in what was measured before the step."""

@@ -34,9 +34,14 @@ def _side(wave: str) -> str:
     return "server" if wave.startswith("batch") else "client"
 
 
-def smallest_harm(waves_of: t.Mapping[str, t.Sequence[str]], of_clients: t.Callable[[int], float]) -> list[str]:
-    """What each wave of clients can exclude with all of its requests; less would not show."""
-    told = [f"{name} {of_clients(len(hosts)):.0%}" for name, hosts in waves_of.items() if _side(name) == "client"]
+def smallest_harm(waves_of: t.Mapping[str, t.Sequence[str]], of_clients: t.Callable[[int], float]) -> dict[str, float]:
+    """By wave of clients the share of SYNs lost in addition that it can exclude with all of its requests."""
+    return {name: of_clients(len(hosts)) for name, hosts in waves_of.items() if _side(name) == "client"}
+
+
+def harm_lines(harm: t.Mapping[str, float]) -> list[str]:
+    """That, as text: less would not show."""
+    told = [f"{name} {share:.0%}" for name, share in harm.items()]
     return [f"  an extra loss of SYNs with data shows from about: {', '.join(told)}"] if told else []
 
 

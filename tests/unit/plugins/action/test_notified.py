@@ -86,7 +86,7 @@ class Rollout:
         return self.results[-1]
 
     def __call__(self, check_mode=False, **stage):
-        """The whole of it; ``stage`` is what stepping a host returned, in their order."""
+        """The whole of it, without where its report is; ``stage`` is what stepping a host returned, in their order."""
         results = dict(zip(self.hosts, stage.get("stage", [STEPPED] * 3)))
         plan = self.task(tfo_plan, check_mode, hosts=self.hosts, run="r1")
         self.register("plan", dict.fromkeys(self.hosts, plan))
@@ -97,7 +97,8 @@ class Rollout:
             self.register("wave", dict.fromkeys(self.hosts, wave))
             self.register("confirmed", {host: CONFIRMED for host in wave["confirm"]})
             self.register("reverted", {host: PLAIN for host in wave["revert"]})
-        return self.task(tfo_end, check_mode, at="ended")
+        end = self.task(tfo_end, check_mode, at="ended")
+        return {**end, "lines": [line for line in end["lines"] if not line.startswith("Report: ")]}
 
     def register(self, name, by_host):
         """As the role does."""

@@ -100,3 +100,16 @@ def test_who_left_in_the_preflight(run, fleet, seen, outcome):
     end = run(tfo_end, fleet, at="ended")
     assert "c2" not in end["amiss"]
     assert any(line.startswith(f"  {outcome:<12}") and "c2" in line for line in end["lines"])
+
+
+def test_journal_and_its_page(run, fleet, tmp_path):
+    """The journal has the end and what is next; the page is written beside it, and named first."""
+    journal = _journal.start(str(tmp_path), "rollout", {})
+    for host in ("ss1", "c1"):
+        fleet["hostvars"][host]["__rollout_plan"] = {"journal": journal}
+    end = run(tfo_end, fleet, at="ended")
+    (event,) = json.loads(Path(journal).read_text("utf-8"))["events"]
+    assert (event["step"], [one["outcome"] for one in event["hosts"]]) == ("end", ["unreachable", "promoted"])
+    assert event["next"] == [line.strip() for line in end["lines"][-len(event["next"]) :]]
+    assert end["lines"][0] == f"Report: {journal[:-5]}.html"
+    assert "ss1 unreachable" in Path(f"{journal[:-5]}.html").read_text("utf-8")

@@ -91,9 +91,11 @@ def test_plan(run, told):
     )
     (event,) = json.loads(Path(result["journal"]).read_text("utf-8"))["events"]
     assert (event["step"], event["run"], event["hosts"]) == ("preflight", "r1", ["ss1", "c1"])
-    assert event["waves"] == {"batch 1": ["ss1"], "wave 1": ["c1"]}
+    assert (event["waves"], event["refused"]) == ({"batch 1": ["ss1"], "wave 1": ["c1"]}, {})
     assert event["who"] == f"{getpass.getuser()}@{socket.gethostname()}"
     assert event["lease_seconds"] == result["lease_seconds"]
+    assert list(event["smallest_harm"]) == ["wave 1"] and 0 < event["smallest_harm"]["wave 1"] < 0.2
+    assert event["limits"] == {name: told[name] for name in tfo_plan.LIMITS}
 
 
 def test_busy(run, told):
@@ -146,6 +148,10 @@ def test_refused_alone(run, told):
         AnsibleActionFail, match="^c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it.$"
     ):
         run(tfo_plan, fleet, hosts=["c1"], run="r1")
+    for journal, others in zip(sorted(Path(told["rollout_report_dir"]).iterdir()), ({"waves": {"wave 1": ["c2"]}}, {})):
+        (event,) = json.loads(journal.read_text("utf-8"))["events"]
+        assert (event["step"], event["refused"]) == ("preflight", result["refused"])
+        assert event.get("waves") == others.get("waves")
 
 
 def test_held(run, told):

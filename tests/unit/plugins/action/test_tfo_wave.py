@@ -107,6 +107,7 @@ def test_wave_that_is_promoted(play):
     ]
     assert [event["what"] for event in play.events()] == ["begin", "measured", "stepped", "closed"]
     assert play.events()[-1]["hosts"]["c1"]["outcome"] == "promoted"
+    assert ["measured" in event for event in play.events()] == [False, False, True, False]  # with its verdict
     assert wave["bake_seconds"] == 300
 
 

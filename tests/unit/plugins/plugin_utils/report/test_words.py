@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Figures, times and commands in words, and places on an axis."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _svg, _words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (0, "0 s"),
+        (0.25, "0.2 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (61.4, "1 min 01 s"),
+        (3600, "1 h"),
+        (3 * 3600 + 300, "3 h 05 min"),
+        (50 * 3600, "2 d 2 h"),
+    ],
+)
+def test_duration(seconds, told):
+    """As a clock shows it."""
+    assert _words.duration(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("words", "pieces"),
+    [
+        ("nothing to type", [("nothing to type", False)]),
+        (
+            "Next: ansible-playbook fastopen.shadowsocks.rollout --limit canary; then wait",
+            [
+                ("Next: ", False),
+                ("ansible-playbook fastopen.shadowsocks.rollout --limit canary", True),
+                ("; then wait", False),
+            ],
+        ),
+    ],
+)
+def test_commands(words, pieces):
+    """Are told from what is around them."""
+    assert _words.with_commands(words) == pieces
+
+
+def test_share():
+    """In percent; small ones with a digit."""
+    assert [_words.share(value) for value in (None, 0, 0.033, 0.95)] == ["–", "0%", "3.3%", "95%"]
+
+
+@pytest.mark.parametrize(
+    ("values", "logarithmic", "ticks"),
+    [([100, 104], False, [98, 100, 102, 104, 106]), ([50, 1100], True, [50, 100, 200, 500, 1000]), ([7], False, None)],
+)
+def test_scale(values, logarithmic, ticks):
+    """All values are on it; far apart ones by orders of magnitude."""
+    scale = _svg.scale(values, 10, 110)
+    assert scale.logarithmic == logarithmic
+    assert all(10 <= scale(value) <= 110 for value in values)
+    assert scale(values[0]) < scale(values[-1]) or len(values) == 1
+    assert ticks is None or scale.ticks() == ticks
+
+
+def test_steps_of_a_clock():
+    """Where they are given."""
+    assert _svg.Scale(0, 700, 0, 1).ticks(6, (60, 120, 300)) == [0, 120, 240, 360, 480, 600]
+
+
+def test_dots_at_one_place_are_drawn_once():
+    """And texts are never markup."""
+    assert _svg.dots([(1.2, 2), (1.1, 2.2), (5, 6)], "x") == '<path d="M1 2h0M5 6h0" class="x"/>'
+    assert _svg.label(1, 2, "<b>&", '"') == '<text x="1" y="2" class="&#34;">&lt;b&gt;&amp;</text>'
