@@ -44,7 +44,7 @@ FALSE_GREEN = re.compile(
 WAVES = ("Servers, in batches", "Canary clients", "Remaining clients, in waves")
 
 
-WITH_RUST = ("playbook_rollout@mixed",)
+WITH_RUST = ("adopted@rust", "playbook_rollout@mixed")
 """Scenarios that run once more over other programs: rust everywhere, or each kind of client with each kind of server."""
 
 
