@@ -91,6 +91,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
                 "ansible-playbook fastopen.shadowsocks.rollout -e rollout_retry=true tries them again.",
                 "c5 client reverted plain wave 2 loses SYNs with data",
                 "wave 2: taken back",
+                "0 → 18 0 → 18 0 → 0 of 20",
             ],
         ),
         (
