@@ -12,6 +12,7 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _lists, _reached
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _verdict
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
     _demand,
     _journal,
@@ -59,8 +60,8 @@ class ActionModule(ControllerAction):
         demands = _demand.of(looks, lambda server: _demand.paths_to(server, clients, instances))
         refused = self._refused(looks, told, demands)
         if len(refused) == len(looks):
-            self._begin(told[arguments["hosts"][0]], {"run": arguments["run"], "refused": refused})
-            raise AnsibleActionFail("\n".join(refused.values()))
+            path = self._begin(told[arguments["hosts"][0]], {"run": arguments["run"], "refused": refused})
+            raise AnsibleActionFail("\n".join([*refused.values(), *_written.lines(path)]))
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
         hosts = list(looks)

@@ -10,7 +10,8 @@ module: tfo_audit
 short_description: Compare and keep the state of a fleet
 version_added: 0.1.0
 description:
-  - Compares the intended with the real stage of every host that was looked at, gives a table and writes a JSON report.
+  - Compares the intended with the real stage of every host that was looked at, gives a table, and writes
+    a JSON report with an HTML page beside it.
   - Runs on the controller; no host is contacted.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 options:

@@ -200,7 +200,7 @@ def _host(name: str, side: str, one: t.Any, wave: str) -> Host:
 
 def _hosts(waves: list[Wave], preflight: dict[str, t.Any], end: dict[str, t.Any]) -> list[Host]:
     """As the end of the run names them; before it, as their waves left them so far."""
-    refused = {host: text(why) for host, why in mapping(preflight.get("refused")).items()}
+    refused = {host: text(why).removeprefix(f"{host}: ") for host, why in mapping(preflight.get("refused")).items()}
     seen = {(host.name, host.side): host for wave in waves for host in wave.hosts}
     if not end:
         return [*seen.values(), *(Host(host, "", "refused", why) for host, why in refused.items())]

@@ -112,9 +112,7 @@ def _reasons(hosts: t.Sequence[Host]) -> list[str]:
     for (outcome, why), alike in by_reason(hosts).items():
         names = list(dict.fromkeys(host.name for host in alike))
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        told.append(
-            f"{', '.join(names[:NAMED])}{more} {outcome}{': ' if why else ''}{why.removeprefix(names[0] + ': ')}"
-        )
+        told.append(f"{', '.join(names[:NAMED])}{more} {outcome}{': ' if why else ''}{why}")
     return few(told)
 
 

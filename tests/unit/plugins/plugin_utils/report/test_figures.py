@@ -34,6 +34,7 @@ def test_wave_of_clients():
     assert (first.label, first.network, first.when, first.rtt_ms) == ("c1 to ss1", "isp1", "after the step", 50.0)
     assert (first.first.name, first.first.median, first.first.requests) == ("plain", 103, 3)
     assert (first.second.ttfb_ms, first.second.failed, first.second.late) == ((50, 52, 54, 1054), 2, 1)
+    assert (first.first.lost, first.second.lost) == (0, 1)
     assert first.gain_ms == 50
     assert (second.client, second.when) == ("c2", "before the step")
     assert [one.client for one in _figures.of_clients(measured).judged] == ["c1"]

@@ -91,6 +91,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
                 "ansible-playbook fastopen.shadowsocks.rollout -e rollout_retry=true tries them again.",
                 "c5 client reverted plain wave 2 loses SYNs with data",
                 "wave 2: taken back",
+                "0 → 18 0 → 18 0 → 0 of 20",
             ],
         ),
         (
@@ -99,7 +100,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
                 "Ended, with 1 host refused",
                 "ss2 refused: deployed otherwise than the inventory says (/etc/shadowsocks/ss-server@main.json)",
                 "then run it again: ansible-playbook fastopen.shadowsocks.rollout",
-                "ss2 – refused as it was",
+                "ss2 – refused as it was – deployed otherwise",
             ],
         ),
         (
