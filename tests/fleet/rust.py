@@ -35,7 +35,8 @@ PROGRAMS = ("sslocal", "ssserver", "ssservice")
 FEATURES = (
     "server local local-redir local-tunnel service aead-cipher aead-cipher-2022 multi-threaded hickory-dns logging"
 ).split()
-TARGET = f"{platform.machine()}-unknown-linux-musl"
+# static; where its standard library cannot be had, for the C library of this machine, which the fleet's hosts need then
+TARGETS = tuple(f"{platform.machine()}-unknown-linux-{library}" for library in ("musl", "gnu"))
 # half the compiling of opt-level 3, and as fast: the ciphers are C and assembly (aws-lc)
 PROFILE = {
     "CARGO_PROFILE_RELEASE_LTO": "off",
@@ -62,24 +63,36 @@ def build() -> Built:
 
     Raises FleetError, which says what to install, where the machine cannot build.
     """
-    folder = CACHE / "fleet" / f"shadowsocks-rust-{key()}"
-    built = Built(folder / "bin", folder / archive_name())
-    if not folder.exists():
-        with locked("rust.lock"):
-            if not folder.exists():
-                _build(folder)
+    return _cached() or _built_now()
+
+
+def _cached() -> Built | None:
+    found = (Built(_folder(target) / "bin", _folder(target) / archive_name(target)) for target in TARGETS)
+    return next((built for built in found if built.archive.exists()), None)
+
+
+def _built_now() -> Built:
+    with locked("rust.lock"):
+        if _cached() is None:
+            _build()
+    built = _cached()
+    assert built is not None
     return built
 
 
-def key() -> str:
-    """The name of what VERSION, TARGET, FEATURES and PROFILE make; the order of features is of no account."""
-    parts = [VERSION, TARGET, *sorted(FEATURES), *sorted(map("=".join, PROFILE.items())), *PROGRAMS]
+def _folder(target: str) -> Path:
+    return CACHE / "fleet" / f"shadowsocks-rust-{key(target)}"
+
+
+def key(target: str) -> str:
+    """The name of what VERSION, target, FEATURES and PROFILE make; the order of features is of no account."""
+    parts = [VERSION, target, *sorted(FEATURES), *sorted(map("=".join, PROFILE.items())), *PROGRAMS]
     return f"{VERSION}-{hashlib.sha256(' '.join(parts).encode()).hexdigest()[:12]}"
 
 
-def archive_name() -> str:
-    """The name that upstream gives to its release for TARGET (build/build-release in its repository)."""
-    return f"shadowsocks-v{VERSION}.{TARGET}.tar.xz"
+def archive_name(target: str) -> str:
+    """The name that upstream gives to its release for a target (build/build-release in its repository)."""
+    return f"shadowsocks-v{VERSION}.{target}.tar.xz"
 
 
 def pack(programs: Path, archive: Path) -> None:
@@ -119,31 +132,37 @@ def _beside(archive: Path) -> Path:
     return archive.with_name(f"{archive.name}.sha256")
 
 
-def _build(folder: Path) -> None:
+def _build() -> None:
     """What an interrupted build had compiled is kept for the next; the folder appears whole."""
     require(PACKAGES)
-    cargo = _tool("cargo")
+    cargo, target = _tool("cargo"), _target()
+    folder = _folder(target)
     part = folder.with_name(f"{folder.name}.part")
     say(f"shadowsocks-rust {VERSION}: cargo builds it, which takes minutes the first time")
-    _ensure_target()
     chosen = [word for name in PROGRAMS for word in ("--bin", name)]
-    places = ["--root", str(part), "--target-dir", str(part / "target"), "--target", TARGET]
+    places = ["--root", str(part), "--target-dir", str(part / "target"), "--target", target]
     features = ["--no-default-features", "--features", ",".join(FEATURES)]
     run(
         *(cargo, "install", "shadowsocks-rust", "--version", f"={VERSION}", "--locked", "--force", "--no-track"),
         *(*features, *chosen, *places),
         env=PROFILE,
     )
-    pack(part / "bin", part / archive_name())
+    pack(part / "bin", part / archive_name(target))
     shutil.rmtree(part / "target")
     part.rename(folder)
 
 
-def _ensure_target() -> None:
-    """Have the standard library for TARGET: rustup fetches it, a distribution's Rust must bring it."""
-    library = run(_tool("rustc"), "--print", "target-libdir", "--target", TARGET).strip()
+def _target() -> str:
+    """The first target whose standard library is here, or can be had: rustup fetches it, a distribution's Rust brings it."""
+    wanted, other = TARGETS
+    library = run(_tool("rustc"), "--print", "target-libdir", "--target", wanted).strip()
     if not Path(library).exists():
-        run(_tool("rustup"), "target", "add", TARGET)
+        try:
+            run(_tool("rustup"), "target", "add", wanted)
+        except FleetError as error:
+            say(f"{error}\nso it is built for {other}")
+            return other
+    return wanted
 
 
 def _tool(name: str) -> str:

@@ -23,12 +23,14 @@ class Cargo:
     def __init__(self, library: Path) -> None:
         self.commands: list[tuple[str, ...]] = []
         self.library = library
-        self.breaks = False
+        self.breaks = self.no_target = False
 
     def __call__(self, *command: str, env: dict[str, str] | None = None) -> str:
         self.commands.append(command)
         if command[0] == "rustc":
             return f"{self.library}\n"
+        if command[0] == "rustup" and self.no_target:
+            raise FleetError("no network")
         if command[:2] == ("cargo", "install"):
             assert env == rust.PROFILE
             root = Path(command[command.index("--root") + 1])
@@ -69,7 +71,7 @@ def test_built_once(cargo: Cargo) -> None:
     (command,) = cargo.words("cargo")
     assert command[1:5] == ("install", "shadowsocks-rust", "--version", f"={rust.VERSION}")
     assert "--locked" in command
-    assert command[command.index("--target") + 1] == rust.TARGET
+    assert command[command.index("--target") + 1] == rust.TARGETS[0]
     assert [path.name for path in sorted(first.programs.iterdir())] == sorted(rust.PROGRAMS)
     assert not (first.programs.parent / "target").exists()
     assert first.sha256 == hashlib.sha256(first.archive.read_bytes()).hexdigest()
@@ -80,7 +82,7 @@ def test_an_interrupted_build_leaves_nothing_that_looks_built(cargo: Cargo) -> N
     with pytest.raises(FleetError):
         rust.build()
     (left,) = (rust.CACHE / "fleet").glob("shadowsocks-rust-*")
-    assert left.name == f"shadowsocks-rust-{rust.key()}.part"
+    assert left.name == f"shadowsocks-rust-{rust.key(rust.TARGETS[0])}.part"
     cargo.breaks = False
     assert rust.build().archive.exists()
     assert len(cargo.words("cargo")) == 2
@@ -89,7 +91,17 @@ def test_an_interrupted_build_leaves_nothing_that_looks_built(cargo: Cargo) -> N
 def test_the_target_is_fetched_where_it_is_missing(cargo: Cargo) -> None:
     cargo.library.rmdir()
     rust.build()
-    assert cargo.words("rustup") == [("rustup", "target", "add", rust.TARGET)]
+    assert cargo.words("rustup") == [("rustup", "target", "add", rust.TARGETS[0])]
+
+
+def test_the_target_that_cannot_be_had_is_another(cargo: Cargo) -> None:
+    cargo.library.rmdir()
+    cargo.no_target = True
+    built = rust.build()
+    (command,) = cargo.words("cargo")
+    assert command[command.index("--target") + 1] == rust.TARGETS[1]
+    assert built.archive.name == rust.archive_name(rust.TARGETS[1])
+    assert rust.build() == built
 
 
 def test_the_target_that_is_there_is_not_fetched(cargo: Cargo) -> None:
@@ -117,7 +129,6 @@ def test_rust_is_found_outside_of_the_path(monkeypatch: pytest.MonkeyPatch, tmp_
     ("name", "value", "same"),
     [
         ("VERSION", "1.24.0", False),
-        ("TARGET", "riscv64gc-unknown-linux-musl", False),
         ("FEATURES", [*rust.FEATURES, "local-dns"], False),
         ("FEATURES", rust.FEATURES[::-1], True),
         ("PROFILE", {**rust.PROFILE, "CARGO_PROFILE_RELEASE_OPT_LEVEL": "3"}, False),
@@ -125,13 +136,14 @@ def test_rust_is_found_outside_of_the_path(monkeypatch: pytest.MonkeyPatch, tmp_
     ],
 )
 def test_key(monkeypatch: pytest.MonkeyPatch, name: str, value: object, same: bool) -> None:
-    before = rust.key()
+    before = rust.key("a")
+    assert rust.key("b") != before
     monkeypatch.setattr(rust, name, value)
-    assert (rust.key() == before) is same
+    assert (rust.key("a") == before) is same
 
 
 def test_archive_is_laid_out_as_upstreams(programs: Path) -> None:
-    archive = programs / rust.archive_name()
+    archive = programs / rust.archive_name(rust.TARGETS[0])
     rust.pack(programs, archive)
     with tarfile.open(archive, "r:xz") as tar:
         assert tar.getnames() == list(rust.PROGRAMS)
