@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -70,13 +71,14 @@ class ActionModule(ControllerAction):
             {
                 "run": arguments["run"],
                 "who": _journal.who(),
+                "process": _journal.process(os.getppid()),  # of ansible-playbook: each task has one of its own
                 "plan": lines,
                 "hosts": hosts,
                 "waves": waves,
                 "lease_seconds": lease_seconds,
             },
         )
-        self.notify(task_vars, "start", f"begun, {len(waves)} steps over {len(hosts)} hosts")
+        self.notify(task_vars, "start", f"begun, steps: {len(waves)}, hosts: {len(hosts)}")
         return {
             "hosts": hosts,
             "refused": refused,
