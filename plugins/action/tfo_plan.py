@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -80,10 +81,9 @@ class ActionModule(ControllerAction):
         witnesses = self._witnesses(groups, instances, looks)
         ask = _plan.questions(looks, task_vars["ansible_play_hosts_all"])
         lease = self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5))
-        event = {"run": arguments["run"], "who": _journal.who(), "plan": lines, "hosts": hosts, "waves": waves}
-        event.update(refused=refused, smallest_harm=harm, lease_seconds=lease)
-        path = self._begin(variables, event)
-        self.notify(task_vars, "start", f"begun, {len(waves)} steps over {len(hosts)} hosts")
+        event = {"plan": lines, "hosts": hosts, "waves": waves, "smallest_harm": harm, "lease_seconds": lease}
+        path = self._begin(variables, {"run": arguments["run"], "refused": refused, **event})
+        self.notify(task_vars, "start", f"begun, steps: {len(waves)}, hosts: {len(hosts)}")
         return {
             "hosts": hosts,
             "refused": refused,

@@ -10,7 +10,12 @@ import time
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _status, _watch
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
+    _journal,
+    _status,
+    _status_lines,
+    _watch,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import ControllerAction
 
 
@@ -40,11 +45,11 @@ class ActionModule(ControllerAction):
             if arguments["watch"]:
                 status = _watch.follow(path, self._display.display, now, time.sleep)
             else:
-                status = _status.of(_journal.read(path), now())
+                _report, status = _watch.look(path, now)
         except (OSError, ValueError, _status.StatusError) as error:
             raise AnsibleActionFail(f"{path}: {error}") from error
         return {
             "journal": path,
             "status": dataclasses.asdict(status),
-            "lines": [f"Journal: {path}", *_status.lines(status, now())],
+            "lines": [f"Journal: {path}", *_status_lines.lines(status, now())],
         }

@@ -24,8 +24,8 @@ options:
     default: ""
   watch:
     description:
-      - Whether to follow the run, with a line on the terminal for each change, until it ends. It is left, too, once nothing was
-        written for longer than the lease of its hosts, for it does not go on then.
+      - Whether to follow the run, with a line on the terminal for each change, until it ends. One that does not go on is
+        left, too, when its process on this machine is gone or nothing was written for longer than the lease of its hosts.
     type: bool
     default: false
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
@@ -52,6 +52,9 @@ status:
       type: str
     who:
       description: Who began it, V(USER@MACHINE).
+      type: str
+    process:
+      description: Its process, by boot, namespace and id.
       type: str
     started:
       description: When it began.
@@ -93,9 +96,11 @@ status:
     until:
       description: When a bake ends; empty for anything else.
       type: str
-    silent:
-      description: Whether nothing was written for longer than the lease of its hosts, so that it does not go on.
-      type: bool
+    died:
+      description:
+        - How a run that does not go on has died, V(gone) where its process on this machine is, V(silent) where nothing was
+          written for longer than the lease of its hosts; else empty.
+      type: str
     ended:
       description: Whether the run has ended.
       type: bool

@@ -25,6 +25,30 @@ def who() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
+def process(pid: int) -> str:
+    """A process by this machine's boot, its namespace of process ids and its id in there; '' where that cannot be told."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+            boot = stream.read().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')} {pid}"
+    except OSError:
+        return ""
+
+
+def gone(told: str) -> bool:
+    """Whether the process that ``process`` told of has ended; False where this machine cannot know of it."""
+    pid = told.rpartition(" ")[2]
+    if not told or process(int(pid)) != told:
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # somebody else's
+        pass
+    return False
+
+
 def start(folder: str, kind: str, content: t.Mapping[str, t.Any]) -> str:
     """Begin a report in folder, which is made where it is missing, and give its path. Raises OSError."""
     os.makedirs(folder, exist_ok=True)

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end
 
 Report = t.Mapping[str, t.Any]
 """What _journal.read gives of a rollout."""
@@ -18,6 +18,8 @@ Time = datetime.datetime
 UNDER_WAY, TO_COME, NO_STEP = "under way", "to come", "no step"
 """Hosts of the wave that is begun and of those that are not, and hosts that are in no wave, beside the scale of outcomes."""
 ORDER = (*_end.ORDER, "stepped", UNDER_WAY, TO_COME, NO_STEP)
+SILENT, GONE = "silent", "gone"
+"""How a run has died."""
 WAITS = {
     "preflight": "its hosts to be held, and deployed where nothing runs yet",
     "begin": "the measurement before the step",
@@ -28,12 +30,6 @@ WAITS = {
     "decided": "the step to be made to last, or taken back",
     "last": "the end: who was lost is tried once more, and all hosts are let go",
 }
-FINE = "everybody is promoted, or skipped for a reason"
-DIED = (
-    "the run was killed, or refused before its first step, or its journal cannot be written."
-    " Hosts undo by themselves what was not confirmed. Next: ansible-playbook fastopen.shadowsocks.rollout"
-)
-WATCH = "Next: nothing to do; ansible-playbook fastopen.shadowsocks.status -e status_watch=true follows it"
 
 
 class StatusError(Exception):
@@ -43,12 +39,14 @@ class StatusError(Exception):
 @dataclasses.dataclass(frozen=True)
 class Status:
     """Times are ISO 8601 in UTC. ``step`` is 0 before the first of ``steps``; ``outcomes`` has the hosts by outcome, of all
-    steps, ``wave_outcomes`` those of this wave. ``until`` is the end of a bake, else ''. ``silent``: longer than the hosts'
-    lease nothing was written, so that the run does not go on. ``amiss`` says by host why a run that ended did so badly.
+    steps, ``wave_outcomes`` those of this wave. ``until`` is the end of a bake, else ''. ``died``: a run that
+    does not go on is SILENT, when nothing was written for longer than the lease of its hosts, or GONE, see _watch.
+    ``process`` is what _journal.process told of it. ``amiss`` says by host why a run that ended did so badly.
     """
 
     run: str
     who: str
+    process: str
     started: str
     written: str
     steps: int
@@ -62,7 +60,7 @@ class Status:
     waits: str = ""
     since: str = ""
     until: str = ""
-    silent: bool = False
+    died: str = ""
     ended: bool = False
     stopped: str = ""
     amiss: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -83,6 +81,7 @@ def _of(report: Report, now: Time) -> Status:
     status = Status(
         run=plan["run"],
         who=plan["who"],
+        process=plan["process"],
         started=report["started"],
         written=last["time"],
         steps=max(len(plan["waves"]), len(waves)),
@@ -109,9 +108,9 @@ def _of(report: Report, now: Time) -> Status:
             amiss=last["amiss"],
             next=tuple(last["next"]),
         )
-    silent = seconds(last["time"], now) > plan["lease_seconds"]
+    died = SILENT if seconds(last["time"], now) > plan["lease_seconds"] else ""
     waits, since, until = _waits(last, list(plan["waves"]), now)
-    return dataclasses.replace(status, waits=waits, since=since, until=until, silent=silent)
+    return dataclasses.replace(status, waits=waits, since=since, until=until, died=died)
 
 
 def _waits(last: t.Mapping[str, t.Any], order: list[str], now: Time) -> tuple[str, str, str]:
@@ -145,70 +144,11 @@ def _by_outcome(pairs: t.Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return {outcome: found[outcome] for outcome in ORDER if outcome in found}
 
 
-def lines(status: Status, now: Time) -> list[str]:
-    """All of it for people."""
-    shown = [f"Run {status.run}, begun {_when(status.started)} by {status.who}"]
-    if status.wave:
-        shown.append(f"Step {status.step} of {status.steps}: {status.wave} ({status.side}s){_verdict(status)}")
-        shown += [f"  {'because' if status.verdict != 'promote' else 'seen':<12} {why}" for why in status.why]
-    else:
-        shown.append(f"Preflight is over, {status.steps} steps to come")
-    if status.ended:
-        took = _lasting(seconds(status.started, moment(status.written)))
-        how = f"stopped at {status.stopped}" if status.stopped else "not all is well" if status.amiss else FINE
-        shown.append(f"Ended {_when(status.written)}, after {took}: {how}")
-    else:
-        left = f", {_lasting(-seconds(status.until, now))} left (until {_when(status.until)})" if status.until else ""
-        shown.append(f"  waits for    {status.waits}, since {_when(status.since)}{left}")
-    shown += [f"  {outcome:<12} {len(hosts)}: {_lines.named(hosts)}" for outcome, hosts in status.outcomes.items()]
-    shown += [f"    {host}: {why}" for host, why in list(status.amiss.items())[: _lines.SHOWN_HOSTS]]
-    more = len(status.amiss) - _lines.SHOWN_HOSTS
-    shown += [f"    and {more} more, all of them in the journal"] if more > 0 else []
-    if status.silent:
-        return [
-            *shown,
-            f"Nothing was written for {_lasting(seconds(status.written, now))}, longer than a lease: {DIED}",
-        ]
-    return [*shown, *(status.next if status.ended else [WATCH])]
-
-
-def change(status: Status) -> str:
-    """What is new, in one line, for who watches."""
-    counts = ", ".join(f"{len(hosts)} {outcome}" for outcome, hosts in status.wave_outcomes.items())
-    step = f"{status.step} of {status.steps}, {status.wave}{_verdict(status)}: {counts}" if status.wave else "preflight"
-    until = f", until {_clock(status.until)}" if status.until else ""
-    return f"{_clock(status.since or status.written)}  {step}; " + (
-        "the run has ended" if status.ended else f"waits for {status.waits}{until}"
-    )
-
-
 def seconds(since: str, now: Time) -> float:
     """How long ago that is."""
     return (now - moment(since)).total_seconds()
 
 
-def _verdict(status: Status) -> str:
-    return f", {status.verdict}" if status.verdict else ""
-
-
 def moment(text: str) -> Time:
     """The time that a journal tells."""
     return datetime.datetime.fromisoformat(text)
-
-
-def _when(text: str) -> str:
-    return f"{moment(text):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _clock(text: str) -> str:
-    return f"{moment(text):%H:%M:%S}"
-
-
-def _lasting(time: float) -> str:
-    """A span in its two largest units."""
-    whole = max(0, round(time))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

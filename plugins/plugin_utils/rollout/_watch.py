@@ -1,37 +1,45 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Follow a run by its journal: a line a change, until it ends or has fallen silent."""
+"""Look at a run by its journal, and follow it: a line a change, until it ends or does not go on."""
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _status
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _status, _status_lines
 
 POLL_SECONDS = 1.0
+Clock = t.Callable[[], _status.Time]
 
 
-def follow(
-    path: str,
-    show: t.Callable[[str], None],
-    now: t.Callable[[], _status.Time],
-    sleep: t.Callable[[float], None],
-) -> _status.Status:
-    """How it stands at first, then every change; gives how it stands in the end. Raises OSError, ValueError, StatusError."""
+def look(path: str, now: Clock) -> tuple[_status.Report, _status.Status]:
+    """The journal, and how its run stands. Raises OSError, ValueError, StatusError."""
+    report = _journal.read(path)
+    status = _status.of(report, now())
+    if status.ended or not _journal.gone(status.process):
+        return report, status
+    report = _journal.read(path)  # with what it may have written just before it went
+    status = _status.of(report, now())
+    return report, status if status.ended else dataclasses.replace(status, died=_status.GONE)
+
+
+def follow(path: str, show: t.Callable[[str], None], now: Clock, sleep: t.Callable[[float], None]) -> _status.Status:
+    """How it stands at first, then every change; gives how it stands in the end. Raises what ``look`` does."""
     seen, waits = 0, ""
     while True:
-        report = _journal.read(path)
-        status, events = _status.of(report, now()), report["events"]
-        if not seen and not status.ended and not status.silent:
-            show("\n".join(_status.lines(status, now())))
-        elif seen:
+        report, status = look(path, now)
+        events = report["events"]
+        if seen:
             for count in range(seen + 1, len(events)):
                 then = _status.moment(events[count - 1]["time"])
-                show(_status.change(_status.of({**report, "events": events[:count]}, then)))
+                show(_status_lines.change(_status.of({**report, "events": events[:count]}, then)))
             if (seen, waits) != (len(events), status.waits):
-                show(_status.change(status))
-        if status.ended or status.silent:
+                show(_status_lines.change(status))
+        if status.ended or status.died:
             return status
+        if not seen:
+            show("\n".join(_status_lines.lines(status, now())))
         seen, waits = len(events), status.waits
         sleep(POLL_SECONDS)

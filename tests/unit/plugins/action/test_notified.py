@@ -136,7 +136,7 @@ def test_run(run, tmp_path, warned, stage, event, verdict, outcomes, stopped):
     start, step, finished = documents = told(receiver)
     assert [one["event"] for one in documents] == ["start", event, "finished"]
     assert {(one["version"], one["run"]) for one in documents} == {(_notify.VERSION, "r1")}
-    assert (start["text"], start["outcomes"]) == ("TCP Fast Open rollout r1: begun, 1 steps over 3 hosts", {})
+    assert (start["text"], start["outcomes"]) == ("TCP Fast Open rollout r1: begun, steps: 1, hosts: 3", {})
     assert (step["wave"], step["side"], step["verdict"], step["outcomes"]) == ("wave 1", "client", verdict, outcomes)
     assert (finished["outcomes"].get("promoted"), finished["verdict"]) == (outcomes.get("promoted"), stopped)
     assert all(command in " ".join(end["lines"]) for command in finished["next"].split(": ")[1:])

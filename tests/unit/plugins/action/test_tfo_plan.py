@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import re
 import socket
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_plan
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_INSTANCE, SERVER_INSTANCE
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 
@@ -96,6 +98,7 @@ def test_plan(run, told):
     assert event["lease_seconds"] == result["lease_seconds"]
     assert list(event["smallest_harm"]) == ["wave 1"] and 0 < event["smallest_harm"]["wave 1"] < 0.2
     assert event["limits"] == {name: told[name] for name in tfo_plan.LIMITS}
+    assert event["process"] == _journal.process(os.getppid())
 
 
 def test_busy(run, told):

@@ -77,6 +77,7 @@ def test_newest_journal(run, journal, tmp_path):
     result = run(tfo_status, {}, report_dir=str(tmp_path))
     assert (result["journal"], result["changed"]) == (newer, False)
     assert (result["status"]["run"], result["status"]["ended"]) == (RUN, False)
+    assert not result["status"]["died"]
     assert result["lines"][0] == f"Journal: {newer}"
     assert run(tfo_status, {}, report_dir=str(tmp_path), journal=older)["status"]["ended"]
 

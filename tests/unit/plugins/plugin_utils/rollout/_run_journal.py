@@ -24,6 +24,7 @@ def plan(**more: Any) -> dict[str, Any]:
         "step": "preflight",
         "run": RUN,
         "who": "root@ctl",
+        "process": "",
         "plan": ["Plan"],
         "hosts": ["ss1", "ss2", "c1", "c2", "c3"],
         "waves": {"batch 1": ["ss1"], "canary": ["c1"], "wave 1": ["c2", "c3"]},

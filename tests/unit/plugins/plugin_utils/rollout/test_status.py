@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status, _status_lines
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._run_journal import (
     LEASE_SECONDS,
     RUN,
@@ -44,7 +44,7 @@ def test_waits(events, step, waits):
     status = _status.of(journal, at(60))
     assert (status.step, status.steps) == (step, 3)
     assert status.waits.startswith(waits)
-    assert (status.since, status.ended, status.silent) == (journal["events"][-1]["time"], False, False)
+    assert (status.since, status.ended, status.died) == (journal["events"][-1]["time"], False, "")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_bake(now, waits, since, until):
 def test_lines_of_a_run_that_goes_on():
     """Who, where, hosts by outcome, what it waits for, how long still, and what to do."""
     journal = report(plan(), *SERVERS, wave("canary", "stepped", c1="stepped"))
-    assert _status.lines(_status.of(journal, at(160)), at(160)) == [
+    assert _status_lines.lines(_status.of(journal, at(160)), at(160)) == [
         f"Run {RUN}, begun 2026-11-26 03:13:44 UTC by root@ctl",
         "Step 2 of 3: canary (clients)",
         "  waits for    the bake, since 2026-11-26 03:14:14 UTC, 2 min 50 s left (until 2026-11-26 03:19:14 UTC)",
@@ -79,7 +79,7 @@ def test_lines_of_a_run_that_stopped():
     bad = wave("canary", "closed", "roll_back", why, c1="reverted")
     amiss = {f"c{number}": "reverted: slower" for number in range(1, 14)}
     journal = report(plan(), *SERVERS, bad, end("canary", amiss, ss1="promoted", c1="reverted"))
-    lines = _status.lines(_status.of(journal, at(9000)), at(9000))
+    lines = _status_lines.lines(_status.of(journal, at(9000)), at(9000))
     assert lines[1:6] == [
         "Step 2 of 3: canary (clients), roll_back",
         f"  because      {why[0]}",
@@ -95,21 +95,22 @@ def test_lines_of_a_run_that_stopped():
 
 
 @pytest.mark.parametrize(
-    ("amiss", "said"), [({}, _status.FINE), ({"c1": "failed: it does not come up"}, "not all is well")]
+    ("amiss", "said"), [({}, _status_lines.FINE), ({"c1": "failed: it does not come up"}, "not all is well")]
 )
 def test_lines_of_a_run_that_was_not_stopped(amiss, said):
     """An end is an end, however long ago."""
     status = _status.of(report(plan(), end("", amiss, c1="promoted")), at(99_999))
-    assert f"Ended 2026-11-26 03:13:54 UTC, after 10 s: {said}" in _status.lines(status, at(99_999))
-    assert not status.silent
+    assert f"Ended 2026-11-26 03:13:54 UTC, after 10 s: {said}" in _status_lines.lines(status, at(99_999))
+    assert not status.died
 
 
 @pytest.mark.parametrize(("now", "silent"), [(LEASE_SECONDS + 10, False), (LEASE_SECONDS + 11, True)])
 def test_run_that_fell_silent(now, silent):
     """Longer than its hosts wait for it."""
     status = _status.of(report(plan(), wave("batch 1", "begin", ss1="")), at(now))
-    last = _status.lines(status, at(now))[-1]
-    assert (status.silent, last.startswith("Nothing was written for 16 min 41 s, longer than a lease")) == (
+    last = _status_lines.lines(status, at(now))[-1]
+    said = "It does not go on: nothing was written for 16 min 41 s, longer than the lease of its hosts."
+    assert (bool(status.died), last.startswith(said)) == (
         silent,
         silent,
     )
@@ -118,16 +119,17 @@ def test_run_that_fell_silent(now, silent):
 def test_change():
     """One line: when, which step, what became of its hosts, what comes next."""
     journal = report(plan(), *SERVERS, wave("wave 1", "stepped", c2="stepped", c3="failed"))
-    assert _status.change(_status.of(report(plan()), at(0))).startswith(
+    assert _status_lines.change(_status.of(report(plan()), at(0))).startswith(
         "03:13:44  preflight; waits for its hosts to be held"
     )
     assert (
-        _status.change(_status.of(journal, at(40)))
+        _status_lines.change(_status.of(journal, at(40)))
         == "03:14:14  3 of 3, wave 1: 1 failed, 1 stepped; waits for the bake, until 03:19:14"
     )
     ended = report(plan(), *SERVERS, end("", {}, ss1="promoted"))
     assert (
-        _status.change(_status.of(ended, at(40))) == "03:14:14  1 of 3, batch 1, promote: 1 promoted; the run has ended"
+        _status_lines.change(_status.of(ended, at(40)))
+        == "03:14:14  1 of 3, batch 1, promote: 1 promoted; the run has ended"
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _watch
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status_lines, _watch
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._run_journal import (
     LEASE_SECONDS,
     at,
@@ -52,7 +52,7 @@ def test_line_a_change(follow):
     assert status.ended
     assert shown[0].splitlines()[:3] == [
         "Run 20261126T031344-46975, begun 2026-11-26 03:13:44 UTC by root@ctl",
-        "Preflight is over, 3 steps to come",
+        "Preflight is over, steps to come: 3",
         "  waits for    its hosts to be held, and deployed where nothing runs yet, since 2026-11-26 03:13:44 UTC",
     ]
     assert [line for line in shown if line.startswith("03:1")] == [
@@ -68,7 +68,31 @@ def test_line_a_change(follow):
 def test_run_that_falls_silent(follow):
     """It is left."""
     status, _shown = follow([(5, 1), (6, 2), (10 + LEASE_SECONDS + 1, 2)])
-    assert (status.silent, status.ended) == (True, False)
+    assert (status.died, status.ended) == ("silent", False)
+
+
+def test_run_whose_process_is_gone(follow, monkeypatch):
+    """It is left at once, but for one that wrote its end just before."""
+    monkeypatch.setattr(_watch._journal, "gone", lambda told: told == "")
+    status, shown = follow([(5, 2)])
+    assert (status.died, status.ended, shown) == ("gone", False, [])
+    *_more, waited, _outcome, _outcome, _outcome, last = _status_lines.lines(status, at(5))
+    assert waited.startswith("  waited for   the measurement before the step, since")
+    assert last.startswith("It does not go on: its process is gone. Hosts undo by themselves")
+
+
+def test_run_that_ends_while_it_is_looked_at(tmp_path, monkeypatch):
+    """What it wrote before its process went is read."""
+    path = tmp_path / "journal.json"
+    path.write_text(json.dumps(report(*ALL[:5])), encoding="utf-8")
+
+    def gone(_told):
+        path.write_text(json.dumps(report(*ALL)), encoding="utf-8")
+        return True
+
+    monkeypatch.setattr(_watch._journal, "gone", gone)
+    _report, status = _watch.look(str(path), lambda: at(60))
+    assert (status.ended, status.died) == (True, "")
 
 
 def test_run_that_has_ended(follow):

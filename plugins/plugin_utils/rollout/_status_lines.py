@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a rollout stands, in an operator's words."""
+
+from __future__ import annotations
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._status import (
+    SILENT,
+    Status,
+    Time,
+    moment,
+    seconds,
+)
+
+FINE = "everybody is promoted, or skipped for a reason"
+UNDONE = (
+    "Hosts undo by themselves what was not confirmed when their lease ends."
+    " Next, once what stopped it is mended: ansible-playbook fastopen.shadowsocks.rollout"
+)
+WATCH = "Next: nothing to do; ansible-playbook fastopen.shadowsocks.status -e status_watch=true follows it"
+
+
+def lines(status: Status, now: Time) -> list[str]:
+    """All of it for people."""
+    shown = [f"Run {status.run}, begun {_when(status.started)} by {status.who}"]
+    if status.wave:
+        shown.append(f"Step {status.step} of {status.steps}: {status.wave} ({status.side}s){_verdict(status)}")
+        shown += [f"  {'because' if status.verdict != 'promote' else 'seen':<12} {why}" for why in status.why]
+    else:
+        shown.append(f"Preflight is over, steps to come: {status.steps}")
+    if status.ended:
+        took = _lasting(seconds(status.started, moment(status.written)))
+        how = f"stopped at {status.stopped}" if status.stopped else "not all is well" if status.amiss else FINE
+        shown.append(f"Ended {_when(status.written)}, after {took}: {how}")
+    else:
+        left = f", {_lasting(-seconds(status.until, now))} left (until {_when(status.until)})" if status.until else ""
+        shown.append(
+            f"  {'waited for' if status.died else 'waits for':<12} {status.waits}, since {_when(status.since)}{left}"
+        )
+    shown += [f"  {outcome:<12} {len(hosts)}: {_lines.named(hosts)}" for outcome, hosts in status.outcomes.items()]
+    shown += [f"    {host}: {why}" for host, why in list(status.amiss.items())[: _lines.SHOWN_HOSTS]]
+    more = len(status.amiss) - _lines.SHOWN_HOSTS
+    shown += [f"    and {more} more, all of them in the journal"] if more > 0 else []
+    if status.died:
+        silent = f"nothing was written for {_lasting(seconds(status.written, now))}, longer than the lease of its hosts"
+        return [*shown, f"It does not go on: {silent if status.died == SILENT else 'its process is gone'}. {UNDONE}"]
+    return [*shown, *(status.next if status.ended else [WATCH])]
+
+
+def change(status: Status) -> str:
+    """What is new, in one line, for who watches."""
+    counts = ", ".join(f"{len(hosts)} {outcome}" for outcome, hosts in status.wave_outcomes.items())
+    step = f"{status.step} of {status.steps}, {status.wave}{_verdict(status)}: {counts}" if status.wave else "preflight"
+    until = f", until {_clock(status.until)}" if status.until else ""
+    return f"{_clock(status.since or status.written)}  {step}; " + (
+        "the run has ended" if status.ended else f"waits for {status.waits}{until}"
+    )
+
+
+def _verdict(status: Status) -> str:
+    return f", {status.verdict}" if status.verdict else ""
+
+
+def _when(text: str) -> str:
+    return f"{moment(text):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _clock(text: str) -> str:
+    return f"{moment(text):%H:%M:%S}"
+
+
+def _lasting(time: float) -> str:
+    """A span in its two largest units."""
+    whole = max(0, round(time))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
