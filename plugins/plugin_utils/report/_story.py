@@ -97,7 +97,7 @@ def _happened(run: Run) -> list[str]:
     begun = [wave for wave in run.waves if wave.phases]
     if run.started and run.last and begun:
         took = duration((run.last - run.started).total_seconds())
-        told.append(f"{len(begun)} of {several(len(run.waves), 'wave')} were begun, in {took}.")
+        told.append(f"Waves begun: {len(begun)} of {len(run.waves)}, in {took}.")
     return told
 
 

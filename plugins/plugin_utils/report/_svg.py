@@ -44,7 +44,7 @@ class Scale:
 
 def scale(values: t.Sequence[float], left: float, right: float) -> Scale:
     """An axis that holds all values, which are above 0."""
-    low, high = max(min(values), 0.01), max(max(values), 0.02)
+    low, high = max(min(values), 0.01), max(*values, 0.02)
     if high / low >= LOGARITHMIC_FROM:
         return Scale(low / 1.15, high * 1.15, left, right, logarithmic=True)
     spare = max((high - low) * 0.06, high * 0.02)
