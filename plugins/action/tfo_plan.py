@@ -61,7 +61,10 @@ class ActionModule(ControllerAction):
         demands = _demand.of(looks, lambda server: _demand.paths_to(server, clients, instances))
         refused = self._refused(looks, told, demands)
         if len(refused) == len(looks):
-            path = self._begin(told[arguments["hosts"][0]], {"run": arguments["run"], "refused": refused})
+            nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
+            event = {"run": arguments["run"], "refused": refused, **nothing}
+            path = self._begin(told[arguments["hosts"][0]], event)
+            self.notify(task_vars, "finished", "refused, nothing was changed", reasons=list(refused.values()))
             raise AnsibleActionFail("\n".join([*refused.values(), *_written.lines(path)]))
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
@@ -128,7 +131,9 @@ class ActionModule(ControllerAction):
         try:
             path = _journal.start(variables["rollout_report_dir"], "rollout", {})
             limits = {name: variables[name] for name in LIMITS}
-            _journal.append(path, {"step": "preflight", **event, "limits": limits})
+            # The process of ansible-playbook: each task has one of its own.
+            who = {"who": _journal.who(), "process": _journal.process(os.getppid())}
+            _journal.append(path, {"step": "preflight", **who, **event, "limits": limits})
         except (OSError, ValueError) as error:
             raise AnsibleActionFail(f"rollout_report_dir: the journal cannot be written: {error}") from error
         return path

@@ -29,6 +29,7 @@ def plan(**more: Any) -> dict[str, Any]:
         "hosts": ["ss1", "ss2", "c1", "c2", "c3"],
         "waves": {"batch 1": ["ss1"], "canary": ["c1"], "wave 1": ["c2", "c3"]},
         "lease_seconds": LEASE_SECONDS,
+        "refused": {},
         **more,
     }
 
