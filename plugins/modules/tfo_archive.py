@@ -86,6 +86,8 @@ def main() -> None:
         if refused:
             raise _archive.ArchiveError("; ".join(refused))
         changed = not _archive.is_installed(module.params["checksum"])
+        if not changed and module.params["version"] not in (None, before.version):
+            raise _archive.ArchiveError(f"that checksum is of {before.version}, not of {module.params['version']}")
         if changed and not module.check_mode:
             _install(module)
     except (_archive.ArchiveError, OSError) as error:
@@ -104,7 +106,11 @@ def main() -> None:
 def _install(module: AnsibleModule) -> None:
     checksum, version = module.params["checksum"], module.params["version"]
     binaries = _archive.kept(checksum) or _archive.unpack(_fetch(module), checksum)
-    _archive.install(binaries, checksum, _archive.try_out(binaries, version))
+    told = _archive.try_out(binaries, version)
+    try:
+        _archive.install(binaries, checksum, told)
+    except OSError as error:
+        module.fail_json(msg=f"Half installed: {error}: mend that, and run it again")
 
 
 def _fetch(module: AnsibleModule) -> bytes:

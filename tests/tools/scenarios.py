@@ -45,7 +45,14 @@ FALSE_GREEN = re.compile(
 WAVES = ("Servers, in batches", "Canary clients", "Remaining clients, in waves")
 
 
-WITH_RUST = ("adopted@rust", "playbook_rollout@mixed")
+WITH_RUST = (
+    "adopted@rust",
+    "box_bake@rust",
+    "box_killed@mixed",
+    "playbook_audit@mixed",
+    "playbook_rollout@mixed",
+    "role_ss_client@rust",
+)
 """Scenarios that run once more over other programs: rust everywhere, or each kind of client with each kind of server."""
 
 
@@ -131,7 +138,7 @@ def main() -> int:
     known = sorted(path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml"))
     names_given = bool(arguments.scenarios)
     names = sorted(arguments.scenarios) or [*(name for name in known if name != "default"), *WITH_RUST]
-    scenarios = [Scenario(name) for name in sorted(names, key=lambda name: (name not in LONG, name))]
+    scenarios = [Scenario(name) for name in sorted(names, key=lambda name: (name.partition("@")[0] not in LONG, name))]
     subprocess.run([FLEET, "images"], check=True)
     if not names_given and subprocess.run([sys.executable, RUST], check=False).returncode != 0:
         scenarios = [one for one in scenarios if "@" not in one.name]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _adoptable
@@ -36,7 +37,7 @@ def refuse_edited(unit: str, state: _systemd.Unit, running: _process.Process) ->
         raise Unfit(f"{unit}: its unit has changed: systemctl daemon-reload, and restart it")
     files = [path for path in state.drop_ins.split() if os.path.basename(path) != _exec_start.DROP_IN]
     told = _systemd.systemctl("show", "--property=EnvironmentFiles", "--", unit).split("\n")
-    files += [line.partition("=")[2].rpartition(" (")[0] for line in told]
+    files += [one for line in told for one in glob.glob(line.partition("=")[2].rpartition(" (")[0])]
     for path in (state.fragment, *files):
         with contextlib.suppress(OSError):
             if os.stat(path).st_mtime > running.started:

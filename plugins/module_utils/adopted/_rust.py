@@ -117,7 +117,8 @@ def _ends(servers: t.Iterable[_rust_config.Server]) -> tuple[Server, ...]:
     """One an address and port."""
     found: dict[tuple[str, int], Server] = {}
     for one in servers:
-        secrets = {"password": one.password, **({"plugin_opts": one.plugin_opts} if one.plugin_opts else {})}
+        more = {"plugin_opts": one.plugin_opts, "users": list(one.users)}
+        secrets = {"password": one.password, **{key: value for key, value in more.items() if value}}
         end = Server(one.address, one.port, one.method, one.plugin, secrets)
         found.setdefault((one.address, one.port), end)
     return tuple(found.values())

@@ -60,7 +60,9 @@ Table = dict[str, t.Any]
 
 
 class Server(t.NamedTuple):
-    """One that a server is, or a client uses. ``plugin`` and ``plugin_opts`` are None without one. ``weight``: of TCP."""
+    """One that a server is, or a client uses. ``plugin`` and ``plugin_opts`` are None without one. ``weight``: of TCP.
+    ``users``: {name, password} of each whom a server knows beside its own key.
+    """
 
     address: str
     port: int
@@ -70,6 +72,7 @@ class Server(t.NamedTuple):
     weight: float = 1.0
     plugin: t.Optional[str] = None
     plugin_opts: t.Optional[str] = None
+    users: tuple[Table, ...] = ()
 
 
 class Local(t.NamedTuple):
@@ -173,6 +176,7 @@ def _server(told: Table, mode: str, variable: Variable) -> Server:
         float(told.get("tcp_weight", 1)),
         plugin,
         told.get("plugin_opts") if plugin else None,
+        tuple(_table(user, ("name", "password")) for user in told.get("users", ())),
     )
 
 

@@ -24,7 +24,7 @@ class Server(t.NamedTuple):
     port: int
     method: str
     plugin: t.Optional[str]
-    secrets: dict[str, str]
+    secrets: dict[str, t.Any]
 
 
 class Settings(t.NamedTuple):

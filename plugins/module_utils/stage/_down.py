@@ -9,12 +9,11 @@ each part may be killed and run again, and nothing that is only kept for later c
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch, _tfo_bits
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _exec_start,
@@ -22,7 +21,12 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _restart,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _proof, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _all_listeners,
+    _drop_in,
+    _proof,
+    _record,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome
 
 
@@ -58,7 +62,7 @@ def down(descent: Descent, check: bool) -> Outcome:
     left, before = {}, None
     if not check:
         if any(units[unit]["mode"] == "listener" for unit in restart):
-            before = _stop_listeners(record, lease)
+            before = _all_listeners.stop(record, lease)
         result.reasons += _restart.restart({unit: units[unit]["port"] for unit in restart})
         left = _still_up(units, shown)
         tunnels, reasons = _proof.plain({**descent.known, **units})
@@ -149,17 +153,6 @@ def _must_restart(entry: _record.Unit, unit: _systemd.Unit) -> str:
     if process is not None and entry["mode"] == "flag" and _exec_start.FLAG in process.argv:
         return f"runs with {_exec_start.FLAG}"
     return "listens with bit 0x400" if entry["mode"] == "listener" else ""
-
-
-def _stop_listeners(record: _record.Record, lease: t.Optional[_record.Lease]) -> t.Optional[int]:
-    """Clear bit 0x400 where nobody else needs it, before the restarts: a socket that listens after them must get no queue
-    of TFO, for 0x2 may stay. The kernel's value before; None where it cannot be put back, which _bits tells."""
-    raised = (record.raised | (lease.raised if lease else 0)) & _tfo_bits.ALL_LISTENERS
-    with contextlib.suppress(KernelError):
-        value = _switch.run_time(_record.wants(record, lease), raised, lower=True)
-        _switch.write(value)
-        return value.before
-    return None
 
 
 def _still_up(units: t.Mapping[str, _record.Unit], before: t.Mapping[str, _systemd.Unit]) -> dict[str, _record.Unit]:

@@ -63,10 +63,8 @@ def paths(
 def accepts(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
     """A SYN with data to each running server of this host, over the first of its addresses that takes a connection: a
     service may be bound to ``::`` alone, and to ``::`` and ``0.0.0.0`` where there is no IPv6."""
-    bound = sorted(
-        {(service["server_port"], *map(_requests.asked_at, service["server"])) for service in carriers(services)}
-    )
-    return [_accepts(port, sorted(addresses, key=_asked_later)) for port, *addresses in bound]
+    bound = sorted({(one["server_port"], *_requests.own_addresses(one["server"])) for one in carriers(services)})
+    return [_accepts(port, addresses) for port, *addresses in bound]
 
 
 def _accepts(port: int, addresses: t.Sequence[str]) -> dict[str, t.Any]:
@@ -76,11 +74,6 @@ def _accepts(port: int, addresses: t.Sequence[str]) -> dict[str, t.Any]:
         if path["verdict"] != "unreachable":
             break
     return path
-
-
-def _asked_later(address: str) -> int:
-    """The host's own addresses come first, then IPv4's loopback."""
-    return ["127.0.0.1", "::1"].index(address) + 1 if address in ("127.0.0.1", "::1") else 0
 
 
 def refusals(paths: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import (
@@ -60,29 +61,47 @@ def _asked(fetch: t.Callable[[], _tunnel.Fetch], answers: int) -> list[_tunnel.F
     return made
 
 
+def answering(services: t.Sequence[Service], url: str) -> list[Service]:
+    """Of the servers of this host that would run on while they fail, those that answer now: they are asked again."""
+    silent = [one for one in services if url and _implementations.of(one).fails_silently]
+    return [one for one in silent if [told["ok"] for told in served([one], url)[0]] == [True]]
+
+
 def served(services: t.Sequence[Service], url: str) -> tuple[list[dict[str, t.Any]], list[str]]:
-    """Requests through those servers of this host that would run on while they fail, by a client of our own beside each.
+    """Requests through servers of this host, by a plain client of our own beside each.
 
     A host that has only the server's program is not asked: its clients are, by the wave.
     """
     found: list[dict[str, t.Any]] = []
     reasons = []
     for service in services:
-        if url and _implementations.of(service).fails_silently:
-            try:
-                told, errors = _beside(_own_client(service), url, fast_open=False)
-            except Missing:
-                continue
-            found.append(told)
-            reasons += errors
+        try:
+            told, errors = _beside(_own_client(service), url, fast_open=False)
+        except Missing:
+            continue
+        found.append(told)
+        reasons += errors
     return found, reasons
 
 
 def _own_client(server: Service) -> dict[str, t.Any]:
-    """A client of a server on its own host; of several users the first."""
+    """A client of a server on its own host, by the first of its addresses that takes a connection; of several users the
+    first. What its config says of the server's own doings is none of a client's."""
     users = server.get("users") or []
     password = ":".join([server["password"], *(user["password"] for user in users[:1])])
-    return {**server, "program": "ss-local", "server": [asked_at(server["server"][0])], "password": password}
+    kept = {key: value for key, value in server.items() if key not in ("acl", "users", "workers", "nameserver")}
+    addresses = own_addresses(server["server"])
+    answering = (
+        one for one in addresses if _attempt.plain(one, server["server_port"], timeout=FETCH_SECONDS).connected
+    )
+    address = next(answering, addresses[0])
+    return {**kept, "program": "ss-local", "server": [address], "password": password}
+
+
+def own_addresses(bound: t.Iterable[str]) -> list[str]:
+    """Where sockets that are bound to these are reached on their own host: its own addresses, then IPv4's loopback."""
+    loopback = ("127.0.0.1", "::1")
+    return sorted(set(map(asked_at, bound)), key=lambda one: (loopback.index(one) + 1 if one in loopback else 0, one))
 
 
 def _beside(service: Service, url: str, fast_open: bool) -> Told:

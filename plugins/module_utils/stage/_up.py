@@ -13,12 +13,13 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters, _switch, _tfo_bits
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _exec_start,
-    _process,
     _restart,
     _service,
     _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _all_listeners,
+    _differences,
     _drop_in,
     _eligible,
     _lease,
@@ -56,14 +57,17 @@ def step(request: Request, check: bool) -> Outcome:
         _eligible.judge_paths(request, result)
     confirmed = set(units) <= set(record.units) - set(lease.units if lease else ())  # in both: killed while confirming
     kept = {**record.units, **(lease.units if lease else {})}
-    stale = _differences(request, units, below, shown, kept, value, result)
+    stale = _differences.find(units, below, shown, kept, value, result)
     for path in boot.files if confirmed or check else ():
         result.note("file", path, f"has no line {_switch.KEY} = {boot.value} for the boot")
     if check:
         if not result.changed:
             result.outcome = "confirmed" if confirmed else "stepped"
         return result
+    answered: t.Sequence[t.Mapping[str, t.Any]] = []
     if result.changed or not confirmed:
+        if request.side == "server":
+            answered = _requests.answering(_flagged(request), request.probe_url)
         confirmed = False
         lease = _lease.renew(request, lease)
         renewed = set(units) & set(record.units)
@@ -73,63 +77,21 @@ def step(request: Request, check: bool) -> Outcome:
         _place(request, units, below, stale, result)
         if renewed:
             _unconfirm(request, record)
-    _prove(request, units, result)
+    _prove(request, units, answered, result)
     if confirmed and not result.reasons:
         result.outcome = "confirmed"
         _lease.settle(units)
     return result
 
 
+def _flagged(request: Request) -> list[t.Mapping[str, t.Any]]:
+    """The servers that open connections with TFO themselves, towards origins."""
+    return [one for one in _proof.carriers(request.services) if request.unit(one)["mode"] != "listener"]
+
+
 def _below(units: t.Mapping[str, _record.Unit]) -> dict[str, _exec_start.Below]:
     """What the drop-ins repeat, of those units that get one. Raises Skipped."""
     return {unit: _eligible.below(unit) for unit, entry in units.items() if entry["mode"] == "flag"}
-
-
-def _differences(
-    request: Request,
-    units: t.Mapping[str, _record.Unit],
-    below: t.Mapping[str, _exec_start.Below],
-    shown: t.Mapping[str, _systemd.Unit],
-    kept: t.Mapping[str, _record.Unit],
-    value: _switch.RunTime,
-    result: Outcome,
-) -> dict[str, str]:
-    """Note what is not as it should be, or not as it is ``kept``; the units to be restarted for it, each with why."""
-    if value.before != value.after:
-        result.note("kernel", _switch.KEY, f"is {value.before}, not {value.after}")
-        header = {"before_header": "run time", "after_header": "run time"}
-        before, after = (f"{_switch.KEY} = {number}\n" for number in (value.before, value.after))
-        result.diff.append({**header, "before": before, "after": after})
-    present = _drop_in.present()
-    stale = {}
-    for unit, entry in units.items():
-        if unit in kept and kept[unit]["mode"] != entry["mode"]:
-            result.note("service", unit, f"is under TFO in mode {kept[unit]['mode']}")
-        if entry["mode"] != "flag":
-            for folder in present[unit].folders if unit in present else ():
-                result.note("file", _drop_in.path(unit, folder), f"is of no use in mode {entry['mode']}")
-                result.diff.append(_drop_in.diff(unit, folder, None, up=False))
-                if entry["mode"] == "listener":
-                    stale[unit] = "runs with our flag"
-            continue
-        if unit not in present:
-            stale[unit] = "is missing"
-        elif present[unit].digest == _drop_in.EDITED:
-            stale[unit] = "was edited by hand"
-        elif present[unit].digest != below[unit].digest:
-            stale[unit] = f"repeats an older command than {below[unit].setter}"
-        else:
-            process = _process.read(shown[unit].pid)
-            if process is None or _exec_start.FLAG not in process.argv:
-                stale[unit] = "is newer than its process"
-        if unit in stale:
-            result.note("file", _drop_in.path(unit, _drop_in.STEPPED), stale[unit])
-            result.diff.append(_drop_in.diff(unit, _drop_in.STEPPED, below[unit], up=True))
-    if value.after & ~value.before & _tfo_bits.ALL_LISTENERS:
-        for unit in (unit for unit, entry in units.items() if entry["mode"] == "listener"):
-            stale[unit] = "listens since before bit 0x400"
-            result.note("service", unit, stale[unit])
-    return stale
 
 
 def _begin(
@@ -145,6 +107,9 @@ def _begin(
     lease.raised = value.raised & ~record.raised
     _record.store_lease(lease)
     _switch.write(value)
+    if (record.raised | lease.raised) & _tfo_bits.ALL_LISTENERS & ~_record.wants(record, lease).on:
+        _all_listeners.stop(record, lease)  # a service has left mode listener
+        _record.store_lease(lease)
 
 
 def _place(
@@ -175,7 +140,13 @@ def _unconfirm(request: Request, record: _record.Record) -> None:
     _record.store(record)
 
 
-def _prove(request: Request, units: t.Mapping[str, _record.Unit], result: Outcome) -> None:
+def _prove(
+    request: Request,
+    units: t.Mapping[str, _record.Unit],
+    answered: t.Sequence[t.Mapping[str, t.Any]],
+    result: Outcome,
+) -> None:
+    """``answered``: the servers that did answer before, and must now: what did not was not the step's doing."""
     if request.side == "server":
         result.paths = _proof.accepts(request.services)
         if any(path["verdict"] != "fast_open" for path in result.paths):
@@ -184,8 +155,7 @@ def _prove(request: Request, units: t.Mapping[str, _record.Unit], result: Outcom
             result.changed = True
             result.paths = _proof.accepts(request.services)
         result.reasons += _proof.refusals(result.paths)
-        flagged = [one for one in _proof.carriers(request.services) if request.unit(one)["mode"] != "listener"]
-        result.tunnels, reasons = _requests.served(flagged, request.probe_url)
+        result.tunnels, reasons = _requests.served(answered, request.probe_url)
         result.reasons += reasons
     else:
         before = _counters.read()

@@ -211,3 +211,29 @@ def test_damaged_record(host, install):
     host.folder.mkdir(parents=True)
     (host.folder / "archive.json").write_text("{")
     assert "archive.json is damaged: remove it together with" in install(host.archive("x", good("1.25.0")))["msg"]
+
+
+def test_checksum_of_another_version(host, install):
+    """Whoever raises the version and forgets the checksum learns it: nothing is fetched for what is there already."""
+    archive = host.archive("a.tar.xz", good("1.25.0"))
+    install(archive)
+    failed = install(archive, version="1.26.0")
+    assert failed["msg"] == "Nothing was installed: that checksum is of 1.25.0, not of 1.26.0"
+
+
+def test_disk_that_fills_up_between_two_binaries(host, install, monkeypatch):
+    """It says so, and the next run finishes it."""
+    write, left = _archive._write, ["one"]
+
+    def full(path, content):
+        if str(host.target) in path and not left:
+            raise OSError(28, "No space left on device")
+        left.clear()
+        write(path, content)
+
+    archive = host.archive("a.tar.xz", good("1.25.0"))
+    monkeypatch.setattr(_archive, "_write", full)
+    assert "Half installed: [Errno 28] No space left on device: mend that" in install(archive)["msg"]
+    monkeypatch.setattr(_archive, "_write", write)
+    assert install(archive)["changed"] is True
+    assert install(archive)["changed"] is False

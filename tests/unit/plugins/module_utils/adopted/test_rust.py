@@ -27,6 +27,7 @@ ENDS = (("192.0.2.1", 443), ("198.51.100.2", 8389))
 FLAT = ("203.0.113.7", 8388)
 KEY = "AAECAwQFBgcICQoLDA0ODw=="
 OF_2022 = {**ONE, "method": "2022-blake3-aes-128-gcm", "password": KEY}
+USERS = [{"name": "a", "password": KEY}]
 TUNNEL = {"protocol": "tunnel", "local_port": 53, "forward_address": "2001:db8::1", "forward_port": 53}
 REDIR = {"protocol": "redir", "local_port": 9}
 ASKS = {"local_port": 9, "socks5_auth_config_path": "/secret"}
@@ -107,7 +108,7 @@ RULES: list[tuple[str, str, t.Any, str, t.Any]] = [
     ("ssserver", "", servers(ONE, {**TWO, "mode": "udp_only"}), "servers", ENDS[:1]),
     ("ssserver", "", servers(ONE, {**ONE, "address": "::1"}), "servers", (ENDS[0], ("::1", 443))),
     ("ssserver", "", servers({**ONE, "tcp_weight": 0}), "servers", ENDS[:1]),
-    ("ssserver", "", servers({**OF_2022, "users": [{"name": "a", "password": KEY}]}), "secrets", [{"password": KEY}]),
+    ("ssserver", "", servers({**OF_2022, "users": USERS}), "secrets", [{"password": KEY, "users": USERS}]),
     # where a client listens
     ("sslocal", "", {}, "local_address", "127.0.0.1"),
     ("sslocal", "", {"ipv6_first": True}, "local_address", "::1"),

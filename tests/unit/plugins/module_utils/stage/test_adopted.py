@@ -70,6 +70,21 @@ def test_from_flag_to_listener(others, state):
     assert others.observe() == others.plain
 
 
+def test_from_listener_to_flag(others):
+    """Bit 0x400 was for that mode alone, and for every other listener of the host: it goes at once."""
+    serve(others, FLAG)
+    listener = {**SERVICES[FLAG], "fast_open_mode": "listener"}
+    others.ask("present", "server", services=[listener])
+    assert (others.host.sysctl(), others.boot()) == ("1027", "1027")
+    assert ask(others, "stepped", FLAG).outcome == "stepped"
+    assert others.host.sysctl() == "3"
+    assert ask(others, "confirmed", FLAG).outcome == "confirmed"
+    assert (others.host.sysctl(), others.boot()) == ("3", "3")
+    assert ask(others, "stepped", FLAG).changed is False
+    ask(others, "plain", FLAG, run="")
+    assert others.observe() == others.plain
+
+
 def test_from_flag_to_own(others):
     """Its owner switched it on himself meanwhile: nothing of ours is needed but the bits, and nothing restarts."""
     serve(others, FLAG)

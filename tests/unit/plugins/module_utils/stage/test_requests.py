@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _requests
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError, Missing
@@ -156,16 +160,50 @@ def beside(monkeypatch, **change):
     return kind
 
 
+@pytest.fixture(autouse=True)
+def connected(monkeypatch):
+    """The addresses at which a server takes connections."""
+    found = {"::1", "127.0.0.1"}
+    monkeypatch.setattr(
+        _attempt, "plain", lambda address, *_rest, **_more: _attempt.Attempt("plain", address in found, 1.0, 1.0, None)
+    )
+    return found
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_server_that_would_run_on_while_it_fails(monkeypatch, broken):
-    """It is asked for the URL by a plain client on its own host; libev's would have ended."""
+    """It is asked for the URL by a plain client on its own host."""
     clients = beside(monkeypatch, broken=broken)
-    found, reasons = _requests.served([RUST, {**RUST, "implementation": "libev"}], URL)
+    found, reasons = _requests.served([RUST], URL)
     assert [(one["name"], one["ok"]) for one in found] == [("main", not broken)]
     assert bool(reasons) is broken
     client = {**RUST, "program": "ss-local", "server": ["::1"]}
     assert (clients.made, clients.closed) == ([(client, False)], 1)
-    assert _requests.served([RUST], "") == ([], [])
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_did_not_answer_before_is_not_asked_after(monkeypatch, broken):
+    """It may be the URL; and libev's servers end by themselves instead of running on."""
+    beside(monkeypatch, broken=broken)
+    services = [RUST, {**RUST, "implementation": "libev"}]
+    assert _requests.answering(services, URL) == ([] if broken else [RUST])
+    assert _requests.answering(services, "") == []
+
+
+def test_address_that_this_host_does_not_have_is_not_asked(monkeypatch, connected):
+    """Without IPv6 rust binds :: all the same."""
+    clients = beside(monkeypatch)
+    connected.discard("::1")
+    _requests.served([{**RUST, "server": ["::", "0.0.0.0"]}], URL)
+    assert clients.made[0][0]["server"] == ["127.0.0.1"]
+
+
+def test_client_of_a_server_has_nothing_of_the_servers_own(monkeypatch):
+    """Its access list would be a file that no client has."""
+    clients = beside(monkeypatch)
+    _requests.served([{**RUST, "acl": "[reject_all]", "workers": 2, "nameserver": "192.0.2.53"}], URL)
+    config = json.loads(_service.config_text({**clients.made[0][0], "local_address": "127.0.0.1", "local_port": 1}))
+    assert {"acl", "runtime", "dns"} & set(config) == set()
 
 
 def test_server_of_several_users(monkeypatch):

@@ -262,6 +262,7 @@ def test_server_under_the_flag_is_asked(server, monkeypatch, mode, asked):
         seen.append((len(services), url))
         return [], ["http://origin/ does not answer through main"] * len(services)
 
+    monkeypatch.setattr(_requests, "answering", lambda services, url: services)
     monkeypatch.setattr(_requests, "served", served)
     result = server.ask("stepped", "server", mode=mode, probe_url="http://origin/")
     assert (result.outcome, seen) == ("failed" if asked else "stepped", [(asked, "http://origin/")])

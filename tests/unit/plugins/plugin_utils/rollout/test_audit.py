@@ -35,6 +35,10 @@ DRIFT = {
     "stage": ({"stage": {"actual": "off"}}, "intended accept, but off runs"),
     "somebody else's": ({"foreign": ["/y is a unit of somebody else"]}, "/y is a unit of somebody else"),
     "left": ({"left": ["ss-server@old.service"]}, "ss-server@old.service was deployed, and is not listed any more"),
+    "mode": (
+        {"step": {"outcome": "stepped", "differs": [{"what": "mode", "name": "a.service", "why": "is in mode flag"}]}},
+        "a.service is in mode flag",
+    ),
     "deployment": ({"differs": [{"what": "file", "name": "/x", "why": "is missing"}]}, "/x is missing"),
     "drop-in": (
         {"stage": {"problems": ["a.service: zz-fastopen.conf is gone"]}},
