@@ -1,7 +1,8 @@
 # Everything below brings what it needs, see tests/tools/with_tools.py and tests/fleet. `make help` lists the targets.
 
 PYTHON ?= python3
-TOOLS = $(PYTHON) tests/tools/with_tools.py
+TOOLS = $(if $(CORE),FASTOPEN_CORE=$(CORE)) $(PYTHON) tests/tools/with_tools.py
+OLDEST = $(shell sed -n 's/^requires_ansible: ">=\(.*\)"$$/\1/p' meta/runtime.yml)
 GATES = lint sanity unit contract browser netns package molecule
 
 .DEFAULT_GOAL = help
@@ -53,6 +54,10 @@ netns: ## real packets between network namespaces (root)
 .PHONY: package
 package: ## build the artifact, install it elsewhere, use it from there, let Galaxy's importer read it
 	@$(TOOLS) python tests/tools/package.py
+
+.PHONY: oldest
+oldest: ## unit, contract and package with the oldest ansible-core that the collection takes (any target: CORE=2.19.4)
+	@$(MAKE) CORE=$(OLDEST) unit contract package
 
 .PHONY: molecule
 molecule: ## Molecule over the fleet of containers (SCENARIO="a b": only these; KEEP=1: machines as they are, and left)

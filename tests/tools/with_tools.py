@@ -8,7 +8,8 @@
 Python 3.11 or later and its standard library are enough. The first call makes, in $FASTOPEN_CACHE
 (~/.cache/fastopen.shadowsocks),
 
-- venv/<hash of the interpreter and of requirements/development.txt>: the tools;
+- venv/<hash of the interpreter, of requirements/development.txt and of $FASTOPEN_CORE>: the tools; with FASTOPEN_CORE=2.19.4
+  they come with that ansible-core, whatever is pinned;
 - trees/<hash of the checkout's path>/ansible_collections/fastopen/shadowsocks: a link to the checkout.
 
 An ANSIBLE_COLLECTIONS_PATH that is already set is kept, so a gate can run the same command on an installed artifact.
@@ -67,7 +68,8 @@ def ensure_python() -> None:
 def ensure_tools() -> Path:
     """The virtual environment with the pinned tools, made when it is not there yet; safe to call at the same time."""
     interpreter = f"{os.path.realpath(sys.executable)} {sys.version}".encode()
-    venv = cache_directory() / "venv" / digest(interpreter, REQUIREMENTS.read_bytes())
+    core = os.environ.get("FASTOPEN_CORE", "")
+    venv = cache_directory() / "venv" / digest(interpreter, REQUIREMENTS.read_bytes() + core.encode())
     ready = venv / "ready"
     if ready.exists():
         return venv
@@ -80,6 +82,8 @@ def ensure_tools() -> Path:
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
             pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
             subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], check=True)
+            if core:
+                subprocess.run([*pip, f"ansible-core=={core}"], check=True)
             ready.touch()
     return venv
 

@@ -24,7 +24,9 @@ def test_look(fake_host, run_module, monkeypatch, secret):
     answer = run_module(tfo_host.main, side="server", services=[service])
     assert (answer["side"], answer["fastopen"]["sysctl"]["value"], answer["deployed"]) == ("server", 1123, "yes")
     assert answer["services"][0]["unit"] == "ss-server@main.service"
-    arguments = answer.get("invocation", {}).get("module_args", {})  # from ansible-core 2.21 on only where it is configured
+    arguments = answer.get("invocation", {}).get(
+        "module_args", {}
+    )  # from ansible-core 2.21 on only where it is configured
     assert arguments.get("secrets") in (None, "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER")
     changed = run_module(tfo_service.main, side="server", services=[{**service, "timeout_seconds": 8388}])
     assert [one["name"] for one in changed["differs"]][-1] == "ss-server@main.service"
