@@ -25,10 +25,11 @@ test: ## run all gates, one after the other, and sum them up
 	@$(PYTHON) tests/tools/gates.py $(GATES)
 
 .PHONY: lint
-lint: ## yamllint, ansible-lint (production, strict), black, changelog fragments
+lint: ## yamllint, ansible-lint (production, strict), black, vermin (targets have Python 3.9), changelog fragments
 	@$(TOOLS) yamllint --strict .
 	@$(TOOLS) ansible-lint
 	@$(TOOLS) black --quiet --check --diff plugins tests
+	@$(TOOLS) vermin --quiet --no-tips --violations --target=3.9- plugins/modules plugins/module_utils
 	@$(TOOLS) antsibull-changelog lint
 
 .PHONY: sanity
