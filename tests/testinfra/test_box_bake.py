@@ -103,7 +103,7 @@ def test_some_syns_lost_beside_a_slower_path_and_a_lossy_one(tmp_path: Path) -> 
         box("c4", "loss", "2")
 
     with boxes():
-        run = rollout("c2,c3,c4", tmp_path, happens)
+        run = rollout("c2,c3,c4", tmp_path, happens, rollout_probe_requests=60)
         assert run.status != 0
         assert run.outcomes() == {"c2": "reverted", "c3": "promoted", "c4": "promoted"}
         assert "loses SYNs with data" in run.reasons("c2")

@@ -32,7 +32,7 @@ def test_large_syn_data_lost_and_option_stripped_beside_a_slow_path(tmp_path: Pa
 
 def test_syn_data_lost_and_synproxy_beside_a_lossy_path(tmp_path: Path) -> None:
     with boxes("c2 drop-data", "c3 synproxy", "c4 loss 3"):
-        run = rollout(CLIENTS, tmp_path)
+        run = rollout(CLIENTS, tmp_path, rollout_probe_requests=60)  # so few as 20 leave some losses undecided
         assert run.status == 0
         assert run.outcomes() == {"c2": "skipped", "c3": "skipped", "c4": "promoted"}
         assert "syn_dropped: ss2 port 8388" in run.reasons("c2")
