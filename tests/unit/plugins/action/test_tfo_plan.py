@@ -76,6 +76,7 @@ BAD_PATH = {"host": "192.0.2.2", "port": 8388, "verdict": "no_cookie", "server_h
 def test_plan(run, told):
     """For people and for the play, with what is to be asked of servers outside of it; the journal is begun."""
     fleet = variables(told, ss1=[look("server")], c1=[look("client", paths=[BAD_PATH])])
+    fleet["groups"] = {"shadowsocks_servers": ["ss1", "c1"], "shadowsocks_clients": ["c1"]}
     result = run(tfo_plan, fleet, hosts=["ss1", "c1"], run="r1")
     assert result["lines"][:-1] == [
         f"Journal: {result['journal']}",
@@ -95,6 +96,7 @@ def test_plan(run, told):
     assert (event["step"], event["run"], event["hosts"]) == ("preflight", "r1", ["ss1", "c1"])
     assert (event["waves"], event["refused"]) == ({"batch 1": ["ss1"], "wave 1": ["c1"]}, {})
     assert event["who"] == f"{getpass.getuser()}@{socket.gethostname()}"
+    assert (event["sides"], event["also"]) == ({"ss1": ["server"], "c1": ["server", "client"]}, {})
     assert event["lease_seconds"] == result["lease_seconds"]
     assert list(event["smallest_harm"]) == ["wave 1"] and 0 < event["smallest_harm"]["wave 1"] < 0.2
     assert event["limits"] == {name: told[name] for name in tfo_plan.LIMITS}
