@@ -190,6 +190,16 @@ def test_broken_client_outside_of_the_limit_is_no_witness(run, told, monkeypatch
     assert "nobody_set_this" in warned[0]
 
 
+def test_who_else_will_accept_is_kept(run, told):
+    """In the plan, and in the journal by host."""
+    listener = {"address": "0.0.0.0", "port": 22, "program": "sshd", "unit": ""}
+    fleet = variables(told, ss1=[{**look("server"), "listeners": [listener]}])
+    result = run(tfo_plan, fleet, hosts=["ss1"], run="r1")
+    (event,) = json.loads(Path(result["journal"]).read_text("utf-8"))["events"]
+    assert event["also"]["ss1"].endswith("SYN data is accepted by sshd on 0.0.0.0 port 22")
+    assert f"  ss1: {event['also']['ss1']}" in result["lines"]
+
+
 @pytest.mark.parametrize("accepted", [False, True])
 def test_server_that_strangers_ask(run, told, accepted):
     """It is refused alone unless that is meant to be, and in the plan with its figures."""
