@@ -10,7 +10,7 @@ import typing as t
 from statistics import median
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _unended
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import FINE, Host, Run, Wave
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import FINE, Run, Wave
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._told import (
     AUDIT,
     LOST_SYNS,

@@ -213,6 +213,19 @@ def test_run_that_measured_nothing_shows_no_proof(journals):
     assert 'class="story is-good"' in page(journals["unbaked"])
 
 
+def test_many_that_are_to_be_deployed(tmp_path):
+    """The command is for all of them then."""
+    sides = [
+        {"host": f"s{number}", "side": "server", "outcome": "refused", "why": "run playbook deploy first"}
+        for number in range(7)
+    ]
+    path = tmp_path / "rollout-1.json"
+    path.write_text(json.dumps({"kind": "rollout", "events": [{"step": "end", "hosts": sides}]}), encoding="utf-8")
+    shown = words(page(path))
+    assert "Deploy first: ansible-playbook fastopen.shadowsocks.deploy" in shown
+    assert "--limit" not in shown
+
+
 def test_sides_of_a_host_that_left_before_its_waves(tmp_path):
     """It counts on each of them; what else a step changes is told of hosts that have it."""
     sides = [{"host": "h", "side": "", "outcome": "unreachable", "why": "not reached"}]
