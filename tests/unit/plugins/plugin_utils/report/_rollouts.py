@@ -133,6 +133,7 @@ class Rollout:
         self.last = last
         with (
             mock.patch.object(_journal, "now", self._now),
+            mock.patch.object(_journal, "who", lambda: "ops@control"),
             mock.patch.object(_written, "lines", lambda journal: []),
         ):
             try:

@@ -81,7 +81,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
                 "The others: 1 skipped (plain TCP, as before).",
                 "c5 client skipped plain, as before",
                 "promoted: confirmed, and it survives a reboot.",
-                "Rollout of TCP Fast Open, 2026-11-26 02:30 UTC Begun by",
+                "Rollout of TCP Fast Open, 2026-11-26 02:30 UTC Begun by ops@control.",
                 "Each step is measured against plain TCP",
                 "Requests of the wave's clients: plain and with TCP Fast Open, in turn. A dot",
                 "canary: promoted 1 client, 1 promoted. 1 client excludes",
