@@ -62,7 +62,7 @@ class ActionModule(ControllerAction):
         refused = self._refused(looks, told, demands)
         if len(refused) == len(looks):
             nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
-            event = {"run": arguments["run"], "refused": refused, **nothing}
+            event = {"run": arguments["run"], "refused": refused, "sides": self._sides(task_vars), **nothing}
             path = self._begin(told[arguments["hosts"][0]], event)
             self.notify(task_vars, "finished", "refused, nothing was changed", reasons=list(refused.values()))
             raise AnsibleActionFail("\n".join([*refused.values(), *_written.lines(path)]))
@@ -74,7 +74,8 @@ class ActionModule(ControllerAction):
         waves = _plan.waves(
             looks, passed, canary, variables["rollout_server_batches"], variables["rollout_client_waves"]
         )
-        lines = _plan.lines(looks, waves) + _plan.listeners(looks)
+        also = _plan.listeners(looks)
+        lines = _plan.lines(looks, waves) + [f"  {host}: {words}" for host, words in also.items()]
         lines += _demand.lines({host: demand for host, demand in demands.items() if host in looks})
         harm: dict[str, float] = {}
         if variables["rollout_probe_requests"]:
@@ -85,6 +86,7 @@ class ActionModule(ControllerAction):
         ask = _plan.questions(looks, task_vars["ansible_play_hosts_all"])
         lease = self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5))
         event = {"plan": lines, "hosts": hosts, "waves": waves, "smallest_harm": harm, "lease_seconds": lease}
+        event.update(also=also, sides=self._sides(task_vars))
         path = self._begin(variables, {"run": arguments["run"], "refused": refused, **event})
         self.notify(task_vars, "start", f"begun, steps: {len(waves)}, hosts: {len(hosts)}")
         return {
@@ -118,6 +120,15 @@ class ActionModule(ControllerAction):
             host: f"{host}: {'; '.join(why)}. Nothing was changed on it." for host, why in reasons.items() if why
         }
         return refused
+
+    @staticmethod
+    def _sides(task_vars: t.Mapping[str, t.Any]) -> dict[str, list[str]]:
+        """By host of the play its sides, also of those that leave the run before they are looked at."""
+        members = {side: task_vars["groups"].get(f"shadowsocks_{side}s", []) for side in _plan.STAGES}
+        return {
+            host: [side for side, hosts in members.items() if host in hosts]
+            for host in task_vars["ansible_play_hosts_all"]
+        }
 
     @staticmethod
     def _refuse(errors: list[str]) -> None:

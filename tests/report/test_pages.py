@@ -31,7 +31,7 @@ STORIES = {
     "reverted": "Stopped: wave 2 was taken back",
     "refused": "Ended, with 1 host refused",
     "everybody_refused": "Refused: nothing was changed",
-    "killed": "The run ended without an end",
+    "killed": "Ended without an end",
     "audit": "1 host not as intended",
 }
 WITH_WAVES = ("good", "reverted", "refused", "killed")

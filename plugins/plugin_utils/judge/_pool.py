@@ -71,10 +71,11 @@ def pool(kept: list[Client], policy: Policy, clients: int, last: bool) -> Findin
         return Finding(ROLL_BACK, f"worse together, though no single client is: {'; '.join(proven)}", reasons, figures)
     share = excluded(late, EXCLUDES)
     figures["excluded_share"] = round(share, 4)
+    who = "1 client excludes" if len(kept) == 1 else f"{len(kept)} clients together exclude"
     if not last and share > POOLED_HARM:
-        words = f"together they exclude {share:.1%} more lost SYNs so far, {POOLED_HARM:.0%} are wanted"
+        words = f"{who} {share:.1%} more lost SYNs so far, {POOLED_HARM:.0%} are wanted"
         return Finding(INCONCLUSIVE, words, reasons, figures, more=policy.requests)
-    return Finding(PROMOTE, f"{len(kept)} clients together exclude {share:.1%} more lost SYNs", reasons, figures)
+    return Finding(PROMOTE, f"{who} {share:.1%} more lost SYNs", reasons, figures)
 
 
 def smallest_harm(clients: int, policy: Policy) -> float:

@@ -13,7 +13,14 @@ import typing as t
 from pathlib import Path
 
 import jinja2
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _plots, _run, _story, _words
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import (
+    _plots,
+    _read,
+    _run,
+    _story,
+    _told,
+    _words,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._journal import (
     Journal,
     mappings,
@@ -65,17 +72,19 @@ def _environment() -> jinja2.Environment:
 
 
 def _rollout(journal: Journal, now: datetime.datetime) -> dict[str, t.Any]:
-    run = _run.of_journal(journal)
+    run = _read.of_journal(journal)
     clients = [pair for wave in run.waves if wave.side == "client" for pair in wave.measured.judged]
     return {
         "run": run,
+        "utc": datetime.timezone.utc,
+        "coverage": not run.unmeasured and any(wave.hosts for wave in run.waves),
         "story": _story.of_run(run, now),
         "timeline": _plots.timeline(run),
         "waves": [{"told": wave, "plot": _plot(wave), "paths": _paths(wave)} for wave in run.waves],
         "verdicts": _words.VERDICTS,
         "gains": _plots.gains(clients),
         "gaining": clients,
-        "left": _story.by_reason(host for host in run.hosts if host.outcome not in ("promoted", "")),
+        "left": _told.by_reason(host for host in run.hosts if host.outcome not in ("promoted", "")),
     }
 
 

@@ -5,51 +5,56 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import typing as t
 from statistics import median
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import FINE, Host, Run, Wave
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import duration, milliseconds, several
-
-NAMED = 6
-"""How many hosts, or reasons, are told before the rest is counted."""
-ROLLOUT = "ansible-playbook fastopen.shadowsocks.rollout"
-AUDIT = "ansible-playbook fastopen.shadowsocks.audit"
-
-
-@dataclasses.dataclass(frozen=True)
-class Story:
-    """``state`` is good, bad, refused or open; the lists are sentences."""
-
-    state: str
-    headline: str
-    happened: list[str]
-    why: list[str]
-    next: list[str]
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _unended
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import FINE, Run, Wave
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._told import (
+    AUDIT,
+    LOST_SYNS,
+    NOW,
+    ROLLOUT,
+    Story,
+    also,
+    deploy,
+    few,
+    missing,
+    reasons,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import (
+    duration,
+    milliseconds,
+    named,
+    several,
+)
 
 
 def of_run(run: Run, now: datetime.datetime) -> Story:
     """A rollout, which may be going on still."""
     if not run.ended:
         only_refused = run.hosts and not run.waves and all(host.outcome == "refused" for host in run.hosts)
-        return _refused(run) if only_refused else _open(run, now)
+        return _refused(run) if only_refused else _unended.of_run(run, now)
     stopped = run.stopped
     amiss = [host for host in run.hosts if host.outcome not in FINE]
     if stopped:
         ending = "was taken back" if stopped.verdict == "roll_back" else "could not be decided, and was taken back"
-        return Story("bad", f"Stopped: {stopped.name} {ending}", _happened(run), _against(stopped), run.advice)
+        return Story("bad", f"Stopped: {stopped.name} {ending}", _happened(run), _against(stopped), _next(run))
     if amiss:
         state = "refused" if all(host.outcome == "refused" for host in amiss) else "bad"
         words = "refused" if state == "refused" else "not promoted"
         headline = f"Ended, with {several(len({host.name for host in amiss}), 'host')} {words}"
-        return Story(state, headline, _happened(run), _reasons(amiss), run.advice)
+        return Story(state, headline, _happened(run), reasons(amiss), _next(run))
     headline = "Done: everybody is promoted" if all(h.outcome == "promoted" for h in run.hosts) else "Done"
+    unproven = False
     if not any(wave.hosts for wave in run.waves):
         headline = "Nothing had to be done"
+    elif run.unmeasured:
+        headline, unproven = f"{headline}, but nothing was measured", True
     skipped = [host for host in run.hosts if host.outcome == "skipped"]
-    return Story("good", headline, _happened(run), [*_gained(run), *_reasons(skipped)], run.advice)
+    why = [*_gained(run), *reasons(skipped)]
+    return Story("open" if unproven else "good", headline, _happened(run), why, _next(run))
 
 
 def of_audit(rows: t.Sequence[t.Mapping[str, t.Any]]) -> Story:
@@ -68,20 +73,6 @@ def of_audit(rows: t.Sequence[t.Mapping[str, t.Any]]) -> Story:
     return Story("bad", headline if amiss else "As intended, with problems", happened, few(why), [again])
 
 
-def few(sentences: list[str]) -> list[str]:
-    """The first ones, and how many more there are."""
-    more = len(sentences) - NAMED
-    return sentences[:NAMED] + ([f"{more} more, see below."] if more > 0 else [])
-
-
-def by_reason(hosts: t.Iterable[Host]) -> dict[tuple[str, str], list[Host]]:
-    """Those that ended alike for the same reason, by outcome and reason."""
-    found: dict[tuple[str, str], list[Host]] = {}
-    for host in hosts:
-        found.setdefault((host.outcome, host.why), []).append(host)
-    return found
-
-
 def _happened(run: Run) -> list[str]:
     told = []
     for side, does in (
@@ -92,8 +83,13 @@ def _happened(run: Run) -> list[str]:
         if hosts:
             promoted = sum(host.outcome == "promoted" for host in hosts)
             told.append(f"{does}: {promoted} of {len(hosts)}.")
-    others = [f"{count} {outcome}" for outcome, count in run.outcomes.items() if outcome != "promoted"]
-    told += [f"The others: {', '.join(others)}."] if others else []
+    others = [
+        f"{count} {outcome} ({NOW.get(outcome, 'not known')})"
+        for outcome, count in run.outcomes.items()
+        if outcome != "promoted"
+    ]
+    told += [f"The others: {'; '.join(others)}."] if others else []
+    told += [*missing(run), *also(run)]
     begun = [wave for wave in run.waves if wave.phases]
     if run.started and run.last and begun:
         took = duration((run.last - run.started).total_seconds())
@@ -101,19 +97,32 @@ def _happened(run: Run) -> list[str]:
     return told
 
 
+def _next(run: Run) -> list[str]:
+    """The mend first, then the next command of the run's end, then what became of others in a run after it."""
+    told = []
+    lossy = [host.name for host in run.hosts if host.outcome == "reverted" and LOST_SYNS in host.why]
+    if lossy:
+        told.append(
+            "Lost SYNs usually mean that a network or a middlebox on the path of these clients drops SYNs with data"
+            f" ({named(lossy)}): keep them out, or have it mended."
+        )
+    told += deploy(run.hosts)
+    *before, last = run.advice or [""]
+    told += [last] if last else []
+    left = [host.name for host in run.hosts if host.outcome == "reverted" and host.remembered]
+    if left:
+        before = [one for one in before if "rollout_retry" not in one]
+        told.append(
+            f"A plain run again leaves the reverted clients alone ({named(left)});"
+            f" this one tries them again: {ROLLOUT} -e rollout_retry=true"
+        )
+    return told + before
+
+
 def _against(wave: Wave) -> list[str]:
     bad = [host for host in wave.hosts if host.outcome not in FINE]
     told = [host for host in bad if not host.why.startswith("goes back with its wave")]
-    return [*few([f"{wave.name}: {why}" for why in wave.why]), *_reasons(told)]
-
-
-def _reasons(hosts: t.Sequence[Host]) -> list[str]:
-    told = []
-    for (outcome, why), alike in by_reason(hosts).items():
-        names = list(dict.fromkeys(host.name for host in alike))
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        told.append(f"{', '.join(names[:NAMED])}{more} {outcome}{': ' if why else ''}{why}")
-    return few(told)
+    return [*few([f"{wave.name}: {why}" for why in wave.why]), *reasons(told)]
 
 
 def _gained(run: Run) -> list[str]:
@@ -129,34 +138,12 @@ def _gained(run: Run) -> list[str]:
 
 
 def _refused(run: Run) -> Story:
-    happened = [f"The preflight refused {several(len(run.hosts), 'host')}, that is everybody. Nothing was changed."]
+    hosts = several(len({host.name for host in run.hosts}), "host")
+    happened = [f"The preflight refused {hosts}, that is everybody. Nothing was changed.", *_happened(run)]
     return Story(
         "refused",
         "Refused: nothing was changed",
         happened,
-        _reasons(run.hosts),
-        [f"Mend that, then run it again: {ROLLOUT}"],
+        reasons(run.hosts),
+        [*deploy(run.hosts), f"Mend what is named above, then run it again: {ROLLOUT}"],
     )
-
-
-def _open(run: Run, now: datetime.datetime) -> Story:
-    going = next((wave for wave in reversed(run.waves) if wave.hosts), None)
-    happened = [
-        (
-            f"The last thing known is {going.name} at {run.last:%Y-%m-%d %H:%M:%S %Z}."
-            if going and run.last
-            else "No wave was begun."
-        )
-    ]
-    until = run.last + datetime.timedelta(seconds=run.lease_seconds) if run.last else None
-    over = bool(until and run.lease_seconds and now > until)
-    headline = "The run ended without an end" if over else "Still running, or ended without an end"
-    why = ["The journal has no end of the run. It was killed, lost its connections, or has not come to its end yet."]
-    if until and run.lease_seconds:
-        undone = "have undone it by" if over else "undo it at"
-        why.append(
-            f"Hosts whose step was not confirmed {undone} {until:%Y-%m-%d %H:%M:%S %Z} at the latest, by themselves."
-        )
-    first = [] if over else ["See whether ansible-playbook is running still. If so, wait for its end."]
-    after = [f"Look at the fleet: {AUDIT}", f"Then run it again: {ROLLOUT}"]
-    return Story("open", headline, happened, why, [*first, *after])

@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._figures import Times
 
+NAMED = 6
+"""How many hosts, or reasons, are told before the rest is counted."""
 VERDICTS = {"promote": "promoted", "roll_back": "taken back", "inconclusive": "undecided, taken back"}
 COMMAND = re.compile(r"(ansible-playbook fastopen\.shadowsocks\.\w+(?: (?:-e|--limit) [\w.=,:!&*-]+)*)")
 
@@ -37,6 +40,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
 
 
+def utc(moment: datetime.datetime) -> str:
+    """A time to the second, in UTC."""
+    return f"{moment.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def requests(arm: Times) -> str:
     """An arm in a sentence."""
     if not arm.requests:
@@ -51,6 +59,13 @@ def requests(arm: Times) -> str:
 def with_commands(words: str) -> list[tuple[str, bool]]:
     """A text in pieces, each with whether it is a command to be typed."""
     return [(piece, bool(number % 2)) for number, piece in enumerate(COMMAND.split(words)) if piece]
+
+
+def named(names: t.Iterable[str]) -> str:
+    """Some names, each once, and how many more there are."""
+    once = list(dict.fromkeys(names))
+    more = f" and {len(once) - NAMED} more" if len(once) > NAMED else ""
+    return f"{', '.join(once[:NAMED])}{more}"
 
 
 def several(count: int, one: str, many: str = "") -> str:

@@ -20,7 +20,7 @@ RUNS = 10
 """Rollouts, plans and audits since boot that are this collection's, beside a daily one."""
 LOOKS, LOOPBACK = 2, 6
 """Looks of a run at a server before its step, and what each asks for over loopback, three times a family."""
-HOUR, DAY = 3600, 86_400
+MINUTE, HOUR, DAY = 60, 3600, 86_400
 CLIENTS = ("ss-local", "ss-redir", "ss-tunnel", "sslocal", "ssservice local")
 """Programs whose TCP Fast Open goes to servers; that of servers goes to origins."""
 
@@ -40,8 +40,12 @@ class Demand(t.NamedTuple):
         return self.asked <= self.own or bool(self.askers)
 
     def __str__(self) -> str:
-        rate = "" if not self.seconds else f", {self.asked * HOUR / self.seconds:.1f} an hour"
-        return f"{self.asked} since boot{rate}"
+        told = f"{self.asked} since boot"
+        if self.seconds is None:
+            return told
+        if self.seconds < HOUR:  # a rate would be made up
+            return f"{told} (up {self.seconds // MINUTE} min)"
+        return f"{told}, {self.asked * HOUR / self.seconds:.1f} an hour"
 
 
 def of(looks: t.Mapping[str, t.Sequence[Look]], paths_to: t.Callable[[str], int]) -> dict[str, Demand]:

@@ -57,9 +57,9 @@ def _todo(look: Look) -> str:
     return "; ".join(changes) or "to be proven"
 
 
-def listeners(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
-    """Who else will accept SYN data in listener mode, one line a host with a step to make."""
-    told = []
+def listeners(looks: t.Mapping[str, t.Sequence[Look]]) -> dict[str, str]:
+    """By host with a step to make who else will accept SYN data there in listener mode."""
+    told = {}
     for host, sides in looks.items():
         named = [
             f"{one['program'] or 'a process'} on {one['address']} port {one['port']}"
@@ -69,9 +69,7 @@ def listeners(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
             for one in look["listeners"]
         ]
         if named:
-            told.append(
-                f"  {host}: bit 0x400 is for all: from its next start on SYN data is accepted by {', '.join(named)}"
-            )
+            told[host] = f"bit 0x400 is for all: from its next start on SYN data is accepted by {', '.join(named)}"
     return told
 
 

@@ -76,6 +76,7 @@ BAD_PATH = {"host": "192.0.2.2", "port": 8388, "verdict": "no_cookie", "server_h
 def test_plan(run, told):
     """For people and for the play, with what is to be asked of servers outside of it; the journal is begun."""
     fleet = variables(told, ss1=[look("server")], c1=[look("client", paths=[BAD_PATH])])
+    fleet["groups"] = {"shadowsocks_servers": ["ss1", "c1"], "shadowsocks_clients": ["c1"]}
     result = run(tfo_plan, fleet, hosts=["ss1", "c1"], run="r1")
     assert result["lines"][:-1] == [
         f"Journal: {result['journal']}",
@@ -95,6 +96,7 @@ def test_plan(run, told):
     assert (event["step"], event["run"], event["hosts"]) == ("preflight", "r1", ["ss1", "c1"])
     assert (event["waves"], event["refused"]) == ({"batch 1": ["ss1"], "wave 1": ["c1"]}, {})
     assert event["who"] == f"{getpass.getuser()}@{socket.gethostname()}"
+    assert (event["sides"], event["also"]) == ({"ss1": ["server"], "c1": ["server", "client"]}, {})
     assert event["lease_seconds"] == result["lease_seconds"]
     assert list(event["smallest_harm"]) == ["wave 1"] and 0 < event["smallest_harm"]["wave 1"] < 0.2
     assert event["limits"] == {name: told[name] for name in tfo_plan.LIMITS}
@@ -186,6 +188,16 @@ def test_broken_client_outside_of_the_limit_is_no_witness(run, told, monkeypatch
     assert run(tfo_plan, fleet, hosts=["ss1"], run="r1")["witnesses"] == {"ss1": ["c2", "c3"]}
     assert [text.partition(":")[0] for text in warned] == ["c1 does not count as a client of its servers"]
     assert "nobody_set_this" in warned[0]
+
+
+def test_who_else_will_accept_is_kept(run, told):
+    """In the plan, and in the journal by host."""
+    listener = {"address": "0.0.0.0", "port": 22, "program": "sshd", "unit": ""}
+    fleet = variables(told, ss1=[{**look("server"), "listeners": [listener]}])
+    result = run(tfo_plan, fleet, hosts=["ss1"], run="r1")
+    (event,) = json.loads(Path(result["journal"]).read_text("utf-8"))["events"]
+    assert event["also"]["ss1"].endswith("SYN data is accepted by sshd on 0.0.0.0 port 22")
+    assert f"  ss1: {event['also']['ss1']}" in result["lines"]
 
 
 @pytest.mark.parametrize("accepted", [False, True])

@@ -52,6 +52,9 @@ def test_the_last_look_decides_for_good(kept: list[Client], verdict: str) -> Non
 
 def test_what_could_not_be_excluded_is_told() -> None:
     assert "5 clients together exclude 6.5% more lost SYNs" in pool(clients(5, 100, 5, 3), POLICY, 5, True).summary
+    assert pool(clients(1, 20, 0, 0), POLICY, 1, False).summary.startswith("1 client excludes ")
+    assert "more lost SYNs so far, 5% are wanted" in pool(clients(2, 20, 0, 0), POLICY, 2, False).summary
+    assert "1 client excludes " in pool(clients(1, 100, 5, 1), POLICY, 1, True).summary
     assert "(proven at 6:1)" in pool(clients(5, 100, 5, 3), POLICY, 5, True).reasons[0]
 
 

@@ -59,6 +59,10 @@ class Network:
     gone: bool = False
 
 
+class Killed(Exception):
+    """The run, at the event that it was to reach."""
+
+
 class Rollout:
     """A run over ``servers`` and ``clients`` (each with its Network); ``refused``: hosts that the preflight leaves out."""
 
@@ -69,6 +73,7 @@ class Rollout:
         self.chance = random.Random(7)
         self.clock = STARTED
         self.check_mode = False
+        self.last = self.until = ""
         self.hostvars = Hostvars({host: self._host(host) for host in [*servers, *clients]})
         self.journal = ""
 
@@ -117,13 +122,24 @@ class Rollout:
         (look,) = self.hostvars[host]["__rollout_seen"]["results"]
         look["step"]["outcome"], look["reasons"] = "skipped", [why]
 
-    def through(self, waves: int = 1000, end: bool = True) -> str:
-        """The whole run, or so many of its waves; the path of its journal, '' where it has none."""
+    def listens(self, host: str, program: str, port: int) -> None:
+        """Another program of the host, in listener mode."""
+        (look,) = self.hostvars[host]["__rollout_seen"]["results"]
+        look["listeners"] = [{"address": "0.0.0.0", "port": port, "program": program, "unit": ""}]
+
+    def through(self, waves: int = 1000, end: bool = True, last: str = "") -> str:
+        """The whole run, or so many of its waves, the last of them until an event; the path of its journal, '' where it
+        has none."""
+        self.last = last
         with (
             mock.patch.object(_journal, "now", self._now),
+            mock.patch.object(_journal, "who", lambda: "ops@control"),
             mock.patch.object(_written, "lines", lambda journal: []),
         ):
-            self._through(waves, end)
+            try:
+                self._through(waves, end)
+            except Killed:
+                pass
         return self.journal
 
     def _through(self, waves: int, end: bool) -> None:
@@ -137,7 +153,9 @@ class Rollout:
         for host in left:
             self.hostvars[host]["__rollout_plan"] = plan
         out = {(one["host"], one["side"]) for one in plan["passed"]}
-        for side, kind, batch in self._cut(left, out)[:waves]:
+        cut = self._cut(left, out)[:waves]
+        for number, (side, kind, batch) in enumerate(cut, 1):
+            self.until = self.last if number == len(cut) else ""
             self._wave(side, kind, batch)
         if end:
             for at in ("ending", "ended"):
@@ -187,6 +205,8 @@ class Rollout:
         wave: dict[str, Any] = self.run(tfo_wave, variables, at=phase)
         for host in batch:
             self.hostvars[host]["__rollout_wave"] = wave
+        if phase == self.until:
+            raise Killed
         return wave
 
     def _variables(self, batch: list[str]) -> dict[str, Any]:
@@ -304,3 +324,21 @@ def everybody_refused(run: Run, folder: str) -> None:
 def killed(run: Run, folder: str) -> str:
     """After its second batch."""
     return Rollout(run, folder, SERVERS, {"c1": Network("ss1")}).through(waves=2, end=False)
+
+
+def killed_in_a_wave(run: Run, folder: str, last: str) -> str:
+    """In its second batch; the first is confirmed."""
+    return Rollout(run, folder, SERVERS, {"c1": Network("ss1")}).through(waves=2, end=False, last=last)
+
+
+def unmeasured(run: Run, folder: str) -> str:
+    """It was told to measure nothing; a server is in listener mode beside another program."""
+    told = {"rollout_probe_requests": 0}
+    rollout = Rollout(run, folder, SERVERS, {"c1": Network("ss1"), "c2": Network("ss2")}, **told)
+    rollout.listens("ss1", "sshd", 22)
+    return rollout.through()
+
+
+def unbaked(run: Run, folder: str) -> str:
+    """It was told to measure at once."""
+    return Rollout(run, folder, ["ss1"], {"c1": Network("ss1")}, rollout_bake_seconds=0).through()

@@ -19,6 +19,11 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.re
 
 LATER = _rollouts.STARTED + datetime.timedelta(days=1)
 FLEET = Path(__file__).parent / "fleet.json"
+KINDS = ("good", "reverted", "refused", "everybody_refused", "killed", "unmeasured", "unbaked")
+STEPPED = (
+    "Confirmed, and stays: ss1. Stepped, or about to be, and not confirmed as far as the journal tells: ss2."
+    " A host that is up undoes that by itself when its lease ends, at about 2026-11-26 02:"
+)
 EVIL = "<script>alert(1)</script>\"' onload='alert(2)&amp;\x00\x1b[31m\ud800"
 
 
@@ -59,7 +64,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
     """One of each kind, by name."""
     run = _rollouts.Run(monkeypatched)
     found = {}
-    for kind in ("good", "reverted", "refused", "everybody_refused", "killed"):
+    for kind in KINDS:
         folder = tmp_path_factory.mktemp(kind)
         getattr(_rollouts, kind)(run, str(folder))
         (found[kind],) = folder.glob("*.json")
@@ -73,7 +78,13 @@ def fixture_journals(tmp_path_factory, monkeypatched):
             "good",
             [
                 "Done What happened Servers that accept SYN data for good: 2 of 2. Clients that send it for good: 4 of 5.",
-                "The others: 1 skipped.",
+                "The others: 1 skipped (plain TCP, as before).",
+                "c5 client skipped plain, as before",
+                "promoted: confirmed, and it survives a reboot.",
+                "Rollout of TCP Fast Open, 2026-11-26 02:30 UTC Begun by ops@control.",
+                "Each step is measured against plain TCP",
+                "Requests of the wave's clients: plain and with TCP Fast Open, in turn. A dot",
+                "canary: promoted 1 client, 1 promoted. 1 client excludes",
                 "c5 skipped: no path carries SYN data: no_cookie at 203.0.113.1 port 8388",
                 "What to do next Next: ansible-playbook fastopen.shadowsocks.audit",
                 "wave 2: promoted",
@@ -88,7 +99,12 @@ def fixture_journals(tmp_path_factory, monkeypatched):
                 "Clients that send it for good: 3 of 5.",
                 "Why wave 2: 2 of 5 are bad so far (c4, c5): too many",
                 "c4 reverted: loses SYNs with data: 18 of 20 late, 0 of 20 without",
-                "ansible-playbook fastopen.shadowsocks.rollout -e rollout_retry=true tries them again.",
+                "The others: 2 reverted (plain TCP again).",
+                "What to do next Lost SYNs usually mean that a network or a middlebox on the path of these clients drops"
+                " SYNs with data (c4, c5): keep them out, or have it mended. The run stopped at wave 2. Mend what is named"
+                " above, then run it again: ansible-playbook fastopen.shadowsocks.rollout A plain run again leaves the"
+                " reverted clients alone (c4, c5); this one tries them again:"
+                " ansible-playbook fastopen.shadowsocks.rollout -e rollout_retry=true 5 promoted",
                 "c5 client reverted plain wave 2 loses SYNs with data",
                 "wave 2: taken back",
                 "0 → 18 0 → 18 0 → 0 of 20",
@@ -99,8 +115,11 @@ def fixture_journals(tmp_path_factory, monkeypatched):
             [
                 "Ended, with 1 host refused",
                 "ss2 refused: deployed otherwise than the inventory says (/etc/shadowsocks/ss-server@main.json)",
-                "then run it again: ansible-playbook fastopen.shadowsocks.rollout",
-                "ss2 – refused as it was – deployed otherwise",
+                "Servers that accept SYN data for good: 1 of 2.",
+                "The others: 1 refused (unchanged: plain TCP, unless it had TCP Fast Open before).",
+                "What to do next Deploy first: ansible-playbook fastopen.shadowsocks.deploy --limit ss2 Mend what is named"
+                " above, then run it again: ansible-playbook fastopen.shadowsocks.rollout",
+                "ss2 server refused as it was – deployed otherwise",
             ],
         ),
         (
@@ -108,15 +127,30 @@ def fixture_journals(tmp_path_factory, monkeypatched):
             [
                 "Refused: nothing was changed",
                 "The preflight refused 1 host, that is everybody.",
+                "Servers that accept SYN data for good: 0 of 1.",
                 "ss1 refused: deployed otherwise",
+                "What to do next Deploy first: ansible-playbook fastopen.shadowsocks.deploy --limit ss1 Mend",
             ],
         ),
         (
+            "unmeasured",
+            [
+                "Done: everybody is promoted, but nothing was measured What happened",
+                "Nothing was measured (rollout_probe_requests is 0), and no bake was made: no time under real traffic.",
+                "This run was told to measure nothing.",
+                "Also changed: ss1: bit 0x400 is for all: from its next start on SYN data is accepted by sshd on 0.0.0.0"
+                " port 22.",
+            ],
+        ),
+        ("unbaked", ["No bake was made (rollout_bake_seconds is 0): no time under real traffic.", "Done: everybody"]),
+        (
             "killed",
             [
-                "The run ended without an end",
-                "The last thing known is batch 2 at 2026-11-26 02:4",
-                "have undone it by 2026-11-26 0",
+                "Ended without an end What happened The journal's last entry is of batch 2 at 2026-11-26 02:40:24 UTC."
+                " Confirmed, and stays: ss1, ss2. No step was begun, as before: c1. Why",
+                "nothing was written for longer than its hosts wait (16 min 40 s).",
+                "What to do next Look at the fleet: ansible-playbook fastopen.shadowsocks.audit ; then run it again:"
+                " ansible-playbook fastopen.shadowsocks.rollout 2 promoted",
                 "canary: not begun",
                 "How far every host was",
             ],
@@ -133,12 +167,80 @@ def test_story(journals, kind, told):
 def test_run_that_goes_on(journals):
     """Nobody knows whether it does; the lease is not over."""
     shown = words(page(journals["killed"], _rollouts.STARTED + datetime.timedelta(minutes=11)))
-    assert "Still running, or ended without an end" in shown
-    assert "See whether ansible-playbook is running still." in shown
-    assert "undo it at 2026-11-26" in shown
+    assert "May still be running What happened" in shown
+    assert (
+        "Find out whether it is running: ansible-playbook fastopen.shadowsocks.status ; if so, wait for its end."
+        " If not, look at the fleet:" in shown
+    )
+    assert "without an end" not in shown
 
 
-@pytest.mark.parametrize("kind", ["good", "reverted", "refused", "everybody_refused", "killed"])
+@pytest.mark.parametrize(
+    ("last", "told", "row"),
+    [
+        ("begin", "Confirmed, and stays: ss1. No step was begun, as before: ss2, c1. Why", "not decided not known"),
+        ("measured", STEPPED, "not decided not known"),
+        ("stepped", STEPPED, "stepped stepped, not confirmed"),
+        ("judged", STEPPED, "stepped stepped, not confirmed"),
+        ("closed", "Confirmed, and stays: ss1, ss2. No step was begun, as before: c1. Why", "promoted accept"),
+    ],
+)
+def test_run_that_was_killed_in_a_wave(monkeypatched, tmp_path, last, told, row):
+    """What is confirmed stays; a step undoes itself at a time; a verdict alone is no end of its wave."""
+    _rollouts.killed_in_a_wave(_rollouts.Run(monkeypatched), str(tmp_path), last)
+    (journal,) = tmp_path.glob("*.json")
+    shown = words(page(journal, _rollouts.STARTED + datetime.timedelta(minutes=11)))
+    assert told in shown
+    assert f"ss2 server {row}" in shown
+    assert ("batch 2: promoted , but not closed 1 server, 0 promoted" in shown) == (last == "judged")
+    if told == STEPPED:
+        assert re.search(
+            r"A host that is up undoes that by itself when its lease ends, at about 2026-11-26 02:5\d", shown
+        )
+        later = words(page(journal))
+        assert re.search(
+            r"The lease ended, at about 2026-11-26 02:5\d:\d\d UTC: a host that was up has undone it", later
+        )
+
+
+def test_run_that_measured_nothing_shows_no_proof(journals):
+    """Neither a coverage of dashes nor the word that every step is measured."""
+    content = page(journals["unmeasured"])
+    shown = words(content)
+    for absent in ("What could have gone unseen", "Each step is measured", "bakes"):
+        assert absent not in shown
+    assert 'class="story is-open"' in content
+    assert 'class="story is-good"' in page(journals["unbaked"])
+
+
+def test_many_that_are_to_be_deployed(tmp_path):
+    """The command is for all of them then."""
+    sides = [
+        {"host": f"s{number}", "side": "server", "outcome": "refused", "why": "run playbook deploy first"}
+        for number in range(7)
+    ]
+    path = tmp_path / "rollout-1.json"
+    path.write_text(json.dumps({"kind": "rollout", "events": [{"step": "end", "hosts": sides}]}), encoding="utf-8")
+    shown = words(page(path))
+    assert "Deploy first: ansible-playbook fastopen.shadowsocks.deploy" in shown
+    assert "--limit" not in shown
+
+
+def test_sides_of_a_host_that_left_before_its_waves(tmp_path):
+    """It counts on each of them; what else a step changes is told of hosts that have it."""
+    sides = [{"host": "h", "side": "", "outcome": "unreachable", "why": "not reached"}]
+    sides.append({"host": "s", "side": "server", "outcome": "reverted", "why": "x"})
+    preflight = {"step": "preflight", "sides": {"h": ["server", "client"]}, "also": {"s": "bit 0x400", "h": "bit"}}
+    journal = {"kind": "rollout", "events": [preflight, {"step": "end", "hosts": sides}]}
+    path = tmp_path / "rollout-1.json"
+    path.write_text(json.dumps(journal), encoding="utf-8")
+    shown = words(page(path))
+    assert "Servers that accept SYN data for good: 0 of 2. Clients that send it for good: 0 of 1." in shown
+    assert "1 reverted (plain TCP again); 2 unreachable (not known what runs there)." in shown
+    assert "Also changed" not in shown
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_page_needs_nothing_else(journals, kind):
     """No address but fragments, no script but the page's own; headings in their order; every picture is described."""
     content = page(journals[kind])
@@ -243,7 +345,7 @@ def test_audit(tmp_path):
     journal.write_text(json.dumps({"kind": "audit", "started": "2026-11-26T01:02:03+00:00", "rows": [good, bad]}))
     shown = words(page(journal))
     for told in (
-        "State of the fleet, 2026-11-26 01:02",
+        "State of the fleet, 2026-11-26 01:02 UTC",
         "1 host not as intended",
         "Why c1: intended send, but off runs",
         "2 problems of severity error",

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _svg, _words
 
@@ -44,6 +46,14 @@ def test_duration(seconds, told):
 def test_commands(words, pieces):
     """Are told from what is around them."""
     assert _words.with_commands(words) == pieces
+
+
+def test_times_and_names():
+    """A time is in UTC whatever its zone; many names are counted, each once."""
+    east = datetime.timezone(datetime.timedelta(hours=8))
+    assert _words.utc(datetime.datetime(2026, 11, 26, 8, 1, 2, tzinfo=east)) == "2026-11-26 00:01:02 UTC"
+    assert _words.named(["a", "b", "a"]) == "a, b"
+    assert _words.named("abcdefgh") == "a, b, c, d, e, f and 2 more"
 
 
 def test_share():

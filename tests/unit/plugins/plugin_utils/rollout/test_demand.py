@@ -117,7 +117,9 @@ def test_only_what_would_be_turned_on_is_refused(look, refused):
             "ss1 was asked for cookies: 90 since boot, 9.0 an hour; no more than this collection's own probes",
         ),
         (server(seconds=None), "ss1 was asked for cookies: 5000 since boot; 120 at most by"),
-        (server(seconds=0), "ss1 was asked for cookies: 5000 since boot; 120 at most by"),
+        (server(seconds=0), "ss1 was asked for cookies: 5000 since boot (up 0 min); 120 at most by"),
+        (server(seconds=3599), "ss1 was asked for cookies: 5000 since boot (up 59 min); 120 at most by"),
+        (server(seconds=3600), "ss1 was asked for cookies: 5000 since boot, 5000.0 an hour; 120 at most by"),
         (server(), "ss1 was asked for cookies: 5000 since boot, 500.0 an hour; 120 at most by this collection's own"),
     ],
 )

@@ -95,17 +95,17 @@ HIDDEN = {"address": "::1", "port": 25, "program": "", "unit": ""}
 
 
 def test_who_else_will_accept():
-    """One line a host with a step to make."""
+    """By host with a step to make."""
     looks = {
         "ss1": [look("server", listeners=[SSH, HIDDEN])],
         "ss2": [look("server", listeners=[SSH], done=True)],
         "ss3": [look("server", listeners=[SSH], skipped=["plugin"])],
         "ss4": [look("server")],
     }
-    assert _plan.listeners(looks) == [
-        "  ss1: bit 0x400 is for all: from its next start on SYN data is accepted by sshd on 0.0.0.0 port 22"
+    assert _plan.listeners(looks) == {
+        "ss1": "bit 0x400 is for all: from its next start on SYN data is accepted by sshd on 0.0.0.0 port 22"
         " (ssh.service), a process on ::1 port 25"
-    ]
+    }
 
 
 def test_waves():
