@@ -210,12 +210,12 @@ def _make_network_namespace() -> None:
             f"ip -n {PREFIX} addr add {theirs}/30 dev out",
             f"ip -n {PREFIX} link set out up",
             f"ip -n {PREFIX} route add default via {ours}",
-            f"ip netns exec {PREFIX} sysctl -q net.ipv4.ip_forward=1",
             f"iptables -t nat -A POSTROUTING -s {theirs}/32 -j MASQUERADE",
             f"iptables -I FORWARD -i {outer} -j ACCEPT",
             f"iptables -I FORWARD -o {outer} -j ACCEPT",
         ):
             run(*command.split())
+        run("ip", "netns", "exec", PREFIX, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
     except FleetError:
         run("ip", "netns", "del", PREFIX, check=False)
         raise
