@@ -53,8 +53,9 @@ class Seen:
     """What is on the host.
 
     ``owned`` are the units that this collection has deployed, of both sides, with their instances. ``programs`` are the
-    files that the wanted services' programs are and ``installed`` when each was written; ``others`` the enabled or running instances of our templates that we did not deploy,
-    ``halves`` files that a killed run has left half-written, maybe with a password in them.
+    files that the wanted services' programs are and ``installed`` when each was written; ``others`` the enabled or running
+    instances of our templates that we did not deploy, ``halves`` files that a killed run has left half-written, maybe with
+    a password in them.
     """
 
     owned: t.Mapping[str, str]

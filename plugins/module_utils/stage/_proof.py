@@ -12,7 +12,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _exec_start,
     _listeners,
     _process,
-    _service,
     _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record, _requests
