@@ -56,16 +56,9 @@ def fixture_run() -> Iterator[Run]:
 
 def audit(folder: Path) -> None:
     """An audit with drift, a problem and a path."""
-    path = {"host": "203.0.113.1", "port": 8388, "verdict": "fast_open", "plain_ms": 102.4, "fast_open_ms": 51.26}
+    path = _rollouts.AUDITED_PATH
     problem = {"severity": "info", "message": "The cookie key is the kernel's random one.", "remedy": "Set one."}
-    good = {
-        "host": "ss1",
-        "side": "server",
-        "intended": "accept",
-        "actual": "accept",
-        "state": "ok",
-        "problems": [problem],
-    }
+    good = {**_rollouts.AUDITED, "problems": [problem]}
     bad = {"host": "c1", "side": "client", "intended": "send", "actual": "off", "state": "drift", "paths": [path]}
     rows = [good, {**bad, "drift": ["intended send, but off runs"]}]
     content = {"kind": "audit", "started": "2026-11-26T01:02:03+00:00", "rows": rows}

@@ -136,18 +136,17 @@ def main() -> int:
     """Run Molecule over the scenarios; the exit status is 0 when nothing failed and nothing was left out."""
     arguments = parse_arguments()
     known = sorted(path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml"))
-    names_given = bool(arguments.scenarios)
     names = sorted(arguments.scenarios) or [*(name for name in known if name != "default"), *WITH_RUST]
     scenarios = [Scenario(name) for name in sorted(names, key=lambda name: (name.partition("@")[0] not in LONG, name))]
     subprocess.run([FLEET, "images"], check=True)
-    if not names_given and subprocess.run([sys.executable, RUST], check=False).returncode != 0:
+    if not arguments.scenarios and subprocess.run([sys.executable, RUST], check=False).returncode != 0:
         scenarios = [one for one in scenarios if "@" not in one.name]
         print("molecule: shadowsocks-rust cannot be built here: its scenarios are left out", file=sys.stderr)
     with scratch_directory("molecule") as scratch:
         _tarball, installed = install_artifact(scratch)
         run(scenarios, scratch / "first", installed, arguments.keep)
         failed = [one for one in scenarios if one.status]
-        again = [Scenario(one.name) for one in failed] if not names_given and len(failed) in AGAIN else []
+        again = [Scenario(one.name) for one in failed] if not arguments.scenarios and len(failed) in AGAIN else []
         run(again, scratch / "second", installed, arguments.keep)
     for one in again:
         print(f"molecule: {one.name} failed, and was run again", file=sys.stderr)

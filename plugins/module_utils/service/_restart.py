@@ -80,7 +80,8 @@ def last_words(unit: str, configs: t.Iterable[t.Mapping[str, t.Any]] = ()) -> st
 
     What may be secret in the lines of somebody else's service nobody here knows, so they stay on the host.
     """
-    if _config_of(unit) is None:
+    config = _config_of(unit)
+    if config is None:
         return f"journalctl --unit {unit} on that host tells why"
     done = subprocess.run(
         ["journalctl", "--unit", unit, "--lines=5", "--output=cat", "--no-pager"],
@@ -89,7 +90,7 @@ def last_words(unit: str, configs: t.Iterable[t.Mapping[str, t.Any]] = ()) -> st
     )
     text = done.stdout.decode(errors="replace")  # a service may write what is no text
     words = " / ".join(line.strip() for line in text.splitlines() if line.strip())
-    return _secrets.hidden(words, _config_of(unit) or {}, *configs) or "its journal is empty"
+    return _secrets.hidden(words, config, *configs) or "its journal is empty"
 
 
 def _config_of(unit: str) -> t.Optional[dict[str, t.Any]]:

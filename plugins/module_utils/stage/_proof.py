@@ -99,8 +99,8 @@ def unflagged(units: t.Mapping[str, _record.Unit]) -> list[str]:
 def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], list[str]]:
     """Whether these services run without TFO and answer: by argv, unit state, and a request of the kind they serve.
 
-    Requests as ``_requests.through`` returns them, and the reasons against. A service that is stopped is nobody's fault: it was
-    so before.
+    Requests as ``_requests.through`` returns them, and the reasons against. A service that is stopped is nobody's fault:
+    it was so before.
     """
     found: list[dict[str, t.Any]] = []
     reasons = []

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import glob
 import json
 import os
 import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal as _written_journal
 
 KINDS = ("rollout", "audit")
 
@@ -35,11 +36,11 @@ class Journal:
 
 
 def newest(folder: str) -> str:
-    """The newest journal of a rollout in a folder: their names hold the time. Raises JournalError."""
-    found = sorted(glob.glob(os.path.join(glob.escape(folder), "rollout-*.json")))
+    """The newest journal of a rollout in a folder. Raises JournalError."""
+    found = _written_journal.newest(folder, "rollout")
     if not found:
         raise JournalError(f"rollout_report_dir: there is no journal of a rollout in {os.path.abspath(folder)}")
-    return found[-1]
+    return found
 
 
 def read(path: str) -> Journal:

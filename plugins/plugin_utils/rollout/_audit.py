@@ -44,7 +44,7 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     drift += look["foreign"]
     drift += [f"{unit} was deployed, and is not listed any more" for unit in look["left"]]
     drift += look["stage"]["problems"]
-    drift += [f"{one['name']} {one['why']}" for one in look["step"].get("differs", []) if one["what"] == "mode"]
+    drift += [f"{one['name']} {one['why']}" for one in look["step"]["differs"] if one["what"] == "mode"]
     boot = look["fastopen"]["boot"]
     if intended != "off" and boot["agrees"] is False:
         drift.append(

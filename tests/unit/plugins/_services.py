@@ -31,3 +31,15 @@ CLIENT_SERVICE: dict[str, Any] = {
     "local_address": "127.0.0.1",
     "local_port": 1080,
 }
+
+BARE_CLIENT: dict[str, Any] = {
+    "program": "ss-local",
+    "name": "main",
+    "server": ["203.0.113.7"],
+    "server_port": 8388,
+    "server_host": "ss1",
+    "mode": "tcp_only",
+    "local_address": "127.0.0.1",
+    "local_port": 1080,
+}
+"""A client without its secrets."""

@@ -16,22 +16,16 @@ from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_end, tfo
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _notify
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_INSTANCE, MARKER
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.report import _rollouts
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._receiver import Receiver
 
 SECRET = re.compile(rf"T0K3N|K3Y|198\.51\.100\.|{re.escape(MARKER)}")
 """What the inventory and the receiver's URL hold, and clients' addresses."""
 TOLD = {
+    **_rollouts.TOLD,
     "rollout_server_batches": [1],
     "rollout_client_waves": ["100%"],
-    "rollout_bake_seconds": 300,
     "rollout_probe_requests": 0,
-    "rollout_confidence": 0.95,
-    "rollout_max_error_share": 0.05,
-    "rollout_max_slowdown_ms": 20,
-    "rollout_max_reverted_share": 0.1,
-    "rollout_max_unreachable_share": 0.1,
-    "rollout_accept_unmanaged": False,
-    "rollout_revert": "wave",
 }
 LOOK = {
     "side": "client",

@@ -8,17 +8,8 @@ from __future__ import annotations
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import BARE_CLIENT as CLIENT
 
-CLIENT = {
-    "program": "ss-local",
-    "name": "main",
-    "server": ["203.0.113.7"],
-    "server_port": 8388,
-    "server_host": "ss1",
-    "mode": "tcp_only",
-    "local_address": "127.0.0.1",
-    "local_port": 1080,
-}
 SERVER = {"program": "ss-server", "name": "main", "server": ["::", "0.0.0.0"], "server_port": 8388, "mode": "tcp_only"}
 
 

@@ -13,18 +13,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _requests
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel._temporary import ClientError, Missing
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import BARE_CLIENT as CLIENT
 
 URL = "http://origin/"
-CLIENT = {
-    "program": "ss-local",
-    "name": "main",
-    "server": ["203.0.113.7"],
-    "server_port": 8388,
-    "server_host": "ss1",
-    "mode": "tcp_only",
-    "local_address": "127.0.0.1",
-    "local_port": 1080,
-}
 
 
 @pytest.fixture

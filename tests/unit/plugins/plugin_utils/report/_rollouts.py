@@ -40,6 +40,9 @@ TOLD: dict[str, Any] = {
     "rollout_accept_unmanaged": False,
     "rollout_revert": "wave",
 }
+AUDITED = {"host": "ss1", "side": "server", "intended": "accept", "actual": "accept", "state": "ok"}
+"""A row of an audit, as intended."""
+AUDITED_PATH = {"host": "203.0.113.1", "port": 8388, "verdict": "fast_open", "plain_ms": 102.4, "fast_open_ms": 51.26}
 COUNTERS = {"TCPFastOpenActive": 0, "TCPFastOpenPassive": 0, "TCPFastOpenCookieReqd": 0, "TCPSynRetrans": 0}
 
 

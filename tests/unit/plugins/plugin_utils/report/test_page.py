@@ -324,15 +324,8 @@ def test_journal_of_any_shape(tmp_path, value):
 def test_audit(tmp_path):
     """As intended or not, with the reasons, the problems and the paths."""
     problem = {"code": "x", "severity": "error", "message": "cookies are off", "remedy": "turn them on"}
-    path = {"host": "203.0.113.1", "port": 8388, "verdict": "fast_open", "plain_ms": 102.4, "fast_open_ms": 51.26}
-    good = {
-        "host": "ss1",
-        "side": "server",
-        "intended": "accept",
-        "actual": "accept",
-        "state": "ok",
-        "problems": [problem],
-    }
+    path = _rollouts.AUDITED_PATH
+    good = {**_rollouts.AUDITED, "problems": [problem]}
     bad = {
         **good,
         "host": "c1",

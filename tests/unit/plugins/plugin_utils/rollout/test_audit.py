@@ -22,7 +22,7 @@ def look(**change):
         "own_fast_open": [],
         "left": [],
         "reasons": [],
-        "step": {"outcome": "confirmed"},
+        "step": {"outcome": "confirmed", "differs": []},
         "paths": [],
         "services": [],
         "package": {},
@@ -65,7 +65,7 @@ def test_drift(change, drift):
     "change",
     [
         {},
-        {"reasons": ["claimed by run r of me"], "step": {"outcome": "refused"}},
+        {"reasons": ["claimed by run r of me"], "step": {"outcome": "refused", "differs": []}},
         {"stage": {"intended": "off", "actual": "off"}, "boot": {"agrees": False}},
         {"problems": [{"code": "c", "severity": "info", "message": "m", "remedy": "r"}]},
     ],
