@@ -24,6 +24,10 @@ demo-down: ## remove the fleet of containers
 test: ## run all gates, one after the other, and sum them up
 	@$(PYTHON) tests/tools/gates.py $(GATES)
 
+.PHONY: test-all
+test-all: ## run the gates with the slow scenarios too
+	@$(MAKE) test SLOW=1
+
 .PHONY: lint
 lint: ## yamllint, ansible-lint (production, strict), black, vermin (targets have Python 3.9), changelog fragments
 	@$(TOOLS) yamllint --strict .
@@ -61,8 +65,8 @@ oldest: ## unit, contract and package with the oldest ansible-core that the coll
 	@$(MAKE) CORE=$(OLDEST) unit contract package
 
 .PHONY: molecule
-molecule: ## Molecule over the fleet of containers (SCENARIO="a b": only these; KEEP=1: machines as they are, and left)
-	@$(TOOLS) python tests/tools/scenarios.py $(if $(KEEP),--keep) $(SCENARIO)
+molecule: ## Molecule over the fleet of containers (SCENARIO="a b": only these; SLOW=1: all; KEEP=1: machines as they are, and left)
+	@$(TOOLS) python tests/tools/scenarios.py $(if $(KEEP),--keep) $(if $(SLOW),--slow) $(SCENARIO)
 
 .PHONY: bench
 bench: ## what rollout and re-run cost, in plays with one ping (ROUNDS=1: not three times; SCALE=1, MEASURED=1: 100 hosts; ADOPTING=1)

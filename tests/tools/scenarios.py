@@ -36,6 +36,8 @@ AGAIN = (1, 2)
 """So many that fail are run once more."""
 LONG = ("box_bake", "box_servers", "host_life", "box_boundaries", "box_killed", "box_before")
 """These begin first, or one of them would be waited for at the end."""
+SLOW: tuple[str, ...] = ()
+"""Left out unless they are asked for, by name or with --slow."""
 # A line in quotes is what the verifying tests printed of playbooks that they ran themselves.
 FALSE_GREEN = re.compile(
     r"(?!\s+[\"']).*(missing=[1-9]|Missing playbook|no hosts matched"
@@ -73,7 +75,8 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="one fleet, with its machines as they are, which are left")
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="only these (without: all of them)")
+    parser.add_argument("--slow", action="store_true", help=f"also these: {', '.join(SLOW) or 'none'}")
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="only these (without: all that are not slow)")
     return parser.parse_args()
 
 
@@ -136,7 +139,8 @@ def main() -> int:
     """Run Molecule over the scenarios; the exit status is 0 when nothing failed and nothing was left out."""
     arguments = parse_arguments()
     known = sorted(path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml"))
-    names = sorted(arguments.scenarios) or [*(name for name in known if name != "default"), *WITH_RUST]
+    passed_over = ("default", *(() if arguments.slow else SLOW))
+    names = arguments.scenarios or [name for name in (*known, *WITH_RUST) if name not in passed_over]
     scenarios = [Scenario(name) for name in sorted(names, key=lambda name: (name.partition("@")[0] not in LONG, name))]
     subprocess.run([FLEET, "images"], check=True)
     if not arguments.scenarios and subprocess.run([sys.executable, RUST], check=False).returncode != 0:
