@@ -3,7 +3,7 @@
 PYTHON ?= python3
 TOOLS = $(if $(CORE),FASTOPEN_CORE=$(CORE)) $(PYTHON) tests/tools/with_tools.py
 OLDEST = $(shell sed -n 's/^requires_ansible: ">=\(.*\)"$$/\1/p' meta/runtime.yml)
-GATES = lint sanity unit contract browser netns package molecule
+GATES = lint sanity unit contract browser site netns package molecule
 
 .DEFAULT_GOAL = help
 MAKEFLAGS += --no-print-directory
@@ -59,6 +59,10 @@ netns: ## real packets between network namespaces (root)
 .PHONY: package
 package: ## build the artifact, install it elsewhere, use it from there, let Galaxy's importer read it
 	@$(TOOLS) python tests/tools/package.py
+
+.PHONY: site
+site: ## build the pages of docs/ and the reference of modules and roles as one site; a warning is a failure
+	@$(TOOLS) python tests/tools/site.py
 
 .PHONY: oldest
 oldest: ## unit, contract and package with the oldest ansible-core that the collection takes (any target: CORE=2.19.4)
