@@ -29,12 +29,13 @@ test-all: ## run the gates with the slow scenarios too
 	@$(MAKE) test SLOW=1
 
 .PHONY: lint
-lint: ## yamllint, ansible-lint (production, strict), black, vermin (targets have Python 3.9), changelog fragments
+lint: ## yamllint, ansible-lint (production, strict), black, vermin (targets have Python 3.9), changelog fragments, module docs
 	@$(TOOLS) yamllint --strict .
 	@$(TOOLS) ansible-lint
 	@$(TOOLS) black --quiet --check --diff plugins tests
 	@$(TOOLS) vermin --quiet --no-tips --violations --target=3.9- plugins/modules plugins/module_utils
 	@$(TOOLS) antsibull-changelog lint
+	@$(TOOLS) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self .
 
 .PHONY: sanity
 sanity: ## every ansible-test sanity test
