@@ -51,4 +51,7 @@ def test_every_outcome_and_verdict_is_told() -> None:
 def test_every_problem_is_told() -> None:
     source = (ROOT / "plugins/module_utils/kernel/_problems.py").read_text(encoding="utf-8")
     there = set(re.findall(r'Problem\(\s*"(\w+)"', source))
-    assert there and there == set(re.findall(r"`(\w+)`", _section("Problems that audit names"))) - {"audit_strict", "audit"}
+    assert there and there == set(re.findall(r"`(\w+)`", _section("Problems that audit names"))) - {
+        "audit_strict",
+        "audit",
+    }

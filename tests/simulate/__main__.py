@@ -14,9 +14,11 @@ import importlib
 import sys
 import time
 from math import sqrt
+from pathlib import Path
 from random import SystemRandom
 from typing import NamedTuple, Optional
 
+import _picture
 import _runs
 from _cells import Outcomes, batches, clients, one_slow, waves
 from _situation import Model, Situation
@@ -70,6 +72,7 @@ class Table:
 
     def __init__(self, errors: float) -> None:
         self.errors, self.missed = errors, 0
+        self.promoted: dict[tuple[str, int], float] = {}
 
     def head(self, title: str, units: str, reverted: str) -> None:
         print(f"\n{title}")
@@ -79,6 +82,7 @@ class Table:
     def row(self, what: str, size: int, cell: Outcomes, reverted: str, goals: list[Goal]) -> None:
         misses = [miss for miss in (goal.missed(cell, self.errors) for goal in goals) if miss]
         self.missed += len(misses)
+        self.promoted[what, size] = cell.percent("promote")
         shares = [f"{cell.percent(what):.2f}" for what in ("promote", reverted, "inconclusive", "well")]
         rivals = [f"{cell.rival_percent(rival):.0f}" for rival in ("mann_whitney", "thresholds")]
         goal = "MISSED " + ", ".join(misses) if misses else "met" if goals else "-"
@@ -161,6 +165,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of the runs or less, a minute or two")
     parser.add_argument("--model", choices=sorted(MODELS), default="own", help="whose model of the network")
     parser.add_argument("--seed", default="fastopen", help="another one gives other clients; random: draw one")
+    parser.add_argument(
+        "--picture", type=Path, metavar="FILE", help="draw the most telling rows, as docs/decisions.svg"
+    )
     options = parser.parse_args()
     if options.seed == "random":
         options.seed = f"{SystemRandom().getrandbits(32):08x}"
@@ -179,6 +186,8 @@ def main() -> int:
     for part in (harmless, harmed, servers):
         part(table, model, runs, f"{options.seed} {options.model}")
     table.missed += _runs.table(model, runs["runs"], f"{options.seed} {options.model}", ERRORS)
+    if options.picture:
+        options.picture.write_text(_picture.draw(table.promoted), encoding="utf-8")
     print(f"\n{table.missed} goals missed, {time.monotonic() - started:.0f} s")
     return 1 if table.missed else 0
 

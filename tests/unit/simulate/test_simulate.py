@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._arms import Client
 
 FOLDER = Path(__file__).parents[2] / "simulate"
-NAMES = ("_situation", "_model", "_second_model", "_rivals", "_wave", "_cells", "_runs", "__main__")
+NAMES = ("_situation", "_model", "_second_model", "_rivals", "_wave", "_cells", "_runs", "_picture", "__main__")
 MODELS = (("_model", "OwnModel"), ("_second_model", "SecondModel"))
 
 
@@ -184,3 +184,12 @@ def test_runs_are_a_table(
     monkeypatch.setattr(runs, "simulate", lambda fleet, *_more: runs.Run({"c0": "reverted"}, "wave"))
     assert runs.table(None, 10, "x", 0) > 10
     assert "MISSED" in capsys.readouterr().out
+
+
+def test_the_picture_tells_every_bar_in_words(simulate: dict[str, ModuleType]) -> None:
+    picture = simulate["_picture"]
+    shares = {(case, size): number + size / 100 for number, case in enumerate(picture.CASES) for size in picture.SIZES}
+    drawn = picture.draw(shares)
+    assert drawn.count("<rect") == len(picture.SIZES) * (1 + len(picture.CASES))
+    for share in shares.values():
+        assert drawn.count(f"{share:.3g}") == 2  # beside the bar, and described
