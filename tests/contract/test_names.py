@@ -71,6 +71,7 @@ PLAYBOOK_VARIABLES = {
     ],
     "rollback": ["rollback_lift", "rollback_scope"],
     "audit": ["audit_strict"],
+    "capture": ["capture_seconds"],
     "status": ["status_journal", "status_watch"],
     "discover": ["discover_dir", "discover_overwrite"],
     "report": ["report_journal", "report_page"],

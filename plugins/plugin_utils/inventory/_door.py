@@ -18,7 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._li
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._values import Wrong, read
 
 PLUGIN = "behind a plugin TCP Fast Open covers only the loopback hop to it, not the path to the other side"
-KIN = (("ss_server", "ss_client"), ("rollout", "rollback", "discover", "audit", "report", "status"))
+KIN = (("ss_server", "ss_client"), ("rollout", "rollback", "discover", "audit", "capture", "report", "status"))
 """Roles and playbooks that are taken for one another."""
 UNMEASURED = (
     "rollout_probe_requests is 0: steps are proven, but nothing is measured and nobody judges whether they harm"

@@ -176,6 +176,15 @@ ROLES: dict[str, tuple[Variable, ...]] = {
             about="Whether drift, and every problem of severity error, is an error",
         ),
     ),
+    "capture": (
+        Variable(
+            "capture_seconds",
+            Number(1, 3600, "seconds"),
+            20,
+            run=True,
+            about="For how long each host captures, in seconds",
+        ),
+    ),
     "status": (
         Variable(
             "status_journal",
@@ -203,7 +212,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         ),
     ),
 }
-"""The variables by role; rollback, discover, audit, report and status are playbooks, whose tasks are the role rollout's."""
+"""The variables by role; rollback, discover, audit, capture, report and status are playbooks, whose tasks are the role rollout's."""
 
 _SIDES = ("ss_server", "ss_client", "shadowsocks", "tcp_fastopen")
 USED: dict[str, tuple[str, ...]] = {
@@ -216,6 +225,7 @@ USED: dict[str, tuple[str, ...]] = {
     "rollback": ("rollback",),
     "discover": ("discover",),
     "audit": ("audit", *_SIDES),
+    "capture": ("capture",),
     "status": ("status",),
     "report": ("report",),
 }
@@ -224,6 +234,7 @@ USED: dict[str, tuple[str, ...]] = {
 ALSO: dict[str, tuple[str, ...]] = {
     "rollback": ("rollout_probe_url", "tcp_fastopen_sysctl_file"),
     "audit": ("rollout_report_dir",),
+    "capture": ("rollout_probe_url", "rollout_report_dir"),
     "status": ("rollout_report_dir",),
     "report": ("rollout_report_dir",),
 }
