@@ -9,8 +9,7 @@ title = html_short_title = project
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 myst_heading_anchors = 4  # #anchors as in the repository's own view of the same pages
-html_theme = "sphinx_ansible_theme"
-html_theme_options = {"topbar_links": {"Source": "https://github.com/fastopen-shadowsocks/fastopen.shadowsocks"}}
+html_theme = "sphinx_rtd_theme"  # without anything from elsewhere
 html_show_sphinx = False
 html_copy_source = False
 html_use_index = False
