@@ -17,6 +17,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
     _eligible,
     _kill,
     _lease,
+    _present,
     _program,
     _record,
     _tidy,
@@ -42,7 +43,7 @@ def run(state: str, request: Request, check: bool) -> Outcome:
         except _lease.Refused as refused:
             return Outcome("refused", reasons=[str(refused)])
         except _eligible.NotEligible as skipped:
-            return _not_eligible(request, skipped, check)
+            return _present.not_eligible(request, skipped, check)
         except _eligible.Skipped as skipped:
             return Outcome("skipped", reasons=[str(skipped)])
 
@@ -57,19 +58,13 @@ def _prepare(request: Request, check: bool) -> None:
         _program.install(_cli.__name__)
 
 
-def _not_eligible(request: Request, skipped: _eligible.NotEligible, check: bool) -> Outcome:
-    """A client whose paths do not carry TFO stays plain; one that is under TFO and loses its SYNs by it comes down."""
-    result = Outcome("skipped", reasons=skipped.reasons, paths=skipped.paths)
-    under = any(entry["side"] == "client" for entry in _record.load().units.values())
-    if not skipped.begun and not (under and skipped.lost):
-        return result
-    undone = _down.down(_down.Descent("rollout", str(skipped), [request.side]), check)
-    result.reasons += undone.reasons
-    if undone.outcome == "failed":
-        result.outcome = "failed"
-    elif not skipped.begun:
-        result.outcome, result.changed, result.diff = "reverted", True, undone.diff
-    return result
+def present(request: Request, check: bool) -> Outcome:
+    """See _present; where nothing came of it, nothing stays."""
+    try:
+        return _present.present(request, check)
+    finally:
+        if not check:
+            _sweep()
 
 
 def plain(request: Request, check: bool) -> Outcome:
@@ -96,31 +91,6 @@ def kill(request: Request, check: bool) -> Outcome:
     if not check:
         _end_others(request, result)
     return result
-
-
-def present(request: Request, check: bool) -> Outcome:
-    """Step, proof and confirmation in one, for a role, under a claim of its own; what is not proven comes down at once."""
-    _lease.claim(request, check)
-    try:
-        try:
-            result = _up.step(request, check)
-        except _eligible.NotEligible as skipped:
-            return _not_eligible(request, skipped, check)
-        if result.outcome == "stepped":
-            result.changed = True
-            if check:
-                result.outcome = "planned"
-                return result
-            confirmed = _confirm.confirm(request, check)
-            result.outcome, result.reasons = confirmed.outcome, [*result.reasons, *confirmed.reasons]
-        if result.outcome == "failed":
-            descent = _down.Descent("rollout", "; ".join(result.reasons), [request.side])
-            result.reasons += _down.down(descent, check).reasons
-        return result
-    finally:
-        _lease.release(request, check)
-        if not check:
-            _sweep()
 
 
 def _end_others(request: Request, result: Outcome) -> None:
