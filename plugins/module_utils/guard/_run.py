@@ -122,6 +122,7 @@ def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, say: Sa
         result = _alone.come_down(_down.Descent("guard", action.why, units=[action.unit], memory="add"))
     host.now = time.time()
     _machine.took_off(kept.machine, action.unit, entry, action.why, host.now)
+    _state.store(kept)  # also if what follows is killed
     for reason in result.reasons:
         say(reason)
     say(f"{action.unit} is {'plain, and proven so' if result.outcome == 'plain' else 'NOT proven plain'}")

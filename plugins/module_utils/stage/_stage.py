@@ -9,6 +9,7 @@ import contextlib
 import os
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _units
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
@@ -64,7 +65,7 @@ def present(request: Request, check: bool) -> Outcome:
         return _present.present(request, check)
     finally:
         if not check:
-            _sweep()
+            sweep()
 
 
 def plain(request: Request, check: bool) -> Outcome:
@@ -79,10 +80,25 @@ def plain(request: Request, check: bool) -> Outcome:
         sysctl_file=request.sysctl_file,
     )
     result = _down.down(descent, check)
+    if request.memory == "forget" and result.outcome != "failed":
+        _remove_guard(result, check)
     if not check:
         _end_others(request, result)
-        _sweep()
+        sweep()
     return result
+
+
+def _remove_guard(result: Outcome, check: bool) -> None:
+    """Where everything of a rollout goes, there is nothing left to be guarded."""
+    try:
+        planned = _units.plan(None)
+        for one in planned.differs:
+            result.note("guard", one["name"], one["why"])
+        result.diff += planned.diff()
+        if not check:
+            _units.remove(planned)
+    except (OSError, _systemd.SystemdError) as error:
+        result.reasons.append(f"the guard is not removed: {error}")
 
 
 def kill(request: Request, check: bool) -> Outcome:
@@ -109,10 +125,10 @@ def _end_others(request: Request, result: Outcome) -> None:
         result.reasons.append(f"done, but it cannot be kept: {error}")
 
 
-def _sweep() -> None:
-    """Where nothing is kept any more, nothing of ours stays: no empty folder, no program."""
+def sweep() -> None:
+    """Where nothing is kept any more, and nobody guards, nothing of ours stays: no empty folder, no program."""
     with contextlib.suppress(OSError, _record.RecordError):
-        if _record.load() != _record.Record() or _record.load_lease() is not None:
+        if _units.installed() or _record.load() != _record.Record() or _record.load_lease() is not None:
             return
         _files.remove(_program.PATH)
     for folder in (os.path.dirname(_program.PATH), _record.FOLDER):
