@@ -84,10 +84,12 @@ def _lines(found: t.Mapping[str, t.Any]) -> list[str]:
     for unit in found["units"]:
         lines.append(f"{unit['unit']}: {unit['stage']}, {unit['state']}{'' if unit['active'] else ', not running'}")
         lines += [f"  ! {problem}" for problem in unit["problems"]]
+    lines += [f"! {problem}" for problem in _status.of_host(found)]
     if not found["units"]:
         lines.append("no service is under TFO by us")
     for unit, one in found["undone"].items():
         lines.append(f"{unit}: taken off by {one['by']} at {one['when']}: {one['why']}")
+    lines += _guarded(found["guard"])
     if found["claim"]:
         one = found["claim"]
         lines.append(
@@ -95,6 +97,27 @@ def _lines(found: t.Mapping[str, t.Any]) -> list[str]:
         )
     if found["kill_switch"]:
         lines.append(f"kill switch on since {found['kill_switch']['when']}, by {found['kill_switch']['by']}")
+    return lines
+
+
+FOUND = {
+    "innocent": "carries SYN data",
+    "suspected": "may lose SYNs with data, which is not proven",
+    "lost": "loses SYNs with data",
+    "refused": "takes no SYN data, which costs no time",
+    "unreachable": "was not reachable, not even plainly",
+}
+
+
+def _guarded(guard: t.Optional[t.Mapping[str, t.Any]]) -> list[str]:
+    if guard is None:
+        return []
+    suspicion = f"suspicion {guard['suspicion']:g}, attempts from {guard['threshold']:g} on"
+    lines = [f"guard    last look {guard['ticked'] or guard['looked']}, {suspicion}"]
+    lines += [f"  {one['unit']}: {one['host']} port {one['port']} {FOUND[one['found']]}" for one in guard["paths"]]
+    for unit, one in guard["taken"].items():
+        back = f", back since {one['returned']}" if one["returned"] else ""
+        lines.append(f"  {unit}: the guard took it off at {one['when']}{back}, because {one['why']}")
     return lines
 
 

@@ -50,7 +50,12 @@ def _agrees(value: t.Optional[int], wants: _switch.Wants) -> bool:
 
 def problems(found: t.Mapping[str, t.Any]) -> list[str]:
     """Everything that is not as it should be, of what ``observe`` found."""
-    named = [f"{unit['unit']}: {problem}" for unit in found["units"] for problem in unit["problems"]]
+    return [f"{unit['unit']}: {problem}" for unit in found["units"] for problem in unit["problems"]] + of_host(found)
+
+
+def of_host(found: t.Mapping[str, t.Any]) -> list[str]:
+    """Those that are no unit's own."""
+    named = []
     if not found["boot_agrees"]:
         named.append(
             f"the next boot sets {_proc.FASTOPEN} to {found['boot_value']}, by {found['boot_file'] or 'the kernel itself'}:"
