@@ -6,6 +6,8 @@
 The role installs this file alone. It imports next to nothing, for every import is paid at every tick.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
@@ -33,7 +35,7 @@ RAN = "tfo_guard_last_run_timestamp_seconds"
 MARK = "# Written by the guard of fastopen.shadowsocks\n"
 
 
-def level(before, seconds, acked, lost):
+def level(before: float, seconds: float, acked: float, lost: float) -> float:
     """The suspicion after so many seconds in which ``acked`` connections had their SYN data acknowledged and ``lost`` SYNs
     were sent again: a CUSUM (Page 1954) of the likelihood ratio, the losses last, as if the path had just begun to lose.
     """
@@ -41,7 +43,7 @@ def level(before, seconds, acked, lost):
     return min(MOST, max(0.0, aged - FINE_WEIGHT * max(0, acked)) + LOST_WEIGHT * max(0, lost))
 
 
-def counters(path="/proc/net/netstat"):
+def counters(path: str = "/proc/net/netstat") -> dict[str, str]:
     """{name: text} of the group TcpExt; a line of names, then a line of numbers."""
     with open(path, "rb") as stream:
         rows = [
@@ -50,7 +52,7 @@ def counters(path="/proc/net/netstat"):
     return dict(zip(*rows[:2])) if len(rows) > 1 else {}
 
 
-def signature(record=RECORD, lease=LEASE, sysctl="/proc/sys/net/ipv4/tcp_fastopen"):
+def signature(record: str = RECORD, lease: str = LEASE, sysctl: str = "/proc/sys/net/ipv4/tcp_fastopen") -> str:
     """What changes when somebody steps, confirms, undoes, or sets the bits: then everything is looked at anew."""
     try:
         kept = os.stat(record)
@@ -62,7 +64,7 @@ def signature(record=RECORD, lease=LEASE, sysctl="/proc/sys/net/ipv4/tcp_fastope
     return f"{told}/{int(os.path.exists(lease))}/{value}"
 
 
-def read(path=None):
+def read(path: str = "") -> dict[str, str]:
     """What the last tick kept, {key: text}; {} where nothing can be read."""
     try:
         with open(path or STATE, encoding="ascii") as stream:
@@ -71,14 +73,14 @@ def read(path=None):
         return {}
 
 
-def write(kept, path=None):
+def write(kept: dict[str, object], path: str = "") -> None:
     """Keep {key: value} for the next tick."""
     path = path or STATE
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     replace(path, "".join(f"{key} {value}\n" for key, value in kept.items()), 0o600)
 
 
-def replace(path, text, mode):
+def replace(path: str, text: str, mode: int) -> None:
     """Put the file there whole or not at all. Raises OSError."""
     half = f"{os.path.dirname(path)}/.{os.path.basename(path)}.new"
     try:
@@ -92,7 +94,7 @@ def replace(path, text, mode):
     os.rename(half, path)
 
 
-def refreshed(text, now, found):
+def refreshed(text: str, now: float, found: dict[str, str]) -> str:
     """A textfile of ours with the kernel's counters as they are now."""
     lines = []
     for line in text.split("\n"):
@@ -105,7 +107,7 @@ def refreshed(text, now, found):
     return "\n".join(lines)
 
 
-def refresh(folder, now, found):
+def refresh(folder: str, now: float, found: dict[str, str]) -> None:
     """Bring the counters in the textfile up to date, where it is ours; what it cannot do the next look will tell."""
     path = f"{folder}/fastopen.prom"
     try:
@@ -118,7 +120,7 @@ def refresh(folder, now, found):
         pass
 
 
-def due(kept, now, found, seen):
+def due(kept: dict[str, str], now: float, found: dict[str, str], seen: str) -> tuple[str, dict[str, object]]:
     """Why the whole program must look now, '' where it need not, and what to keep for the next tick."""
     try:
         before = {
@@ -139,7 +141,7 @@ def due(kept, now, found, seen):
     return "", after
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """One tick; the arguments are those of the program's command `guard`, and --textfile is read here, too."""
     now, found = time.time(), counters()
     why, after = due(read(), now, found, signature())
