@@ -89,7 +89,9 @@ def there(host: str, count: int) -> None:
     """Systemd's account of the unit on a host of the fleet."""
     show = "systemctl show --value -p CPUUsageNSec -p MemoryPeak fastopen-guard.service"
     script = f"for n in $(seq {count}); do systemctl start fastopen-guard.service; {show} | xargs; done"
-    text = subprocess.run([FLEET, "exec", host, script], check=True, stdout=subprocess.PIPE, text=True).stdout
+    text = subprocess.run(
+        [FLEET, "exec", host, "sh", "-c", script], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
     rows = [line.split() for line in text.splitlines()]
     milliseconds = statistics.median(int(row[0]) / 1e6 for row in rows)
     print(f"{host}, by systemd: {milliseconds:.1f} ms of CPU a start, {milliseconds / INTERVAL / 10:.3f} % of a core")

@@ -13,6 +13,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import 
     _attempts,
     _machine,
     _named,
+    _request,
     _return,
     _shown,
     _state,
@@ -95,7 +96,7 @@ def _act(kept: _state.Kept, host: _machine.Host, say: Say) -> bool:
         if action is None:
             return failed
         if isinstance(action, _machine.Attempt):
-            source, pairs = _attempts.pairs(action.target, action.pairs)
+            source, pairs = _attempts.pairs(action.target, action.pairs, _client(action.target.unit))
             _machine.learn(kept.machine, host, action.target, source, pairs)
         elif isinstance(action, _machine.Undo):
             say(f"{action.unit}: {action.why}")
@@ -110,6 +111,13 @@ def _act(kept: _state.Kept, host: _machine.Host, say: Say) -> bool:
             else:
                 say(f"{action.unit}: its paths carry SYN data again, and it is back under TFO")
                 _machine.came_back(kept.machine, action.unit, host.now)
+
+
+def _client(unit: str) -> t.Optional[_request.Client]:
+    """The service, where it is under TFO and a request can be made through it."""
+    record, lease = _record.load(), _record.load_lease()
+    entry = {**record.units, **(lease.units if lease else {})}.get(unit)
+    return _request.client(unit, entry) if entry else None
 
 
 def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, say: Say) -> bool:

@@ -32,7 +32,7 @@ def fixture_path(monkeypatch):
     """How the path fares: whether SYNs with data, and plain ones, get lost; ``made`` are the pairs so far."""
     state = {"fast": False, "plain": False, "made": 0}
 
-    def pairs(_target, count):
+    def pairs(_target, count, _client=None):
         state["made"] += count
         return "198.51.100.2", [Pair(time.time(), state["plain"], state["fast"])] * count
 
