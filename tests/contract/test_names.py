@@ -41,6 +41,12 @@ ROLE_VARIABLES = {
         "ss_server_prune",
         "ss_server_state",
     ],
+    "tfo_guard": [
+        "tfo_guard_interval_seconds",
+        "tfo_guard_return",
+        "tfo_guard_state",
+        "tfo_guard_textfile_directory",
+    ],
     "ss_client": [
         "ss_client_fast_open",
         "ss_client_instances",

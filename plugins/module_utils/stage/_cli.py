@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _run
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _tfo_bits
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _alone,
     _down,
     _drop_in,
     _lease,
     _record,
     _status,
-    _tidy,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome
@@ -38,6 +38,10 @@ def _say(text: str, stream: t.Optional[t.TextIO] = None) -> None:
     (stream or sys.stdout).write(f"{text}\n")
 
 
+def _warn(text: str) -> None:
+    _say(f"fastopen: {text}", sys.stderr)
+
+
 def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser("fastopen", description="TCP Fast Open of this host's Shadowsocks services.")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -55,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
     undo.add_argument("--by", default="guard", choices=("guard", "operator"))
     undo.add_argument("--why", required=True, metavar="TEXT")
     undo.add_argument("units", nargs="+", metavar="UNIT")
+    guard = command(
+        "guard", _guard, "look whether paths lose SYNs with data, and take off what is proven; its timer does that"
+    )
+    guard.add_argument("--because", default="look", choices=("look", "suspicion"), help="what the counters say")
+    guard.add_argument(
+        "--return", dest="returns", action="store_true", help="bring back what it took off, once proven good"
+    )
+    guard.add_argument("--textfile", default="", metavar="FOLDER", help="of node_exporter, for metrics")
     expire = command("expire", _expire, "end a run's lease, if it has not been renewed; its timer does that")
     expire.add_argument("run", metavar="RUN")
     return top
@@ -72,10 +84,12 @@ def _lines(found: t.Mapping[str, t.Any]) -> list[str]:
     for unit in found["units"]:
         lines.append(f"{unit['unit']}: {unit['stage']}, {unit['state']}{'' if unit['active'] else ', not running'}")
         lines += [f"  ! {problem}" for problem in unit["problems"]]
+    lines += [f"! {problem}" for problem in _status.of_host(found)]
     if not found["units"]:
         lines.append("no service is under TFO by us")
     for unit, one in found["undone"].items():
         lines.append(f"{unit}: taken off by {one['by']} at {one['when']}: {one['why']}")
+    lines += _guarded(found["guard"])
     if found["claim"]:
         one = found["claim"]
         lines.append(
@@ -83,6 +97,27 @@ def _lines(found: t.Mapping[str, t.Any]) -> list[str]:
         )
     if found["kill_switch"]:
         lines.append(f"kill switch on since {found['kill_switch']['when']}, by {found['kill_switch']['by']}")
+    return lines
+
+
+FOUND = {
+    "innocent": "carries SYN data",
+    "suspected": "may lose SYNs with data, which is not proven",
+    "lost": "loses SYNs with data",
+    "refused": "takes no SYN data, which costs no time",
+    "unreachable": "was not reachable, not even plainly",
+}
+
+
+def _guarded(guard: t.Optional[t.Mapping[str, t.Any]]) -> list[str]:
+    if guard is None:
+        return []
+    suspicion = f"suspicion {guard['suspicion']:g}, attempts from {guard['threshold']:g} on"
+    lines = [f"guard    last look {guard['ticked'] or guard['looked']}, {suspicion}"]
+    lines += [f"  {one['unit']}: {one['host']} port {one['port']} {FOUND[one['found']]}" for one in guard["paths"]]
+    for unit, one in guard["taken"].items():
+        back = f", back since {one['returned']}" if one["returned"] else ""
+        lines.append(f"  {unit}: the guard took it off at {one['when']}{back}, because {one['why']}")
     return lines
 
 
@@ -102,18 +137,16 @@ def _undo(options: argparse.Namespace) -> int:
 
 
 def _come_down(descent: _down.Descent) -> int:
-    with _locked():
-        result = _down.down(descent, check=False)
-        with contextlib.suppress(OSError, _record.RecordError):  # it is down; whatever is kept of it comes second
-            lease = _record.load_lease()
-            if lease and not lease.units:
-                _record.end_run(lease.run, f"taken off by the {descent.by} at {_record.now()}: {descent.why}")
-                _lease.drop()
-    return _tell(result)
+    with _alone.locked(_warn):
+        return _tell(_alone.come_down(descent))
+
+
+def _guard(options: argparse.Namespace) -> int:
+    return _run.run(_run.Asked(options.because, options.returns, options.textfile), _say)
 
 
 def _expire(options: argparse.Namespace) -> int:
-    with _locked():
+    with _alone.locked(_warn):
         try:
             lease = _record.load_lease()
         except _record.RecordError as error:
@@ -131,18 +164,6 @@ def _expire(options: argparse.Namespace) -> int:
 def _unconfirmed() -> list[str]:
     """What can still be told of a step whose lease is damaged: confirming puts a drop-in into /etc."""
     return [unit for unit, one in _drop_in.present().items() if one.folders == (_drop_in.STEPPED,)]
-
-
-@contextlib.contextmanager
-def _locked() -> t.Iterator[None]:
-    """The host's lock; without it where it cannot be had, for the way down waits for nobody."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(_record.lock())
-            _tidy.tidy()
-        except (OSError, _record.RecordError) as error:
-            _say(f"fastopen: going on without the lock: {error}", sys.stderr)
-        yield
 
 
 def _tell(result: Outcome) -> int:

@@ -43,6 +43,7 @@ def confirm(request: Request, check: bool) -> Outcome:
     for unit, below in flagged.items():
         _drop_in.write(unit, _drop_in.CONFIRMED, below, request.side)
     lease.units = {unit: entry for unit, entry in lease.units.items() if unit not in units}
+    lease.renewed = [unit for unit in lease.renewed if unit in lease.units]
     lease.raised = 0 if not lease.units else lease.raised
     _record.store_lease(lease)  # from here on the step lasts: until here the lease would undo it
     _lease.settle(flagged)
@@ -51,7 +52,11 @@ def confirm(request: Request, check: bool) -> Outcome:
 
 
 def _unconfirmable(request: Request, record: _record.Record, lease: t.Optional[_record.Lease], check: bool) -> Outcome:
-    """Confirmed already, or undone meanwhile: said by whom and when."""
+    """Confirmed already, or undone meanwhile: said by whom and when. What the guard took off is reverted: proven plain."""
+    guarded = {unit: one for unit, one in record.undone.items() if (one["side"], one["by"]) == (request.side, "guard")}
+    if guarded and _record.ended().get("run") == request.run:
+        reasons = [f"{unit}: taken off by the guard at {one['when']}: {one['why']}" for unit, one in guarded.items()]
+        return Outcome("failed" if set(guarded) & set(record.units) else "reverted", reasons=reasons)
     why = _lease.refusal(request, lease)
     if why:
         raise Refused(why)

@@ -52,6 +52,7 @@ def down(descent: Descent, check: bool) -> Outcome:
     """Bring it down. The caller holds the host's lock, if it could get it."""
     result = Outcome("planned" if check else "plain")
     record, lease = kept(_record.load, result) or _record.Record(), kept(_record.load_lease, result)
+    confirmed = {*record.units, *(lease.renewed if lease else ())}
     units = _targets(descent, record, lease)
     shown = _systemd.show(sorted({*units, *descent.known}))
     units.update(_flagged(descent.known, units, shown))
@@ -72,7 +73,7 @@ def down(descent: Descent, check: bool) -> Outcome:
     failed = _bits(descent, record, lease, result, check, ending, before) or failed
     if not check:
         record.units.update(left)
-        _keep(descent, units, record, lease, result)
+        _keep(descent, units, confirmed, record, lease, result)
         result.outcome = "failed" if failed else "plain"
     return result
 
@@ -216,15 +217,26 @@ def _bits(
 def _keep(
     descent: Descent,
     units: t.Mapping[str, _record.Unit],
+    confirmed: t.Container[str],
     record: _record.Record,
     lease: t.Optional[_record.Lease],
     result: Outcome,
 ) -> None:
+    """``confirmed``: the units that a rollout had made to last; they stay intended where the host itself took them off."""
+    if lease:
+        lease.renewed = [unit for unit in lease.renewed if unit in lease.units]
+    itself = descent.by in ("guard", "lease")
+    for unit, one in record.undone.items():
+        if not itself and one["side"] in descent.sides and (descent.units is None or unit in descent.units):
+            one["intended"] = "off"
     if descent.memory == "forget":
         record.undone = {unit: one for unit, one in record.undone.items() if one["side"] not in descent.sides}
     if descent.memory == "add":
         said = {"by": descent.by, "when": _record.now(), "why": descent.why}
-        record.undone.update({unit: {**said, "side": entry["side"]} for unit, entry in units.items()})
+        for unit, entry in units.items():
+            stays = itself and unit in confirmed
+            stage = _record.STAGES[entry["side"]] if stays else "off"
+            record.undone[unit] = {**said, "side": entry["side"], "intended": stage}
     for store in (functools.partial(_record.store, record), functools.partial(_record.store_lease, lease)):
         try:
             store()

@@ -43,7 +43,8 @@ STAGES = {"server": "accept", "client": "send"}
 
 Unit = dict[str, t.Any]
 """One service under TFO: ``side``, ``mode`` (flag, listener, or own: fast_open by its own config), and what the way down needs to prove it plain:
-``program``, ``port`` (None: no TCP), ``address``, ``url`` ('' where no request can be made)."""
+``program``, ``port`` (None: no TCP), ``address``, ``url`` ('' where no request can be made); ``servers`` of a client, [address, port]
+each, for the guard."""
 
 
 class RecordError(Exception):
@@ -54,7 +55,8 @@ class RecordError(Exception):
 class Record:
     """``units`` are confirmed. ``raised``: bits that were clear before and that we set; ``lowered``: the reverse.
 
-    ``asked``/``refused``: bits that role tcp_fastopen wants set or clear. ``undone``: by unit, {side, by, when, why}.
+    ``asked``/``refused``: bits that role tcp_fastopen wants set or clear. ``undone``: by unit, {side, by, when, why,
+    intended}, the last of which is the stage that a rollout had confirmed and nobody has taken back: else off.
     ``killed``: {by, when} while the kill switch is on.
     """
 
@@ -70,7 +72,8 @@ class Record:
 
 @dataclasses.dataclass
 class Lease:
-    """``deadline`` is a time of CLOCK_MONOTONIC in seconds: setting the clock does not move it. ``units`` are stepped."""
+    """``deadline`` is a time of CLOCK_MONOTONIC in seconds: setting the clock does not move it. ``units`` are stepped;
+    ``renewed`` are those of them that were confirmed before."""
 
     run: str
     who: str = ""
@@ -79,6 +82,7 @@ class Lease:
     timer: str = ""
     units: dict[str, Unit] = dataclasses.field(default_factory=dict)
     raised: int = 0
+    renewed: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def live(self) -> bool:
@@ -89,6 +93,19 @@ class Lease:
 def now() -> str:
     """The time for people: UTC, ISO 8601, whole seconds."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def intended(record: Record, lease: t.Optional[Lease], side: str) -> str:
+    """The stage that the last rollout has confirmed for a side: off where an operator, or a rollout, took it back, and
+    still the stage where the guard or a lease took it off."""
+    confirmed = any(entry["side"] == side for entry in record.units.values())
+    renewed = (
+        any(lease.units[unit]["side"] == side for unit in lease.renewed if unit in lease.units) if lease else False
+    )
+    kept = any(one["side"] == side and one.get("intended") == STAGES[side] for one in record.undone.values())
+    if side == "server" and record.killed is not None:
+        return "off"
+    return STAGES[side] if confirmed or renewed or kept else "off"
 
 
 def wants(record: Record, lease: t.Optional[Lease]) -> Wants:

@@ -57,7 +57,14 @@ class Request:
             "address": service["server"][0] if server else service.get("local_address") or "127.0.0.1",
             "port": port,
             "url": self.probe_url if service["program"] == "ss-local" and port is not None else "",
+            "servers": [] if server else self._servers(_service.unit(service)),
         }
+
+    def _servers(self, unit: str) -> list[list[t.Any]]:
+        """Where a client's connections go: [address, port] each; an adopted one may have several."""
+        mine = [service for service in self.services if _service.unit(service) == unit]
+        found = {(address, service["server_port"]) for service in mine for address in service["server"]}
+        return [list(one) for one in sorted(found)]
 
 
 @dataclasses.dataclass

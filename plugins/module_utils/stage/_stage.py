@@ -9,6 +9,7 @@ import contextlib
 import os
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _units
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
@@ -17,6 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
     _eligible,
     _kill,
     _lease,
+    _present,
     _program,
     _record,
     _tidy,
@@ -42,7 +44,7 @@ def run(state: str, request: Request, check: bool) -> Outcome:
         except _lease.Refused as refused:
             return Outcome("refused", reasons=[str(refused)])
         except _eligible.NotEligible as skipped:
-            return _not_eligible(request, skipped, check)
+            return _present.not_eligible(request, skipped, check)
         except _eligible.Skipped as skipped:
             return Outcome("skipped", reasons=[str(skipped)])
 
@@ -57,19 +59,13 @@ def _prepare(request: Request, check: bool) -> None:
         _program.install(_cli.__name__)
 
 
-def _not_eligible(request: Request, skipped: _eligible.NotEligible, check: bool) -> Outcome:
-    """A client whose paths do not carry TFO stays plain; one that is under TFO and loses its SYNs by it comes down."""
-    result = Outcome("skipped", reasons=skipped.reasons, paths=skipped.paths)
-    under = any(entry["side"] == "client" for entry in _record.load().units.values())
-    if not skipped.begun and not (under and skipped.lost):
-        return result
-    undone = _down.down(_down.Descent("rollout", str(skipped), [request.side]), check)
-    result.reasons += undone.reasons
-    if undone.outcome == "failed":
-        result.outcome = "failed"
-    elif not skipped.begun:
-        result.outcome, result.changed, result.diff = "reverted", True, undone.diff
-    return result
+def present(request: Request, check: bool) -> Outcome:
+    """See _present; where nothing came of it, nothing stays."""
+    try:
+        return _present.present(request, check)
+    finally:
+        if not check:
+            sweep()
 
 
 def plain(request: Request, check: bool) -> Outcome:
@@ -84,10 +80,25 @@ def plain(request: Request, check: bool) -> Outcome:
         sysctl_file=request.sysctl_file,
     )
     result = _down.down(descent, check)
+    if request.memory == "forget" and result.outcome != "failed":
+        _remove_guard(result, check)
     if not check:
         _end_others(request, result)
-        _sweep()
+        sweep()
     return result
+
+
+def _remove_guard(result: Outcome, check: bool) -> None:
+    """Where everything of a rollout goes, there is nothing left to be guarded."""
+    try:
+        planned = _units.plan(None)
+        for one in planned.differs:
+            result.note("guard", one["name"], one["why"])
+        result.diff += planned.diff()
+        if not check:
+            _units.remove(planned)
+    except (OSError, _systemd.SystemdError) as error:
+        result.reasons.append(f"the guard is not removed: {error}")
 
 
 def kill(request: Request, check: bool) -> Outcome:
@@ -96,31 +107,6 @@ def kill(request: Request, check: bool) -> Outcome:
     if not check:
         _end_others(request, result)
     return result
-
-
-def present(request: Request, check: bool) -> Outcome:
-    """Step, proof and confirmation in one, for a role, under a claim of its own; what is not proven comes down at once."""
-    _lease.claim(request, check)
-    try:
-        try:
-            result = _up.step(request, check)
-        except _eligible.NotEligible as skipped:
-            return _not_eligible(request, skipped, check)
-        if result.outcome == "stepped":
-            result.changed = True
-            if check:
-                result.outcome = "planned"
-                return result
-            confirmed = _confirm.confirm(request, check)
-            result.outcome, result.reasons = confirmed.outcome, [*result.reasons, *confirmed.reasons]
-        if result.outcome == "failed":
-            descent = _down.Descent("rollout", "; ".join(result.reasons), [request.side])
-            result.reasons += _down.down(descent, check).reasons
-        return result
-    finally:
-        _lease.release(request, check)
-        if not check:
-            _sweep()
 
 
 def _end_others(request: Request, result: Outcome) -> None:
@@ -139,10 +125,10 @@ def _end_others(request: Request, result: Outcome) -> None:
         result.reasons.append(f"done, but it cannot be kept: {error}")
 
 
-def _sweep() -> None:
-    """Where nothing is kept any more, nothing of ours stays: no empty folder, no program."""
+def sweep() -> None:
+    """Where nothing is kept any more, and nobody guards, nothing of ours stays: no empty folder, no program."""
     with contextlib.suppress(OSError, _record.RecordError):
-        if _record.load() != _record.Record() or _record.load_lease() is not None:
+        if _units.installed() or _record.load() != _record.Record() or _record.load_lease() is not None:
             return
         _files.remove(_program.PATH)
     for folder in (os.path.dirname(_program.PATH), _record.FOLDER):

@@ -71,6 +71,7 @@ def step(request: Request, check: bool) -> Outcome:
         confirmed = False
         lease = _lease.renew(request, lease)
         renewed = set(units) & set(record.units)
+        lease.renewed = sorted({*lease.renewed, *renewed})
         _begin(units, value, record, lease)
         if request.side == "client" and not may_send:  # without 0x1 no path could be tried before
             _eligible.judge_paths(request, result, begun=True)
@@ -81,6 +82,9 @@ def step(request: Request, check: bool) -> Outcome:
     if confirmed and not result.reasons:
         result.outcome = "confirmed"
         _lease.settle(units)
+        if any(record.units[unit] != entry for unit, entry in units.items()):
+            record.units.update(units)
+            _record.store(record)
     return result
 
 

@@ -76,6 +76,12 @@ _BOOLEAN = Boolean()
 _MODE = Text(
     r"flag|listener", "flag or listener"
 )  # no Choice: a role's argument_specs take no null where they have choices
+_FOLDER = Text(
+    r"(/[A-Za-z0-9._+-]+)+",
+    "the path of a folder on the host, of letters, digits and . _ + -, or ''",
+    optional=True,
+    type="path",
+)  # it stands in a unit, where blanks, % and $ mean something
 _CONF = Text(r"/etc/sysctl\.d/[^/]+\.conf", "a file /etc/sysctl.d/NAME.conf, which every boot reads", type="path")
 
 
@@ -118,6 +124,12 @@ ROLES: dict[str, tuple[Variable, ...]] = {
     ),
     "ss_server": (*_side("server"), Variable("ss_server_fast_open_mode", _MODE, None)),
     "ss_client": _side("client"),
+    "tfo_guard": (
+        Variable("tfo_guard_state", Choice(("present", "absent")), "present"),
+        Variable("tfo_guard_interval_seconds", Integer(5, 3600), 30),
+        Variable("tfo_guard_return", _BOOLEAN, False),
+        Variable("tfo_guard_textfile_directory", _FOLDER, "/var/lib/prometheus/node-exporter"),
+    ),
     "rollout": (
         Variable("rollout_server_batches", Sizes(), [1, "25%", "100%"], run=True),
         Variable("rollout_client_waves", Sizes(), ["10%", "50%", "100%"], run=True),
@@ -220,6 +232,7 @@ USED: dict[str, tuple[str, ...]] = {
     "shadowsocks": ("shadowsocks",),
     "ss_server": ("ss_server", "shadowsocks"),
     "ss_client": ("ss_client", "shadowsocks"),
+    "tfo_guard": ("tfo_guard",),
     "deploy": _SIDES,
     "rollout": (*_SIDES, "rollout"),
     "rollback": ("rollback",),

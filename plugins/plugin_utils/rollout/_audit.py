@@ -50,7 +50,10 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         drift.append(
             f"the next boot sets net.ipv4.tcp_fastopen to {boot['value']}, by {boot['file'] or 'the kernel itself'}"
         )
-    drift += [f"{unit} was taken off by {one['by']} at {one['when']}" for unit, one in look["stage"]["undone"].items()]
+    drift += [
+        f"{unit} was taken off by {one['by']} at {one['when']}: {one['why']}"
+        for unit, one in look["stage"]["undone"].items()
+    ]
     if intended != "off" and look["step"]["outcome"] != "refused":  # that another run holds it is no drift
         drift += look["reasons"]
     return {
@@ -61,12 +64,18 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "state": "drift" if drift else "foreign" if look["own_fast_open"] else "ok",
         "drift": drift,
         "foreign": [f"{unit} {FOREIGN}" for unit in look["own_fast_open"]],
-        "problems": look["fastopen"]["problems"],
+        "problems": [*look["fastopen"]["problems"], *_named(look)],
         "paths": look["paths"],
         "services": look["services"],
         "package": look["package"],
         "fastopen": look["fastopen"],
     }
+
+
+def _named(look: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
+    """What the host's guard saw and cannot mend, as problems."""
+    named = (look["stage"]["guard"] or {"named": {}})["named"].get(look["side"], [])
+    return [{"code": "guard", "severity": "warning", **one} for one in named]
 
 
 def _without_look(host: str, side: str, state: str, why: str) -> dict[str, t.Any]:

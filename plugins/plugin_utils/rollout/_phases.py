@@ -139,6 +139,10 @@ def closed(wave: Wave, confirmed: t.Mapping[str, Result], reverted: t.Mapping[st
         if lost(result):
             host.end("unreachable", f"lost while its step was made to last: {UNDOES_ITSELF}")
             host.since_step = True
+        elif (
+            result and result.get("outcome") == "reverted"
+        ):  # the host's own guard took it off since, and proved it plain
+            host.end("reverted", *result["reasons"])
         elif not result or result.get("failed") or result.get("outcome") != "confirmed":
             host.end("failed", f"could not be made to last: {trouble(result)}")
     for name, result in reverted.items():

@@ -21,7 +21,8 @@ class FakeSystemd:
 
     Units are files in ``unit_dir`` (/etc), ``run_unit_dir`` and ``lib_unit_dir``, with their drop-ins beside them.
     ``done`` lists what changed something, in order. ``broken`` units die at their start. ``told`` overrides what is shown
-    of a unit, {unit: {property: value}}. ``transient`` units are those of systemd-run.
+    of a unit, {unit: {property: value}}. ``transient`` units are those of systemd-run;
+    ``waiting`` are timers.
     """
 
     def __init__(self, root: Path) -> None:
@@ -36,6 +37,7 @@ class FakeSystemd:
         self.processes: dict[int, _process.Process] = {}
         self.loaded: dict[str, dict[str, str]] = {}
         self.transient: set[str] = set()
+        self.waiting: set[str] = set()
         self.told: dict[str, dict[str, str]] = {}
         self.owners: dict[int, tuple[int, int]] = {}
         for folder in (self.unit_dir, self.run_unit_dir, self.lib_unit_dir):
@@ -167,7 +169,7 @@ class FakeSystemd:
         fragment, *drop_ins = self.loaded[unit] if settings else [self._fragment(unit) or ""]
         stale = bool(settings) and self.loaded[unit] != self._files(unit)
         enabled = self._wants(unit).is_symlink()
-        active = "active" if unit in self.running or unit in self.transient else "inactive"
+        active = "active" if unit in {*self.running, *self.transient, *self.waiting} else "inactive"
         active = "failed" if unit in self.failed else active
         argv = self._argv(unit) if settings.get("ExecStart") else []
         fields = {
@@ -197,6 +199,9 @@ class FakeSystemd:
         if unit in self.broken:
             self.failed.add(unit)
             return
+        if unit.endswith(".timer"):
+            self.waiting.add(unit)
+            return
         self.running[unit] = pid = 1000 + len(self.processes)
         self.processes[pid] = _process.Process(self._argv(unit), time.time())
         (self.root / f"proc/{pid}").mkdir(parents=True)
@@ -207,3 +212,4 @@ class FakeSystemd:
         if unit in self.running:
             shutil.rmtree(self.root / f"proc/{self.running.pop(unit)}")
         self.failed.discard(unit)
+        self.waiting.discard(unit)

@@ -76,7 +76,7 @@ def test_guard_takes_one_unit_off(both, capsys):
     assert _cli.main(["undo", "--why", "SYNs lost", UNITS["client"]]) == 0
     assert (both.flagged("server"), both.flagged("client")) == (True, False)
     late = both.ask("confirmed", "client")
-    assert late.outcome == "refused"
+    assert late.outcome == "reverted"
     assert "SYNs lost" in late.reasons[0]
     told(capsys)
 

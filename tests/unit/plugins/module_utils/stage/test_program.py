@@ -74,7 +74,18 @@ def test_it_runs_with_nothing_but_python(tmp_path, arguments):
     assert (done.returncode, done.stderr) == (0, "")
     if "--json" in arguments:
         found = json.loads(done.stdout)
-        keys = {"value", "boot_value", "boot_file", "units", "claim", "kill_switch", "undone"}
+        keys = {
+            "value",
+            "boot_value",
+            "boot_file",
+            "boot_agrees",
+            "intended",
+            "units",
+            "claim",
+            "kill_switch",
+            "undone",
+            "guard",
+        }
         assert set(found) == keys
     else:
         assert done.stdout.startswith("kernel   ")

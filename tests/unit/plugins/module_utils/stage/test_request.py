@@ -73,3 +73,13 @@ def test_what_the_record_keeps_of_a_service(side, service, kept):
     entry = _request.Request(side, [service], mode="listener", probe_url="http://o/").unit(service)
     assert {key: entry[key] for key in kept} == kept
     assert MARKER not in str(entry)
+
+
+def test_servers_of_a_client():
+    """For the guard: where its connections go, of an adopted one with several servers all of them; a server has none."""
+    one = {**CLIENT_SERVICE, "unit": "ss.service"}
+    other = {**one, "server": ["203.0.113.9"], "server_port": 443}
+    foreign = {**CLIENT_SERVICE, "name": "other"}
+    request = _request.Request("client", [one, other, foreign])
+    assert request.unit(one)["servers"] == [["203.0.113.7", 8388], ["203.0.113.9", 443]]
+    assert _request.Request("server", [SERVER_SERVICE]).unit(SERVER_SERVICE)["servers"] == []

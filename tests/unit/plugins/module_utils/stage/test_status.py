@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record, _status
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _lease, _record, _status
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 
@@ -42,6 +42,7 @@ def test_unit(stage, side, state):
             "state": state,
             "active": True,
             "flag": True,
+            "flagged": True,
             "problems": [],
         }
     ]
@@ -148,3 +149,43 @@ def test_claim_and_what_was_undone(stage, side):
     stage.ask("plain", side, memory="add", why="slower")
     assert [one["why"] for one in _status.observe()["undone"].values()] == ["slower"]
     assert _record.load().units == {}
+
+
+def test_intended(stage, side):
+    """What was confirmed, also while it is stepped anew; not what is only stepped, nor what somebody took back."""
+    stages = {"server": "accept", "client": "send"}
+
+    def intended():
+        return _status.observe()["intended"][side]
+
+    stage.ask("stepped", side)
+    assert intended() == "off"
+    stage.ask("confirmed", side)
+    assert intended() == stages[side]
+    Path(_drop_in.path(UNITS[side], _drop_in.CONFIRMED)).unlink()
+    assert stage.ask("stepped", side).outcome == "stepped"
+    assert (intended(), _record.load().units) == (stages[side], {})
+    stage.end_lease()
+    _lease.expire(_record.load_lease())
+    assert (intended(), _record.load().undone[UNITS[side]]["by"]) == (stages[side], "lease")
+    stage.ask("plain", side, run="run2")
+    assert intended() == "off"
+
+
+def test_killed_is_not_intended(server):
+    """Whatever was confirmed."""
+    server.ask("present", "server")
+    server.ask("killed", "server")
+    found = _status.observe()
+    assert (found["intended"]["server"], found["boot_agrees"]) == ("off", True)
+
+
+def test_boot_that_disagrees(server):
+    """Another file wins at the next boot: a problem of the host, beside those of its units."""
+    server.ask("present", "server")
+    assert (_status.observe()["boot_agrees"], _status.problems(_status.observe())) == (True, [])
+    server.host.put(server.host.root / "etc/sysctl.d/zz-somebody.conf", "net.ipv4.tcp_fastopen = 1\n")
+    found = _status.observe()
+    assert not found["boot_agrees"]
+    (problem,) = _status.problems(found)
+    assert "the next boot sets net.ipv4.tcp_fastopen to 1, by" in problem

@@ -266,3 +266,15 @@ def test_server_under_the_flag_is_asked(server, monkeypatch, mode, asked):
     monkeypatch.setattr(_requests, "served", served)
     result = server.ask("stepped", "server", mode=mode, probe_url="http://origin/")
     assert (result.outcome, seen) == ("failed" if asked else "stepped", [(asked, "http://origin/")])
+
+
+def test_record_follows_the_inventory(client):
+    """What is confirmed and unchanged is not touched, but where its connections go is kept for the guard."""
+    client.ask("present", "client")
+    record = _record.load()
+    record.units[UNITS["client"]]["servers"] = []
+    _record.store(record)
+    client.host.done.clear()
+    assert client.ask("stepped", "client", run="run2").outcome == "confirmed"
+    assert _record.load().units[UNITS["client"]]["servers"] == [["203.0.113.7", 8388]]
+    assert not any("restart" in line for line in client.host.done)

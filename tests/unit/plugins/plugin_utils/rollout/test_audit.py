@@ -11,7 +11,14 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
 
 def look(**change):
     """What tfo_host returned of a server that is as it should be."""
-    stage = {"intended": "accept", "actual": "accept", "problems": [], "undone": {}, **change.pop("stage", {})}
+    stage = {
+        "intended": "accept",
+        "actual": "accept",
+        "problems": [],
+        "undone": {},
+        "guard": None,
+        **change.pop("stage", {}),
+    }
     boot = {"value": 3, "file": "/etc/sysctl.d/99-tfo.conf", "agrees": True, **change.pop("boot", {})}
     return {
         "side": "server",
@@ -44,7 +51,10 @@ DRIFT = {
         {"stage": {"problems": ["a.service: zz-fastopen.conf is gone"]}},
         "a.service: zz-fastopen.conf is gone",
     ),
-    "undone": ({"stage": {"undone": {"a.service": GUARD}}}, "a.service was taken off by guard at 2026-01-01T00:00:00Z"),
+    "undone": (
+        {"stage": {"undone": {"a.service": GUARD}}},
+        "a.service was taken off by guard at 2026-01-01T00:00:00Z: SYNs lost",
+    ),
     "path": ({"reasons": ["no_cookie: ss1"]}, "no_cookie: ss1"),
     "boot": (
         {"boot": {"value": 1, "file": None, "agrees": False}},
@@ -86,6 +96,15 @@ def test_fast_open_by_its_own_config(stage, state):
     (row,) = _audit.rows({"ss1": look(stage=stage, own_fast_open=["office.service"])})
     assert (row["state"], _audit.wrong([row])) == (state, ["ss1"] if state == "drift" else [])
     assert "office.service has fast_open by its owner's config: foreign" in "\n".join(_audit.table([row]))
+
+
+def test_what_the_guard_names():
+    """Of its side only: a problem, and no drift."""
+    named = {"server": [{"message": "a queue was full", "remedy": "r"}], "client": [{"message": "else", "remedy": "r"}]}
+    (row,) = _audit.rows({"ss1": look(stage={"guard": {"named": named}})})
+    assert (row["state"], [problem["message"] for problem in row["problems"]]) == ("ok", ["a queue was full"])
+    assert "guard: a queue was full -> r" in "\n".join(_audit.table([row]))
+    assert _audit.wrong([row]) == []
 
 
 def test_problem_of_severity_error_is_wrong():

@@ -259,6 +259,22 @@ def test_one_that_could_not_be_confirmed_does_not_stop_the_run():
     assert (one.verdict, one.stop, one.hosts["c2"].outcome) == ("promote", False, "failed")
 
 
+@pytest.mark.parametrize("canary", [True, False])
+def test_guard_acts_before_the_confirmation(canary):
+    """The host took it off by itself and proved it plain: reverted, with its reason, and counted like any other."""
+    one = wave(["promoted"] * 2)
+    one.canary, one.verdict, one.confirm = canary, "promote", ["c1", "c2"]
+    taken = {"outcome": "reverted", "reasons": ["ss-local@main.service: taken off by the guard at noon: SYNs get lost"]}
+    _phases.closed(one, {"c1": CONFIRMED, "c2": taken}, {"c2": PLAIN})
+    assert ends(one) == {"c1": "promoted", "c2": "reverted"}
+    assert one.hosts["c2"].reasons == taken["reasons"]
+    assert not one.stop
+    two = wave(["promoted"] * 2)
+    two.canary, two.verdict, two.confirm = canary, "promote", ["c1", "c2"]
+    _phases.closed(two, {"c1": taken, "c2": taken}, {"c1": PLAIN, "c2": PLAIN})
+    assert (two.verdict, two.stop) == ("roll_back", True)
+
+
 def test_lost_on_the_way_to_last():
     """Hosts that get lost while they are confirmed or taken back count for the budget of the run, too."""
     one = wave(["promoted"] * 2 + ["reverted"])

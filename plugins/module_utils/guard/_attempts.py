@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Paired attempts to a server, and the local address from which they are made."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _request
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard._evidence import Pair, Target
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _attempt, _path
+
+TIMEOUT_SECONDS = 2.5
+"""The second SYN, after one second, is waited for, and its answer from far away."""
+
+
+def pairs(target: Target, count: int, client: t.Optional[_request.Client] = None) -> tuple[str, list[Pair]]:
+    """The local address ('' where there is no way to the server) and up to so many pairs; fewer in an outage.
+
+    Plain first and last in turn, so that neither kind is made later than the other. With a running ``client`` it is the SYN
+    of a real request that has data; an attempt of one byte stands in where nothing is seen of that.
+    """
+    try:
+        address = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)[0][4][0]
+        source = _source(address, target.port)
+    except OSError:
+        return "", [Pair(time.time(), True, True)]
+
+    def plain() -> t.Optional[bool]:
+        return _path.syn_lost(_attempt.plain(address, target.port, timeout=TIMEOUT_SECONDS))
+
+    def fast() -> t.Optional[bool]:
+        lost = _request.data_lost(client, target, TIMEOUT_SECONDS) if client else None
+        return _data_lost(_attempt.fast_open(address, target.port, timeout=TIMEOUT_SECONDS)) if lost is None else lost
+
+    made: list[Pair] = []
+    for number in range(count):
+        lost = {kind: kind() for kind in ((plain, fast) if number % 2 else (fast, plain))}
+        made.append(Pair(time.time(), bool(lost[plain]), lost[fast]))
+        if len(made) > 1 and all(pair.plain_lost for pair in made[-2:]):
+            break
+    return source, made
+
+
+def _data_lost(attempt: _attempt.Attempt) -> t.Optional[bool]:
+    """See Pair.fast_lost; a kernel that may not send SYN data says nothing either."""
+    if attempt.errno == errno.EOPNOTSUPP:
+        return None
+    if _path.syn_lost(attempt):
+        return True
+    return False if attempt.syn_data else None
+
+
+def _source(address: str, port: int) -> str:
+    """Our address on the way there; connecting a datagram socket sends nothing. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.connect((address, port))
+        return str(sock.getsockname()[0])

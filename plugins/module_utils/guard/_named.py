@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the guard sees and cannot mend, so that it is named: by the kernel's counters since the last look, and by paths. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard._evidence import Target
+
+LEAST = 10
+SHARE = 0.1
+"""So many connections, and such a share of them: every client loses its cookie once where a server's key changes."""
+
+Named = dict[str, str]
+"""{message, remedy}"""
+SERVER = ("TCPFastOpenPassive", "TCPFastOpenPassiveFail", "TCPFastOpenListenOverflow")
+
+
+def delta(before: t.Mapping[str, int], after: t.Mapping[str, int]) -> dict[str, int]:
+    """By how much each counter rose; one that is smaller than before has begun anew (a boot)."""
+    return {
+        name: value - before[name] if name in before and value >= before[name] else value
+        for name, value in after.items()
+    }
+
+
+def refused(risen: t.Mapping[str, int]) -> int:
+    """Connections of this host whose SYN data arrived and was not taken: they failed, and no SYN was sent again."""
+    return max(0, risen.get("TCPFastOpenActiveFail", 0) - risen.get("TCPSynRetrans", 0))
+
+
+def is_refused(risen: t.Mapping[str, int]) -> bool:
+    """Whether that is most of them, so that it is worth a few attempts to see which server."""
+    return refused(risen) >= LEAST and refused(risen) > risen.get("TCPFastOpenActive", 0)
+
+
+def server(risen: t.Mapping[str, int]) -> list[Named]:
+    """What happened to SYNs with data that came here."""
+    taken, refused_, overflow = (risen.get(name, 0) for name in SERVER)
+    made = taken + refused_ + overflow
+    found = []
+    if overflow >= LEAST and overflow >= SHARE * made:
+        found.append(
+            {
+                "message": f"of {made} SYNs with data {overflow} found the TFO queue of a listener full and went the plain way",
+                "remedy": "ss_server_fast_open_mode: listener has a longer queue",
+            }
+        )
+    if refused_ >= LEAST and refused_ >= SHARE * made:
+        found.append(
+            {
+                "message": f"of {made} SYNs with data {refused_} had a cookie that was refused",
+                "remedy": "servers that share an address need one tcp_fastopen_key",
+            }
+        )
+    return found
+
+
+def client(found: t.Mapping[Target, str]) -> list[Named]:
+    """Paths that cost no time and gain nothing either."""
+    return [
+        {
+            "message": f"{target.unit}: {target.host} port {target.port} takes no SYN data: no time is lost, and none gained",
+            "remedy": "see whether that server still accepts (audit), or something before it refuses",
+        }
+        for target, word in found.items()
+        if word == "refused"
+    ]

@@ -1,0 +1,299 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One look of the guard at a host: attempts, the way down and the way back, what is kept, told and shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import (
+    _attempts,
+    _machine,
+    _metrics,
+    _run,
+    _state,
+    _tick,
+    _version,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard._evidence import Pair, Target
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _record, _status
+
+UNIT = "ss-local@main.service"
+TARGET = Target(UNIT, "203.0.113.7", 8388)
+
+
+@pytest.fixture(name="path", autouse=True)
+def fixture_path(monkeypatch):
+    """How the path fares: whether SYNs with data, and plain ones, get lost; ``made`` are the pairs so far."""
+    state = {"fast": False, "plain": False, "made": 0}
+
+    def pairs(_target, count, _client=None):
+        state["made"] += count
+        return "198.51.100.2", [Pair(time.time(), state["plain"], state["fast"])] * count
+
+    monkeypatch.setattr(_attempts, "pairs", pairs)
+    return state
+
+
+@pytest.fixture(name="said")
+def fixture_said():
+    """What the guard says."""
+    return []
+
+
+def look(said, **change):
+    """One look."""
+    return _run.run(_run.Asked(**{"because": "suspicion", **change}), said.append)
+
+
+def test_nothing_wrong(client, path, said):
+    """A few attempts, and nothing changes; the next suspicion must be a stronger one, and waits."""
+    client.ask("present", "client")
+    before = client.observe()
+    assert look(said) == 0
+    assert (path["made"], said, client.observe()) == (4, [], before)
+    tick = _tick.read(_state.tick_path())
+    assert (tick["watched"], tick["level"], round(float(tick["threshold"]), 2)) == ("1", "0.0", 10.0)
+    assert 55 < float(tick["not_before"]) - time.time() <= 60
+
+
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_path_that_loses_data(client, path, said, state):
+    """Plain, proven, kept with its reason; also while a rollout holds the host, which is told."""
+    client.ask(state, "client")
+    path["fast"] = True
+    assert look(said) == 0
+    assert client.observe() == client.plain
+    undone = _record.load().undone[UNIT]
+    assert (undone["by"], "get lost" in undone["why"]) == ("guard", True)
+    assert undone["intended"] == ("send" if state == "present" else "off")
+    assert _status.observe()["intended"]["client"] == undone["intended"]
+    assert said[-1] == f"{UNIT} is plain, and proven so"
+    assert _state.load().machine.reverts == 1
+    late = client.ask("confirmed", "client")
+    if state == "stepped":
+        assert (late.outcome, "taken off by the guard" in late.reasons[0]) == ("reverted", True)
+    assert client.ask("stepped", "client", run="run2").outcome == "skipped"
+    assert client.ask("stepped", "client", run="run2", retry=True).outcome == "stepped"
+
+
+def test_outage(client, path, said):
+    """Not a reason."""
+    client.ask("present", "client")
+    path["fast"] = path["plain"] = True
+    look(said)
+    assert client.flagged("client")
+    assert _status.observe()["guard"]["paths"][0]["found"] == "unreachable"
+
+
+def test_not_proven_plain(client, path, said):
+    """It says so, by its exit status, too."""
+    client.ask("present", "client")
+    client.host.answers = False
+    path["fast"] = True
+    assert look(said) == 1
+    assert said[-1] == f"{UNIT} is NOT proven plain"
+
+
+def test_only_that_unit(both, path, said):
+    """A server on the same host goes on, and has no path that could be tried."""
+    both.ask("present", "server")
+    look(said)
+    assert path["made"] == 0
+    both.ask("present", "client")
+    path["fast"] = True
+    look(said)
+    assert (both.flagged("server"), both.flagged("client")) == (True, False)
+
+
+def hold_ends():
+    """Let the hold time pass."""
+    kept = _state.load()
+    kept.machine.taken[UNIT].due = time.time() - 1
+    _state.store(kept)
+
+
+@pytest.fixture(name="taken")
+def fixture_taken(client, path, said):
+    """A client that was confirmed, and that the guard took off; by now the path is good again."""
+    client.ask("present", "client")
+    path["fast"] = True
+    look(said)
+    path["fast"] = False
+    return client
+
+
+def test_no_return(taken, said):
+    """It does not come back by itself, and not before its time."""
+    hold_ends()
+    look(said, because="look")
+    assert not taken.flagged("client")
+    kept = _state.load()
+    kept.machine.taken[UNIT].due = time.time() + 100
+    _state.store(kept)
+    look(said, because="look", returns=True)
+    assert not taken.flagged("client")
+
+
+def test_return(taken, said):
+    """By the way up that everybody takes: proven and confirmed, and no claim is left."""
+    hold_ends()
+    assert look(said, because="look", returns=True) == 0
+    assert (taken.flagged("client"), taken.places("client"), taken.lease()) == (True, ["confirmed"], {})
+    assert (_record.load().undone, list(_record.load().units)) == ({}, [UNIT])
+    assert _record.load().units[UNIT]["servers"] == [["203.0.113.7", 8388]]
+    assert _state.load().machine.taken[UNIT].returned > 0
+
+
+def test_return_over_a_bad_path(taken, path, said):
+    """Stays plain, for twice as long."""
+    path["fast"] = True
+    hold_ends()
+    look(said, because="look", returns=True)
+    assert not taken.flagged("client")
+    assert _state.load().machine.taken[UNIT].hold == 2 * _machine.HOLD_SECONDS
+
+
+def test_return_that_is_in_the_way(taken, path, said):
+    """While a run holds the host nothing is tried; what an operator decided stands; what is not eligible stays plain."""
+    hold_ends()
+    taken.ask("claimed", "client", run="run2")
+    made = path["made"]
+    look(said, because="look", returns=True)
+    assert (path["made"], taken.flagged("client")) == (made, False)
+    taken.ask("released", "client", run="run2")
+    taken.host.verdicts[8388] = "syn_dropped"
+    look(said, because="look", returns=True)
+    assert not taken.flagged("client")
+    assert "stays plain: syn_dropped" in said[-1]
+
+
+def test_operator_decides(taken, said):
+    """After `rollback_scope=all` nothing is remembered, so nothing comes back."""
+    taken.ask("plain", "client", run="", memory="forget")
+    hold_ends()
+    look(said, because="look", returns=True)
+    assert not taken.flagged("client")
+    assert not _state.load().machine.taken
+
+
+def test_textfile(client, path, said, tmp_path):
+    """Readable by all; the stage that runs, the stage that is intended, and the guard's own."""
+    folder = tmp_path / "textfile"
+    folder.mkdir()
+    client.ask("present", "client")
+    path["fast"] = True
+    look(said, textfile=str(folder))
+    file = folder / _metrics.NAME
+    lines = file.read_text().splitlines()
+    for line in (
+        'tfo_stage{side="client",stage="off"} 1',
+        'tfo_stage_intended{side="client",stage="send"} 1',
+        'tfo_undone{side="client",by="guard"} 1',
+        "tfo_guard_reverts_total 1",
+        f'tfo_info{{version="{_version.VERSION}",kernel="{os.uname().release}"}} 1',
+    ):
+        assert line in lines
+    assert (file.stat().st_mode & 0o777, os.listdir(folder)) == (0o644, [_metrics.NAME])
+
+
+def test_textfile_of_somebody_else(client, said, tmp_path):
+    """Stays, and is said; the guard goes on."""
+    client.ask("present", "client")
+    (tmp_path / _metrics.NAME).write_text("mine 1\n")
+    assert look(said, textfile=str(tmp_path)) == 0
+    assert "somebody else's" in said[-1]
+    assert (tmp_path / _metrics.NAME).read_text() == "mine 1\n"
+
+
+def test_intended(client, said, path, tmp_path):
+    """What an operator took off is not intended any more, also where the guard had taken it off before."""
+    client.ask("present", "client")
+    path["fast"] = True
+    look(said)
+    client.ask("plain", "client", run="")
+    look(said, because="look", textfile=str(tmp_path))
+    assert 'tfo_stage_intended{side="client",stage="off"} 1' in (tmp_path / _metrics.NAME).read_text()
+
+
+def test_servers_are_watched(server, said, tmp_path, monkeypatch):
+    """Nothing can be tried from there: what the counters say since the last look is named."""
+    server.ask("present", "server")
+    counters = {"TCPFastOpenPassive": 100, "TCPFastOpenListenOverflow": 0, "TCPFastOpenPassiveFail": 5}
+    monkeypatch.setattr(_counters, "read", lambda: dict(counters))
+    look(said, because="look")
+    assert _status.observe()["guard"]["named"] == {"client": [], "server": []}
+    counters.update(TCPFastOpenPassive=150, TCPFastOpenListenOverflow=50)
+    look(said, because="look", textfile=str(tmp_path))
+    (named,) = _state.load().named["server"]
+    assert "of 100 SYNs with data 50 found the TFO queue" in named["message"]
+    assert "tfo_problems 1" in (tmp_path / _metrics.NAME).read_text()
+    assert 'tfo_syn_data_total{side="server",result="overflow"} 50' in (tmp_path / _metrics.NAME).read_text()
+
+
+def test_refused_is_looked_into(client, path, said, monkeypatch):
+    """Most SYN data arrives and is not taken: a few attempts tell which server, and it is named, not undone."""
+    client.ask("present", "client")
+    path["fast"] = None
+    monkeypatch.setattr(_counters, "read", lambda: {"TCPFastOpenActiveFail": 20, "TCPFastOpenActive": 1})
+    look(said, because="look")
+    assert client.flagged("client")
+    (named,) = _status.observe()["guard"]["named"]["client"]
+    assert "203.0.113.7 port 8388 takes no SYN data" in named["message"]
+
+
+def test_what_fails_is_not_tried_at_every_tick(client, said):
+    """A damaged record: said, and the next look is a quarter of an hour away."""
+    client.ask("present", "client")
+    client.host.put(client.host.state_dir / "record.json", "{")
+    with pytest.raises(_record.RecordError):
+        look(said)
+    tick = _tick.read(_state.tick_path())
+    assert float(tick["look_at"]) - time.time() > 800
+    assert _tick.due(tick, time.time() + 30, {}, tick["signature"])[0] == ""
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", '{"machine": {}}', "{}"])
+def test_damaged_state(client, said, damage):
+    """Begun anew."""
+    client.ask("present", "client")
+    client.host.put(_state.path(), damage)
+    assert look(said) == 0
+    assert json.loads(open(_state.path(), encoding="utf-8").read())["machine"]["reverts"] == 0
+
+
+def test_state(tmp_path, monkeypatch):
+    """Everything that is kept comes back, for root only."""
+    monkeypatch.setattr(_record, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(_record, "RUN_FOLDER", str(tmp_path / "run"))
+    kept = _state.Kept(
+        _machine.State(
+            {TARGET: _machine.Evidence("a", [Pair(1.0, False, None)])},
+            {TARGET: "innocent"},
+            {UNIT: _machine.Taken({"side": "client"}, 1.0, 2.0, 3.0, "why")},
+            reverts=4,
+        ),
+        {"server": [{"message": "m", "remedy": "r"}]},
+        {"client": ("send", 5.0)},
+        {"TCPFastOpenActive": 6},
+        7.0,
+    )
+    _state.store(kept)
+    assert _state.load() == kept
+    assert os.stat(_state.path()).st_mode & 0o777 == 0o600
+    _state.remove()
+    assert (_state.load(), os.path.exists(tmp_path / "guard")) == (_state.Kept(), False)
+
+
+def test_command(client, path, capsys, tmp_path):
+    """As the tick starts it."""
+    client.ask("present", "client")
+    path["fast"] = True
+    assert _cli.main(["guard", "--because=suspicion", "--return", f"--textfile={tmp_path}"]) == 0
+    assert "plain, and proven so" in capsys.readouterr().out
+    assert (tmp_path / _metrics.NAME).exists()

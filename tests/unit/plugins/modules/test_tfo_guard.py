@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard comes and goes: once, with check mode and diff, and past what somebody else has put there."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _metrics, _state, _tick
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Request
+from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_guard
+
+TIMER = "fastopen-guard.timer"
+
+
+@pytest.fixture(name="guard")
+def fixture_guard(run_module):
+    """Call the module."""
+    return lambda **arguments: run_module(tfo_guard.main, **arguments)
+
+
+def test_present(fake_host, guard):
+    """Units, tick and program; enabled and started; nothing the second time."""
+    before = fake_host.tree()
+    shown = guard(check=True)
+    assert (shown["changed"], fake_host.tree(), fake_host.done) == (True, before, [])
+    assert any("OnUnitInactiveSec=30" in part["after"] for part in shown["diff"])
+    assert guard()["changed"]
+    assert fake_host.waiting == {TIMER}
+    service = (fake_host.unit_dir / "fastopen-guard.service").read_text()
+    tick = fake_host.program.parent / "guard"
+    assert f"ExecStart={sys.executable} -I -S {tick}\n" in service
+    assert "NoNewPrivileges=yes" in service
+    assert (tick.read_text(), tick.stat().st_mode & 0o777) == (open(_tick.__file__, encoding="utf-8").read(), 0o755)
+    assert fake_host.program.exists()
+    fake_host.done.clear()
+    again = guard()
+    assert (again["changed"], again["differs"], fake_host.done) == (False, [], [])
+    assert (guard(check=True)["changed"], fake_host.done) == (False, [])
+
+
+def test_changes(fake_host, guard):
+    """Another interval, the way back, metrics: the timer counts anew."""
+    guard()
+    fake_host.done.clear()
+    assert guard(interval_seconds=60, textfile_directory="/srv/metrics", **{"return": True})["changed"]
+    assert "--return --textfile=/srv/metrics\n" in (fake_host.unit_dir / "fastopen-guard.service").read_text()
+    assert fake_host.done[-1] == f"restart {TIMER}"
+
+
+@pytest.mark.parametrize("spoil", ["stop", "disable"])
+def test_started_again(fake_host, guard, spoil):
+    """Where somebody stopped it, or took it from the boot."""
+    guard()
+    fake_host._systemctl(spoil, TIMER)
+    assert guard()["changed"]
+    assert (fake_host.waiting, guard()["changed"]) == ({TIMER}, False)
+
+
+def test_absent(fake_host, guard, tmp_path):
+    """Everything goes, metrics too; and nothing the second time."""
+    before = fake_host.tree()
+    folder = tmp_path / "metrics"
+    folder.mkdir()
+    guard(textfile_directory=str(folder))
+    (folder / _metrics.NAME).write_text(_tick.MARK)
+    _state.store(_state.Kept())
+    _tick.write({"at": 1.0}, _state.tick_path())
+    assert guard(state="absent", check=True)["changed"]
+    assert fake_host.waiting == {TIMER}
+    assert guard(state="absent")["changed"]
+    assert (fake_host.waiting, fake_host.tree(), list(folder.iterdir())) == (set(), before, [])
+    for path in (fake_host.state_dir, fake_host.run_dir, fake_host.program.parent):
+        assert not path.exists()
+    fake_host.done.clear()
+    assert (guard(state="absent")["changed"], fake_host.done) == (False, [])
+
+
+def test_metrics_that_move(fake_host, guard, tmp_path):
+    """The old file goes, for nobody writes it any more; somebody else's stays."""
+    for name, text in (("a", _tick.MARK), ("b", "mine 1\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / _metrics.NAME).write_text(text)
+    guard(textfile_directory=f"{tmp_path}/a")
+    assert guard(textfile_directory=f"{tmp_path}/b")["changed"]
+    assert not (tmp_path / "a" / _metrics.NAME).exists()
+    guard()
+    assert (tmp_path / "b" / _metrics.NAME).read_text() == "mine 1\n"
+    assert not guard()["changed"]
+
+
+@pytest.mark.parametrize("name", ["fastopen-guard.service", "fastopen-guard.timer"])
+@pytest.mark.parametrize("where", ["unit_dir", "lib_unit_dir"])
+def test_units_of_somebody_else(fake_host, guard, name, where):
+    """Refused by name, and left alone on the way out, too."""
+    path = getattr(fake_host, where) / name
+    fake_host.put(path, "[Unit]\nDescription=mine\n")
+    before = fake_host.tree()
+    refused = guard()
+    assert refused["failed"] and str(path) in refused["msg"]
+    assert not guard(state="absent")["changed"]
+    assert (fake_host.tree(), fake_host.waiting) == (before, set())
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_rollback_of_everything(fake_host, guard, check):
+    """The guard goes along, and that is said; a rollback of less leaves it, and its program."""
+    guard()
+    request = Request("client", memory="keep")
+    _stage.run("plain", request, check=False)
+    assert (fake_host.waiting, fake_host.program.exists()) == ({TIMER}, True)
+    result = _stage.run("plain", Request("client", memory="forget"), check=check)
+    assert {"what": "guard", "name": str(fake_host.unit_dir / TIMER), "why": "is removed"} in result.differs
+    assert (fake_host.waiting == {TIMER}, fake_host.program.exists()) == (check, check)
+    assert _record.load() == _record.Record()
