@@ -80,7 +80,12 @@ CASES = [
     Case("lost for a moment", {**WELL, **syn_data(failed="0+5x3 15x9999", acked="0x9999")}, 4),
     Case(
         "lost by something else than ours",
-        {**WELL, **OFF, 'tfo_stage_intended{side="client", stage="send"}': "0x99", **syn_data(failed="0+5x9999")},
+        {
+            **WELL,
+            **OFF,
+            'tfo_stage_intended{side="client", stage="send"}': "0x99",
+            **syn_data(failed="0+5x9999", acked="0x9999"),
+        },
         25,
     ),
     Case(
