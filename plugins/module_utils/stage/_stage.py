@@ -36,6 +36,8 @@ def run(state: str, request: Request, check: bool) -> Outcome:
             if state not in COMING_DOWN:  # bookkeeping never stands in front of a way down
                 raise
         try:
+            if state in COMING_DOWN and request.yield_to_claim:
+                _yield(request)
             if state in GOING_UP:
                 _prepare(request, check)
             return STATES[state](request, check)
@@ -55,6 +57,14 @@ def _prepare(request: Request, check: bool) -> None:
     if not check:
         _record.ensure_room()
         _program.install(_cli.__name__)
+
+
+def _yield(request: Request) -> None:
+    """Leave a host to the run that holds it. Raises Refused; a claim that cannot be read is none."""
+    with contextlib.suppress(OSError, _record.RecordError):
+        why = _lease.refusal(request, _record.load_lease())
+        if why:
+            raise _lease.Refused(why)
 
 
 def _not_eligible(request: Request, skipped: _eligible.NotEligible, check: bool) -> Outcome:
