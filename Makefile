@@ -3,7 +3,7 @@
 PYTHON ?= python3
 TOOLS = $(if $(CORE),FASTOPEN_CORE=$(CORE)) $(PYTHON) tests/tools/with_tools.py
 OLDEST = $(shell sed -n 's/^requires_ansible: ">=\(.*\)"$$/\1/p' meta/runtime.yml)
-GATES = lint sanity unit contract browser site netns package molecule
+GATES = lint sanity unit contract site prometheus browser netns package molecule
 
 .DEFAULT_GOAL = help
 MAKEFLAGS += --no-print-directory
@@ -48,6 +48,10 @@ unit: ## unit tests
 .PHONY: contract
 contract: ## what documentation, defaults and tests promise each other
 	@$(TOOLS) pytest tests/contract
+
+.PHONY: prometheus
+prometheus: ## alerts and metrics by Prometheus' own promtool (Debian's package, unpacked when missing)
+	@$(TOOLS) pytest tests/prometheus
 
 .PHONY: browser
 browser: ## reports in a real browser: roles, accessibility, no network (Debian's Chromium and npm packages, installed when missing)

@@ -67,6 +67,12 @@ options:
     type: str
     choices: [add, keep, forget]
     default: keep
+  yield_to_claim:
+    description:
+      - With V(plain) and V(killed), leave the host as it is where another run than O(run) holds it, RV(outcome=refused), in place
+        of ending that run there.
+    type: bool
+    default: false
   probe_url:
     description:
       - An http URL that must answer through each ss-local, and through a server of shadowsocks-rust with the flag, which
@@ -160,6 +166,7 @@ def main() -> None:
             "retry": {"type": "bool", "default": False},
             "why": {"type": "str", "default": ""},
             "memory": {"type": "str", "choices": ["add", "keep", "forget"], "default": "keep"},
+            "yield_to_claim": {"type": "bool", "default": False},
             "probe_url": {"type": "str", "default": ""},
             "planned_servers": {"type": "list", "elements": "str", "default": []},
         },

@@ -75,7 +75,7 @@ PLAYBOOK_VARIABLES = {
         "rollout_server_batches",
         "rollout_take_over",
     ],
-    "rollback": ["rollback_lift", "rollback_scope"],
+    "rollback": ["rollback_lift", "rollback_scope", "rollback_yield"],
     "audit": ["audit_strict"],
     "capture": ["capture_seconds"],
     "status": ["status_journal", "status_watch"],

@@ -25,7 +25,7 @@ class Request:
     ``lease_seconds`` count from the call that renews the lease.
 
     ``memory``: whether a way down adds the units to those that later runs leave alone, keeps those as they are, or
-    forgets them.
+    forgets them. ``yield_to_claim``: it leaves a host alone that another run holds.
     """
 
     side: str
@@ -44,6 +44,7 @@ class Request:
     judge_paths: bool = True
     why: str = ""
     memory: str = "keep"
+    yield_to_claim: bool = False
 
     def unit(self, service: t.Mapping[str, t.Any]) -> _record.Unit:
         """What the record keeps of a service, so that the way down needs no inventory. No secret is in it."""
@@ -121,4 +122,15 @@ def build(params: t.Mapping[str, t.Any]) -> Request:
     )
 
 
-_OPTIONS = ("run", "who", "lease_seconds", "take_over", "retry", "planned_servers", "judge_paths", "why", "memory")
+_OPTIONS = (
+    "run",
+    "who",
+    "lease_seconds",
+    "take_over",
+    "retry",
+    "planned_servers",
+    "judge_paths",
+    "why",
+    "memory",
+    "yield_to_claim",
+)

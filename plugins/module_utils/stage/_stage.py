@@ -38,6 +38,8 @@ def run(state: str, request: Request, check: bool) -> Outcome:
             if state not in COMING_DOWN:  # bookkeeping never stands in front of a way down
                 raise
         try:
+            if state in COMING_DOWN and request.yield_to_claim:
+                _yield(request)
             if state in GOING_UP:
                 _prepare(request, check)
             return STATES[state](request, check)
@@ -66,6 +68,14 @@ def present(request: Request, check: bool) -> Outcome:
     finally:
         if not check:
             sweep()
+
+
+def _yield(request: Request) -> None:
+    """Leave a host to the run that holds it. Raises Refused; a claim that cannot be read is none."""
+    with contextlib.suppress(OSError, _record.RecordError):
+        why = _lease.refusal(request, _record.load_lease())
+        if why:
+            raise _lease.Refused(why)
 
 
 def plain(request: Request, check: bool) -> Outcome:

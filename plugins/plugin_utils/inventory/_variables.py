@@ -161,6 +161,14 @@ ROLES: dict[str, tuple[Variable, ...]] = {
             " then servers off, and nothing kept of a rollout; what was deployed stays",
         ),
         Variable("rollback_lift", _BOOLEAN, False, run=True, about="With rollback_scope=accept, lifts the kill switch"),
+        Variable(
+            "rollback_yield",
+            _BOOLEAN,
+            False,
+            run=True,
+            about="Leaves hosts that a rollout holds to that rollout, which judges them itself, and names them; for what starts a"
+            " rollback without being asked, such as an alert",
+        ),
     ),
     "discover": (
         Variable(

@@ -198,3 +198,44 @@ def test_damaged_claim(stage, side, name, text):
     assert stage.observe() == stage.plain
     assert stage.ask("plain", side, run="").outcome == ("failed" if name == "lease.json" else "plain")
     assert stage.ask("claimed", side, run="run2").outcome == "claimed"
+
+
+@pytest.mark.parametrize("way_down", ["plain", "killed"])
+@pytest.mark.parametrize("check", [True, False])
+def test_way_down_that_yields_to_a_run(server, way_down, check):
+    """What somebody holds stays as it is, with the name of the run; the run goes on to have its say."""
+    server.ask("stepped", "server")
+    before = server.observe()
+    result = server.ask(way_down, "server", run="", yield_to_claim=True, check=check)
+    assert (result.outcome, result.changed) == ("refused", False)
+    assert result.reasons[0].startswith("claimed by run run1 of me@here since ")
+    assert server.observe() == before
+    assert server.ask("confirmed", "server").outcome == "confirmed"
+
+
+@pytest.mark.parametrize(("way_down", "outcome"), [("plain", "plain"), ("killed", "killed")])
+def test_way_down_that_yields_to_nobody(server, way_down, outcome):
+    """It goes down as it always does."""
+    server.ask("present", "server")
+    assert server.ask(way_down, "server", run="", yield_to_claim=True).outcome == outcome
+    assert server.host.sysctl() == "1"
+
+
+def test_way_down_that_yields_to_a_claim_that_ended(server):
+    """Whoever held the host has no say any more."""
+    server.ask("stepped", "server")
+    server.end_lease()
+    assert server.ask("plain", "server", run="", yield_to_claim=True).outcome == "plain"
+    assert server.observe() == server.plain
+
+
+def test_way_down_that_cannot_read_the_claim(server, monkeypatch):
+    """It goes down: that is safe, and staying may not be."""
+    server.ask("present", "server")
+
+    def damaged():
+        raise _record.RecordError("damaged")
+
+    monkeypatch.setattr(_record, "load_lease", damaged)
+    server.ask("plain", "server", run="", yield_to_claim=True)
+    assert server.host.sysctl() == "1"
