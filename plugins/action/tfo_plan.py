@@ -19,6 +19,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
     _journal,
     _plan,
     _policy,
+    _process,
     _refusals,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
@@ -140,14 +141,13 @@ class ActionModule(ControllerAction):
         if self._task.check_mode:
             return ""
         try:
-            path = _journal.start(variables["rollout_report_dir"], "rollout", {})
             limits = {name: variables[name] for name in LIMITS}
             # The process of ansible-playbook: each task has one of its own.
-            who = {"who": _journal.who(), "process": _journal.process(os.getppid())}
-            _journal.append(path, {"step": "preflight", **who, **event, "limits": limits})
+            who = {"who": _process.who(), "process": _process.process(os.getppid())}
+            first = {"step": "preflight", **who, **event, "limits": limits}
+            return _journal.start(variables["rollout_report_dir"], "rollout", {}, first)
         except (OSError, ValueError) as error:
             raise AnsibleActionFail(f"rollout_report_dir: the journal cannot be written: {error}") from error
-        return path
 
     @staticmethod
     def _lease_seconds(variables: dict[str, t.Any], waves: dict[str, list[str]], forks: int) -> float:

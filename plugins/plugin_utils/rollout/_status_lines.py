@@ -25,6 +25,7 @@ WATCH = "Next: nothing to do; ansible-playbook fastopen.shadowsocks.status -e st
 def lines(status: Status, now: Time) -> list[str]:
     """All of it for people."""
     shown = [f"Run {status.run}, begun {_when(status.started)} by {status.who}"]
+    shown += [status.lacks] if status.lacks else []
     if status.wave:
         shown.append(f"Step {status.step} of {status.steps}: {status.wave} ({status.side}s){_verdict(status)}")
         shown += [f"  {'because' if status.verdict != 'promote' else 'seen':<12} {why}" for why in status.why]

@@ -136,7 +136,7 @@ def test_run(run, tmp_path, warned, stage, event, verdict, outcomes, stopped):
     assert all(command in " ".join(end["lines"]) for command in finished["next"].split(": ")[1:])
     assert warned == []
     assert not SECRET.search(json.dumps(documents))
-    (journal,) = tmp_path.glob("rollout-*.json")
+    (journal,) = tmp_path.glob("rollout-*.jsonl")
     assert not re.search(f"T0K3N|K3Y|{re.escape(MARKER)}", journal.read_text("utf-8") + str(rollout.results))
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 
 import pytest
@@ -85,7 +85,7 @@ def test_end_in_the_journal(run, fleet, tmp_path, verdict):
         fleet["hostvars"][host]["__rollout_plan"] = {"journal": journal}
     fleet["hostvars"]["ss1"]["__rollout_wave"].update(verdict=verdict, why=["lost"])
     end = run(tfo_end, fleet, at="ended")
-    (event,) = json.loads(Path(journal).read_text("utf-8"))["events"]
+    (event,) = _journal.read(journal).events
     assert (event["step"], event["stopped"]) == ("end", "batch 1" if verdict == "inconclusive" else "")
     assert [f"  {line}" for line in event["next"]] == end["lines"][-len(event["next"]) :]
 
@@ -108,8 +108,8 @@ def test_journal_and_its_page(run, fleet, tmp_path):
     for host in ("ss1", "c1"):
         fleet["hostvars"][host]["__rollout_plan"] = {"journal": journal}
     end = run(tfo_end, fleet, at="ended")
-    (event,) = json.loads(Path(journal).read_text("utf-8"))["events"]
+    (event,) = _journal.read(journal).events
     assert (event["step"], [one["outcome"] for one in event["hosts"]]) == ("end", ["unreachable", "promoted"])
     assert event["next"] == [line.strip() for line in end["lines"][-len(event["next"]) :]]
-    assert end["lines"][0] == f"Report: {journal[:-5]}.html"
-    assert "ss1 unreachable" in Path(f"{journal[:-5]}.html").read_text("utf-8")
+    assert end["lines"][0] == f"Report: {os.path.splitext(journal)[0]}.html"
+    assert "ss1 unreachable" in Path(f"{os.path.splitext(journal)[0]}.html").read_text("utf-8")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -76,7 +75,7 @@ class Play:
 
     def events(self):
         """The journal."""
-        return json.loads(Path(self.journal).read_text("utf-8")).get("events", [])
+        return _journal.read(self.journal).events
 
 
 @pytest.fixture

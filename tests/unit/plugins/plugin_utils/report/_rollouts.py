@@ -18,7 +18,7 @@ from unittest import mock
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_end, tfo_plan, tfo_wave
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _waves
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _process, _waves
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_INSTANCE,
     MARKER,
@@ -136,7 +136,7 @@ class Rollout:
         self.last = last
         with (
             mock.patch.object(_journal, "now", self._now),
-            mock.patch.object(_journal, "who", lambda: "ops@control"),
+            mock.patch.object(_process, "who", lambda: "ops@control"),
             mock.patch.object(_written, "lines", lambda journal: []),
         ):
             try:

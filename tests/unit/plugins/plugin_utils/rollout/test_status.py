@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status, _status_lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._journal import Journal
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._run_journal import (
     LEASE_SECONDS,
     RUN,
@@ -44,7 +47,7 @@ def test_waits(events, step, waits):
     status = _status.of(journal, at(60))
     assert (status.step, status.steps) == (step, 3)
     assert status.waits.startswith(waits)
-    assert (status.since, status.ended, status.died) == (journal["events"][-1]["time"], False, "")
+    assert (status.since, status.ended, status.died) == (journal.events[-1]["time"], False, "")
 
 
 @pytest.mark.parametrize(
@@ -143,10 +146,21 @@ def test_change():
     )
 
 
-@pytest.mark.parametrize(
-    "journal", [{}, [], {"events": []}, {"kind": "audit", "rows": []}, report(wave("canary", "begin"))]
-)
+@pytest.mark.parametrize("journal", [Journal("", "audit", "", []), report({}), report(wave("canary", "begin"))])
 def test_not_a_journal(journal):
     """Said as such."""
     with pytest.raises(_status.StatusError, match="it is not the journal of a rollout"):
         _status.of(journal, at(0))
+
+
+def test_journal_that_has_just_begun():
+    """Its plan comes with its first event."""
+    with pytest.raises(_status.StatusError, match="its run has not told its plan yet"):
+        _status.of(report(), at(0))
+
+
+def test_journal_that_is_not_whole():
+    """It is said first, for what follows may be old."""
+    journal = dataclasses.replace(report(plan(), *SERVERS), unread=1)
+    shown = _status_lines.lines(_status.of(journal, at(30)), at(30))
+    assert shown[1] == "The journal is not whole: 1 line of it cannot be read; it was cut short while it was written."
