@@ -13,9 +13,11 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _lists, _reached
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _verdict
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
+    _advice,
+    _before,
     _demand,
+    _end,
     _journal,
     _plan,
     _policy,
@@ -23,9 +25,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
     _refusals,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
-    ControllerAction,
     registered,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._finishing import Ending, FinishingAction
 
 Instances = t.Callable[[str], t.Sequence[t.Any]]
 """Gives the client instances of a client."""
@@ -42,7 +44,7 @@ ASKED_SECONDS, REQUEST_SECONDS = 20, 3
 """What a measurement takes at most, as a rule: to start, and for a request of each kind."""
 
 
-class ActionModule(ControllerAction):
+class ActionModule(FinishingAction):
     """Show the plan that follows from the looks at all hosts, and begin the journal; no host is contacted."""
 
     ARGUMENTS = {
@@ -65,8 +67,10 @@ class ActionModule(ControllerAction):
             nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
             event = {"run": arguments["run"], "refused": refused, "sides": self._sides(task_vars), **nothing}
             path = self._begin(told[arguments["hosts"][0]], event)
-            self.notify(task_vars, "finished", "refused, nothing was changed", reasons=list(refused.values()))
-            raise AnsibleActionFail("\n".join([*refused.values(), *_written.lines(path)]))
+            ending = self._nobody(looks, refused)
+            raise AnsibleActionFail(
+                "\n".join([*refused.values(), *ending.advice, *self.finish(task_vars, path, ending)])
+            )
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
         hosts = list(looks)
@@ -117,10 +121,17 @@ class ActionModule(ControllerAction):
         reasons = {host: _refusals.refusals(sides) for host, sides in looks.items()}
         for host, why in _demand.refusals(looks, demands).items():
             reasons[host] += [] if told[host]["rollout_accept_unmanaged"] else [why]
-        refused = {
-            host: f"{host}: {'; '.join(why)}. Nothing was changed on it." for host, why in reasons.items() if why
-        }
+        refused = {host: f"{host}: {'; '.join(why)}{_refusals.UNCHANGED}" for host, why in reasons.items() if why}
         return refused
+
+    @staticmethod
+    def _nobody(looks: t.Mapping[str, t.Sequence[_plan.Look]], refused: t.Mapping[str, str]) -> Ending:
+        """The end of a run that refuses everybody."""
+        amiss = {host: _refusals.bare(host, why) for host, why in refused.items()}
+        found = [
+            _end.Side(host, look["side"], "refused", amiss[host]) for host, sides in looks.items() for look in sides
+        ]
+        return Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)
 
     @staticmethod
     def _sides(task_vars: t.Mapping[str, t.Any]) -> dict[str, list[str]]:

@@ -110,10 +110,6 @@ def _of(journal: _journal.Journal, now: Time) -> Status:
             amiss=last["amiss"],
             next=tuple(last["next"]),
         )
-    if plan["refused"] and not plan["hosts"]:
-        outcomes = {"refused": sorted(plan["refused"])}
-        refused = dataclasses.replace(status, ended=True, outcomes=outcomes, amiss=plan["refused"])
-        return dataclasses.replace(refused, stopped="the preflight, which refuses everybody: nothing was changed")
     died = SILENT if seconds(last["time"], now) > plan["lease_seconds"] else ""
     waits, since, until = _waits(last, list(plan["waves"]), now)
     return dataclasses.replace(status, waits=waits, since=since, until=until, died=died)

@@ -30,7 +30,7 @@ def lines(status: Status, now: Time) -> list[str]:
         shown.append(f"Step {status.step} of {status.steps}: {status.wave} ({status.side}s){_verdict(status)}")
         shown += [f"  {'because' if status.verdict != 'promote' else 'seen':<12} {why}" for why in status.why]
     else:
-        shown.append(f"Preflight is over, steps to come: {status.steps}")
+        shown.append("No step was begun" if status.ended else f"Preflight is over, steps to come: {status.steps}")
     if status.ended:
         took = _lasting(seconds(status.started, moment(status.written)))
         how = f"stopped at {status.stopped}" if status.stopped else "not all is well" if status.amiss else FINE

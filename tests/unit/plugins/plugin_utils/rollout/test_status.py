@@ -107,14 +107,19 @@ def test_lines_of_a_run_that_was_not_stopped(amiss, said):
     assert not status.died
 
 
-def test_run_that_refused_everybody():
-    """It has ended, whatever the time is, and says why."""
+def test_run_that_ended_in_its_preflight():
+    """No step was begun, and why."""
     nothing = {"hosts": [], "waves": {}, "lease_seconds": 0.0}
-    status = _status.of(report(plan(refused={"c1": "c1: no --fast-open"}, **nothing)), at(99_999))
+    last = end("the preflight", {"c1": "no --fast-open"}, c1="refused")
+    status = _status.of(report(plan(refused={"c1": "c1: no --fast-open"}, **nothing), last), at(99_999))
     assert (status.ended, status.died) == (True, "")
     lines = _status_lines.lines(status, at(99_999))
-    assert "stopped at the preflight, which refuses everybody: nothing was changed" in lines[2]
-    assert lines[3:] == ["  refused      1: c1", "    c1: c1: no --fast-open"]
+    assert lines[1:5] == [
+        "No step was begun",
+        "Ended 2026-11-26 03:13:54 UTC, after 10 s: stopped at the preflight",
+        "  refused      1: c1",
+        "    c1: no --fast-open",
+    ]
 
 
 @pytest.mark.parametrize(("now", "silent"), [(LEASE_SECONDS + 10, False), (LEASE_SECONDS + 11, True)])
