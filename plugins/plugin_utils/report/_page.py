@@ -28,6 +28,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._value
     text,
     texts,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _times
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._journal import Journal
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "roles" / "rollout" / "templates" / "report"
@@ -66,7 +67,8 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         milliseconds=_words.milliseconds,
         share=_words.share,
-        duration=_words.duration,
+        duration=_times.duration,
+        utc=_times.utc,
         with_commands=_words.with_commands,
     )
     return environment

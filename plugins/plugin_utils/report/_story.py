@@ -21,12 +21,12 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._told 
     reasons,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import (
-    duration,
     milliseconds,
     named,
     several,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import AUDIT
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration
 
 
 def of_run(run: Run, now: datetime.datetime) -> Story:
