@@ -28,12 +28,12 @@ class ActionModule(FinishingAction):
         seen = {host: dict(zip(REGISTERED, registered(task_vars, host, *REGISTERED))) for host in hosts}
         looks = {host: one["__rollout_seen"]["results"] for host, one in seen.items()}
         first = seen[hosts[0]]
-        plan = first["__rollout_plan"]
+        plan, variables = first["__rollout_plan"], first["__rollout_door"]["variables"]
         if arguments["at"] in BEFORE:
-            return self._before(arguments["at"], task_vars, plan, looks)
+            return self._before(arguments["at"], task_vars, variables, plan, looks)
         waves = {host: one["__rollout_wave"] for host, one in seen.items() if one["__rollout_wave"]}
         found = [side for host in hosts for side in _end.sides(looks[host], waves.get(host), host)]
-        everybody = first["__rollout_door"]["variables"]["rollout_revert"] == "all"
+        everybody = variables["rollout_revert"] == "all"
         back = _end.to_revert(found, waves.values(), everybody)
         if arguments["at"] == "ending":
             return {"revert": back}
@@ -44,13 +44,14 @@ class ActionModule(FinishingAction):
         clients_left = bool(clients) and not set(clients) & set(hosts)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
         advice = _advice.advice(found, stopped, clients_left)
-        told = (stopped["name"], stopped["verdict"]) if stopped else ("", "")
-        return self._end(task_vars, plan, Ending(found, amiss, advice, *told))
+        where = (stopped["name"], stopped["verdict"]) if stopped else ("", "")
+        return self._end(task_vars, variables, plan, Ending(found, amiss, advice, *where))
 
     def _before(
         self,
         at: str,
         task_vars: dict[str, t.Any],
+        told: t.Mapping[str, t.Any],
         plan: t.Mapping[str, t.Any],
         looks: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]],
     ) -> dict[str, t.Any]:
@@ -60,7 +61,7 @@ class ActionModule(FinishingAction):
             {host: registered(task_vars, host, name)[0] for host in looks} for name in REGISTERED_BEFORE
         )
         if at == "deployed":
-            amiss = {host: _before.NOT_DEPLOYED for host, told in undeployable.items() if told}
+            amiss = {host: _before.NOT_DEPLOYED for host, failed in undeployable.items() if failed}
             ends = len(amiss) == len(looks)
         else:
             amiss = {**_before.without_servers(asked), **(_before.not_held(claims) if at == "held" else {})}
@@ -70,10 +71,12 @@ class ActionModule(FinishingAction):
         found = [side for host in looks for side in _end.sides(looks[host], None, host)]
         found = _before.sides(found, amiss, claims if at == "held" else {}) + self._gone(task_vars, plan, list(looks))
         ending = Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)
-        return self._end(task_vars, plan, ending)
+        return self._end(task_vars, told, plan, ending)
 
-    def _end(self, task_vars: dict[str, t.Any], plan: t.Mapping[str, t.Any], ending: Ending) -> dict[str, t.Any]:
-        lines = [*self.finish(task_vars, plan["journal"], ending), *_end.lines(ending.found, ending.advice)]
+    def _end(
+        self, task_vars: dict[str, t.Any], told: t.Mapping[str, t.Any], plan: t.Mapping[str, t.Any], ending: Ending
+    ) -> dict[str, t.Any]:
+        lines = [*self.finish(task_vars, told, plan, ending), *_end.lines(ending.found, ending.advice)]
         return {"lines": lines, "amiss": ending.amiss}
 
     @staticmethod
@@ -96,7 +99,7 @@ class ActionModule(FinishingAction):
             seen, undeployable = registered(task_vars, host, "__rollout_seen", "__rollout_undeployable")
             why = _refusals.bare(host, plan.get("refused", {}).get(host, ""))
             if lost(seen):
-                found.append(_end.Side(host, "", "unreachable", "not reached in the preflight: it stays as it is"))
+                found.append(_end.Side(host, "", "unreachable", _end.NOT_REACHED_FIRST))
             elif undeployable:
                 found.append(_end.Side(host, "", "failed", _before.NOT_DEPLOYED))
             else:

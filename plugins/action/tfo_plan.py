@@ -19,6 +19,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
     _demand,
     _end,
     _journal,
+    _metrics,
     _plan,
     _policy,
     _process,
@@ -66,10 +67,11 @@ class ActionModule(FinishingAction):
         if len(refused) == len(looks):
             nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
             event = {"run": arguments["run"], "refused": refused, "sides": self._sides(task_vars), **nothing}
-            path = self._begin(told[arguments["hosts"][0]], event)
+            variables = told[arguments["hosts"][0]]
+            begun = {"run": arguments["run"], "started": _journal.now(), "journal": self._begin(variables, event)}
             ending = self._nobody(looks, refused)
             raise AnsibleActionFail(
-                "\n".join([*refused.values(), *ending.advice, *self.finish(task_vars, path, ending)])
+                "\n".join([*refused.values(), *ending.advice, *self.finish(task_vars, variables, begun, ending)])
             )
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
@@ -92,9 +94,13 @@ class ActionModule(FinishingAction):
         lease = self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5))
         event = {"plan": lines, "hosts": hosts, "waves": waves, "smallest_harm": harm, "lease_seconds": lease}
         event.update(also=also, sides=self._sides(task_vars))
-        path = self._begin(variables, {"run": arguments["run"], "refused": refused, **event})
+        run, started = arguments["run"], _journal.now()
+        path = self._begin(variables, {"run": run, "refused": refused, **event})
         self.notify(task_vars, "start", f"begun, steps: {len(waves)}, hosts: {len(hosts)}")
+        self.export_metrics(variables["rollout_textfile_directory"], lambda: _metrics.Metrics(run, started, {}))
         return {
+            "run": run,
+            "started": started,
             "hosts": hosts,
             "refused": refused,
             "lines": [*([f"Journal: {path}"] if path else []), *lines],

@@ -16,6 +16,7 @@ FINE = ("promoted", "skipped", "planned")
 WITH_ALL = "goes back with all clients (rollout_revert: all)"
 STAYS_ON = "TCP Fast Open stays on there, as an earlier run left it: mend that, or roll the host back"
 NOT_REACHED = "not reached: the run stopped before it, and it is as it was"
+NOT_REACHED_FIRST = "not reached in the preflight: it stays as it is"
 ORDER = ("promoted", "planned", "skipped", "inconclusive", "reverted", "failed", "refused", "unreachable")
 
 
@@ -116,6 +117,14 @@ def counts(found: t.Sequence[Side]) -> dict[str, int]:
     """How many hosts have each outcome; one with two sides may have two."""
     hosts = {outcome: {one.host for one in found if one.outcome == outcome} for outcome in ORDER}
     return {outcome: len(named) for outcome, named in hosts.items() if named}
+
+
+def exit_status(found: t.Sequence[Side]) -> int:
+    """That of ansible-playbook after it: 4 where a host was not reached in the preflight, else 2 where anybody is neither
+    promoted nor skipped for a reason."""
+    if any(one.why == NOT_REACHED_FIRST for one in found):
+        return 4
+    return 0 if {one.outcome for one in found} <= set(FINE) else 2
 
 
 def lines(found: t.Sequence[Side], advice: t.Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal, _metrics
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import ControllerAction
 
 
@@ -30,11 +30,14 @@ class Ending:
 class FinishingAction(ControllerAction):
     """An action that may end a run."""
 
-    def finish(self, task_vars: dict[str, t.Any], journal: str, ending: Ending) -> list[str]:
-        """Tell of it; the lines say where its page is."""
+    def finish(
+        self, task_vars: dict[str, t.Any], told: t.Mapping[str, t.Any], plan: t.Mapping[str, t.Any], ending: Ending
+    ) -> list[str]:
+        """Tell of it; the lines say where its page is. ``told`` are the run's variables, of ``plan`` it takes ``run``,
+        ``started`` and ``journal``."""
         hosts = [one._asdict() for one in ending.found]
         event = {"hosts": hosts, "amiss": ending.amiss, "stopped": ending.stopped, "next": ending.advice}
-        self.keep(journal, {"step": "end", **event})
+        self.keep(plan["journal"], {"step": "end", **event})
         self.notify(
             task_vars,
             "finished",
@@ -44,4 +47,11 @@ class FinishingAction(ControllerAction):
             reasons=[f"{host}: {why}" for host, why in ending.amiss.items()],
             following=" ".join(ending.advice),
         )
-        return _written.lines(journal)
+        self.export_metrics(told["rollout_textfile_directory"], lambda: self._metrics(plan, ending))
+        return _written.lines(plan["journal"])
+
+    @staticmethod
+    def _metrics(plan: t.Mapping[str, t.Any], ending: Ending) -> _metrics.Metrics:
+        return _metrics.Metrics(
+            plan["run"], plan["started"], _end.counts(ending.found), _journal.now(), _end.exit_status(ending.found)
+        )

@@ -10,6 +10,7 @@ import datetime
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import moment
 
 Time = datetime.datetime
 
@@ -149,8 +150,3 @@ def _by_outcome(pairs: t.Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def seconds(since: str, now: Time) -> float:
     """How long ago that is."""
     return (now - moment(since)).total_seconds()
-
-
-def moment(text: str) -> Time:
-    """The time that a journal tells."""
-    return datetime.datetime.fromisoformat(text)

@@ -10,10 +10,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._stat
     SILENT,
     Status,
     Time,
-    moment,
     seconds,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration, utc
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration, moment, utc
 
 FINE = "everybody is promoted, or skipped for a reason"
 UNDONE = (

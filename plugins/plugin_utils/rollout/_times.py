@@ -22,6 +22,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
 
 
-def utc(moment: datetime.datetime) -> str:
+def utc(time: datetime.datetime) -> str:
     """A time to the second, in UTC."""
-    return f"{moment.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+    return f"{time.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def moment(text: str) -> datetime.datetime:
+    """The time that a journal tells, ISO 8601. Raises ValueError."""
+    return datetime.datetime.fromisoformat(text)

@@ -15,6 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
     _process,
     _status,
     _status_lines,
+    _times,
 )
 
 POLL_SECONDS = 1.0
@@ -50,7 +51,7 @@ def follow(path: str, show: t.Callable[[str], None], now: Clock, sleep: t.Callab
         events = journal.events
         if seen:
             for count in range(seen + 1, len(events)):
-                then = _status.moment(events[count - 1]["time"])
+                then = _times.moment(events[count - 1]["time"])
                 show(_status_lines.change(_status.of(dataclasses.replace(journal, events=events[:count]), then)))
             if (seen, waits) != (len(events), status.waits):
                 show(_status_lines.change(status))

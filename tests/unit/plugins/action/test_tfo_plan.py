@@ -50,6 +50,7 @@ def told(tmp_path):
     return {
         "rollout_server_batches": [1],
         "rollout_client_waves": ["50%"],
+        "rollout_textfile_directory": "",
         "rollout_report_dir": str(tmp_path / "reports"),
         "rollout_bake_seconds": 300,
         "rollout_probe_requests": 100,

@@ -33,6 +33,7 @@ class Play:
             "rollout_max_slowdown_ms": 20,
             "rollout_max_reverted_share": 0.1,
             "rollout_max_unreachable_share": 0.1,
+            "rollout_textfile_directory": "",
             **told,
         }
         look = {

@@ -39,6 +39,7 @@ TOLD: dict[str, Any] = {
     "rollout_max_unreachable_share": 0.1,
     "rollout_accept_unmanaged": False,
     "rollout_revert": "wave",
+    "rollout_textfile_directory": "",
 }
 AUDITED = {"host": "ss1", "side": "server", "intended": "accept", "actual": "accept", "state": "ok"}
 """A row of an audit, as intended."""

@@ -158,3 +158,17 @@ def test_lines():
     lines = _end.lines(found, ["Next: audit"])
     assert lines[1] == "  promoted     12: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more"
     assert lines[2:] == ["  skipped      1: d1", "    d1: no_cookie: ss1", "  Next: audit"]
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        ([side("promoted"), side("skipped", "c2")], 0),
+        ([side("promoted"), side("inconclusive", "c2")], 2),
+        ([side("reverted"), side("unreachable", "c2", "lost in its step")], 2),
+        ([side("reverted"), side("unreachable", "c2", _end.NOT_REACHED_FIRST)], 4),
+    ],
+)
+def test_exit_status(found, status):
+    """0 is for good ends alone."""
+    assert _end.exit_status(found) == status

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status, _status_lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status, _status_lines, _times
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._journal import Journal
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._run_journal import (
     LEASE_SECONDS,
@@ -57,8 +57,8 @@ def test_waits(events, step, waits):
 def test_bake(now, waits, since, until):
     """It ends by the clock; what comes then waits since that moment."""
     status = _status.of(report(plan(), wave("canary", "stepped", c1="stepped")), at(now))
-    assert (status.waits, _status.moment(status.since)) == (waits, at(since))
-    assert (_status.moment(status.until) if status.until else None) == (at(until) if until else None)
+    assert (status.waits, _times.moment(status.since)) == (waits, at(since))
+    assert (_times.moment(status.until) if status.until else None) == (at(until) if until else None)
 
 
 def test_lines_of_a_run_that_goes_on():
