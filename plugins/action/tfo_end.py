@@ -6,55 +6,78 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
-    ControllerAction,
-    registered,
-)
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _advice, _before, _end, _refusals
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import registered
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._finishing import Ending, FinishingAction
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._phases import lost
 
+BEFORE = ("asked", "held", "deployed")
+"""Moments between the plan and the first wave."""
 REGISTERED = ("__rollout_seen", "__rollout_wave", "__rollout_taken_back", "__rollout_door", "__rollout_plan")
+REGISTERED_BEFORE = ("__rollout_asked", "__rollout_claim", "__rollout_undeployable")
 
 
-class ActionModule(ControllerAction):
-    """Read how each host's waves have ended; no host is contacted."""
+class ActionModule(FinishingAction):
+    """Read how each host's waves have ended, or why there are none; no host is contacted."""
 
-    ARGUMENTS = {"at": {"type": "str", "required": True, "choices": ["ending", "ended"]}}
+    ARGUMENTS = {"at": {"type": "str", "required": True, "choices": [*BEFORE, "ending", "ended"]}}
 
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Before the last hosts are taken back, which; after it, how all of it has ended."""
+        """Before the waves, whether there are any; before the last hosts are taken back, which; after it, how all has ended."""
         hosts = list(task_vars["ansible_play_batch"])
         seen = {host: dict(zip(REGISTERED, registered(task_vars, host, *REGISTERED))) for host in hosts}
         looks = {host: one["__rollout_seen"]["results"] for host, one in seen.items()}
-        waves = {host: one["__rollout_wave"] for host, one in seen.items() if one["__rollout_wave"]}
         first = seen[hosts[0]]
+        plan, variables = first["__rollout_plan"], first["__rollout_door"]["variables"]
+        if arguments["at"] in BEFORE:
+            return self._before(arguments["at"], task_vars, variables, plan, looks)
+        waves = {host: one["__rollout_wave"] for host, one in seen.items() if one["__rollout_wave"]}
         found = [side for host in hosts for side in _end.sides(looks[host], waves.get(host), host)]
-        everybody = first["__rollout_door"]["variables"]["rollout_revert"] == "all"
+        everybody = variables["rollout_revert"] == "all"
         back = _end.to_revert(found, waves.values(), everybody)
         if arguments["at"] == "ending":
             return {"revert": back}
         found = _end.taken_back(found, self._results(back, {host: seen[host]["__rollout_taken_back"] for host in back}))
-        gone = [host for host in task_vars["ansible_play_hosts_all"] if host not in hosts]
-        found += [self._gone(host, task_vars) for host in gone]
+        found += self._gone(task_vars, plan, hosts)
         stopped = next((wave for wave in waves.values() if wave.get("verdict") in ("roll_back", "inconclusive")), None)
         clients = task_vars["groups"].get("shadowsocks_clients", [])
         clients_left = bool(clients) and not set(clients) & set(hosts)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
-        journal = first["__rollout_plan"]["journal"]
-        name, advice = stopped["name"] if stopped else "", _end.advice(found, stopped, clients_left)
-        event = {"hosts": [one._asdict() for one in found], "amiss": amiss, "stopped": name, "next": advice}
-        self.keep(journal, {"step": "end", **event})
-        self.notify(
-            task_vars,
-            "finished",
-            f"stopped at {name}" if stopped else "finished",
-            verdict=stopped["verdict"] if stopped else "",
-            outcomes=_end.counts(found),
-            reasons=[f"{host}: {why}" for host, why in amiss.items()],
-            following=" ".join(advice),
+        advice = _advice.advice(found, stopped, clients_left)
+        where = (stopped["name"], stopped["verdict"]) if stopped else ("", "")
+        return self._end(task_vars, variables, plan, Ending(found, amiss, advice, *where))
+
+    def _before(
+        self,
+        at: str,
+        task_vars: dict[str, t.Any],
+        told: t.Mapping[str, t.Any],
+        plan: t.Mapping[str, t.Any],
+        looks: t.Mapping[str, t.Sequence[t.Mapping[str, t.Any]]],
+    ) -> dict[str, t.Any]:
+        """Who cannot be taken along. Once it was tried to hold all hosts, anybody ends the run; after their deployment, only
+        everybody does."""
+        asked, claims, undeployable = (
+            {host: registered(task_vars, host, name)[0] for host in looks} for name in REGISTERED_BEFORE
         )
-        return {"lines": [*_written.lines(journal), *_end.lines(found, stopped, clients_left)], "amiss": amiss}
+        if at == "deployed":
+            amiss = {host: _before.NOT_DEPLOYED for host, failed in undeployable.items() if failed}
+            ends = len(amiss) == len(looks)
+        else:
+            amiss = {**_before.without_servers(asked), **(_before.not_held(claims) if at == "held" else {})}
+            ends = at == "held" and bool(amiss)
+        if not ends:
+            return {"amiss": amiss}
+        found = [side for host in looks for side in _end.sides(looks[host], None, host)]
+        found = _before.sides(found, amiss, claims if at == "held" else {}) + self._gone(task_vars, plan, list(looks))
+        ending = Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)
+        return self._end(task_vars, told, plan, ending)
+
+    def _end(
+        self, task_vars: dict[str, t.Any], told: t.Mapping[str, t.Any], plan: t.Mapping[str, t.Any], ending: Ending
+    ) -> dict[str, t.Any]:
+        lines = [*self.finish(task_vars, told, plan, ending), *_end.lines(ending.found, ending.advice)]
+        return {"lines": lines, "amiss": ending.amiss}
 
     @staticmethod
     def _results(
@@ -69,9 +92,16 @@ class ActionModule(ControllerAction):
         return found
 
     @staticmethod
-    def _gone(host: str, task_vars: dict[str, t.Any]) -> _end.Side:
-        """A host that left the run in the preflight."""
-        (seen,) = registered(task_vars, host, "__rollout_seen")
-        if lost(seen):
-            return _end.Side(host, "", "unreachable", "not reached in the preflight: it stays as it is")
-        return _end.Side(host, "", "refused", "left the run before its waves, see above")
+    def _gone(task_vars: dict[str, t.Any], plan: t.Mapping[str, t.Any], left: t.Sequence[str]) -> list[_end.Side]:
+        """The hosts that left the run before its waves."""
+        found = []
+        for host in (host for host in task_vars["ansible_play_hosts_all"] if host not in left):
+            seen, undeployable = registered(task_vars, host, "__rollout_seen", "__rollout_undeployable")
+            why = _refusals.bare(host, plan.get("refused", {}).get(host, ""))
+            if lost(seen):
+                found.append(_end.Side(host, "", "unreachable", _end.NOT_REACHED_FIRST))
+            elif undeployable:
+                found.append(_end.Side(host, "", "failed", _before.NOT_DEPLOYED))
+            else:
+                found.append(_end.Side(host, "", "refused", why or "left the run before its waves, see above"))
+        return found

@@ -13,18 +13,22 @@ from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _fleet, _inventory, _lists, _reached
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _verdict
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
+    _advice,
+    _before,
     _demand,
+    _end,
     _journal,
+    _metrics,
     _plan,
     _policy,
+    _process,
     _refusals,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
-    ControllerAction,
     registered,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._finishing import Ending, FinishingAction
 
 Instances = t.Callable[[str], t.Sequence[t.Any]]
 """Gives the client instances of a client."""
@@ -41,7 +45,7 @@ ASKED_SECONDS, REQUEST_SECONDS = 20, 3
 """What a measurement takes at most, as a rule: to start, and for a request of each kind."""
 
 
-class ActionModule(ControllerAction):
+class ActionModule(FinishingAction):
     """Show the plan that follows from the looks at all hosts, and begin the journal; no host is contacted."""
 
     ARGUMENTS = {
@@ -63,9 +67,12 @@ class ActionModule(ControllerAction):
         if len(refused) == len(looks):
             nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
             event = {"run": arguments["run"], "refused": refused, "sides": self._sides(task_vars), **nothing}
-            path = self._begin(told[arguments["hosts"][0]], event)
-            self.notify(task_vars, "finished", "refused, nothing was changed", reasons=list(refused.values()))
-            raise AnsibleActionFail("\n".join([*refused.values(), *_written.lines(path)]))
+            variables = told[arguments["hosts"][0]]
+            begun = {"run": arguments["run"], "started": _journal.now(), "journal": self._begin(variables, event)}
+            ending = self._nobody(looks, refused)
+            raise AnsibleActionFail(
+                "\n".join([*refused.values(), *ending.advice, *self.finish(task_vars, variables, begun, ending)])
+            )
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
         hosts = list(looks)
@@ -87,9 +94,13 @@ class ActionModule(ControllerAction):
         lease = self._lease_seconds(variables, waves, task_vars.get("ansible_forks", 5))
         event = {"plan": lines, "hosts": hosts, "waves": waves, "smallest_harm": harm, "lease_seconds": lease}
         event.update(also=also, sides=self._sides(task_vars))
-        path = self._begin(variables, {"run": arguments["run"], "refused": refused, **event})
+        run, started = arguments["run"], _journal.now()
+        path = self._begin(variables, {"run": run, "refused": refused, **event})
         self.notify(task_vars, "start", f"begun, steps: {len(waves)}, hosts: {len(hosts)}")
+        self.export_metrics(variables["rollout_textfile_directory"], lambda: _metrics.Metrics(run, started, {}))
         return {
+            "run": run,
+            "started": started,
             "hosts": hosts,
             "refused": refused,
             "lines": [*([f"Journal: {path}"] if path else []), *lines],
@@ -116,10 +127,17 @@ class ActionModule(ControllerAction):
         reasons = {host: _refusals.refusals(sides) for host, sides in looks.items()}
         for host, why in _demand.refusals(looks, demands).items():
             reasons[host] += [] if told[host]["rollout_accept_unmanaged"] else [why]
-        refused = {
-            host: f"{host}: {'; '.join(why)}. Nothing was changed on it." for host, why in reasons.items() if why
-        }
+        refused = {host: f"{host}: {'; '.join(why)}{_refusals.UNCHANGED}" for host, why in reasons.items() if why}
         return refused
+
+    @staticmethod
+    def _nobody(looks: t.Mapping[str, t.Sequence[_plan.Look]], refused: t.Mapping[str, str]) -> Ending:
+        """The end of a run that refuses everybody."""
+        amiss = {host: _refusals.bare(host, why) for host, why in refused.items()}
+        found = [
+            _end.Side(host, look["side"], "refused", amiss[host]) for host, sides in looks.items() for look in sides
+        ]
+        return Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)
 
     @staticmethod
     def _sides(task_vars: t.Mapping[str, t.Any]) -> dict[str, list[str]]:
@@ -140,14 +158,13 @@ class ActionModule(ControllerAction):
         if self._task.check_mode:
             return ""
         try:
-            path = _journal.start(variables["rollout_report_dir"], "rollout", {})
             limits = {name: variables[name] for name in LIMITS}
             # The process of ansible-playbook: each task has one of its own.
-            who = {"who": _journal.who(), "process": _journal.process(os.getppid())}
-            _journal.append(path, {"step": "preflight", **who, **event, "limits": limits})
+            who = {"who": _process.who(), "process": _process.process(os.getppid())}
+            first = {"step": "preflight", **who, **event, "limits": limits}
+            return _journal.start(variables["rollout_report_dir"], "rollout", {}, first)
         except (OSError, ValueError) as error:
             raise AnsibleActionFail(f"rollout_report_dir: the journal cannot be written: {error}") from error
-        return path
 
     @staticmethod
     def _lease_seconds(variables: dict[str, t.Any], waves: dict[str, list[str]], forks: int) -> float:

@@ -7,7 +7,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleActionFail
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _journal, _written
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import ControllerAction
 
 
@@ -23,7 +24,7 @@ class ActionModule(ControllerAction):
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """The page and its journal; in check mode only which."""
         try:
-            journal = arguments["journal"] or _journal.newest(arguments["report_dir"])
+            journal = _journal.chosen(arguments["journal"], arguments["report_dir"], "report_journal")
             page = _written.page_of(_journal.read(journal), arguments["page"])
             if not self._task.check_mode:
                 _written.write(journal, page)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _process
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._side_action import SideAction
 
 
@@ -15,4 +15,4 @@ class ActionModule(SideAction):
 
     def arguments(self) -> dict[str, t.Any]:
         """The task's arguments, with ``who``."""
-        return {"who": _journal.who(), **super().arguments()}
+        return {"who": _process.who(), **super().arguments()}

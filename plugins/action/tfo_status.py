@@ -35,18 +35,15 @@ class ActionModule(ControllerAction):
 
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """How the run stands; what is new meanwhile goes to the terminal as it comes."""
-        path = arguments["journal"] or _journal.newest(arguments["report_dir"], "rollout")
-        if not path:
-            raise AnsibleActionFail(
-                f"There is no journal of a rollout in {arguments['report_dir']}: name its folder as for the rollout, with"
-                " rollout_report_dir, or give the file with -e status_journal=FILE"
-            )
         try:
+            path = _journal.chosen(arguments["journal"], arguments["report_dir"], "status_journal")
             if arguments["watch"]:
                 status = _watch.follow(path, self._display.display, now, time.sleep)
             else:
-                _report, status = _watch.look(path, now)
-        except (OSError, ValueError, _status.StatusError) as error:
+                _read, status = _watch.look(path, now)
+        except _journal.JournalError as error:
+            raise AnsibleActionFail(str(error)) from error
+        except _status.StatusError as error:
             raise AnsibleActionFail(f"{path}: {error}") from error
         return {
             "journal": path,

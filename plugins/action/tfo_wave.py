@@ -14,7 +14,14 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compar
     PROMOTE,
     ROLL_BACK,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _phases, _lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
+    _journal,
+    _lines,
+    _metrics,
+    _phases,
+    _status,
+    _times,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     ControllerAction,
     registered,
@@ -58,6 +65,7 @@ class ActionModule(ControllerAction):
             self.keep(run.journal, self._event(at, run, wave, measured))
         if ended or (at == "begin" and wave.verdict):
             self._tell(task_vars, wave)
+            self.export_metrics(run.variables["rollout_textfile_directory"], lambda: self._metrics(run))
         return {
             **dataclasses.asdict(wave),
             "measured": {} if ended else dataclasses.asdict(measured),
@@ -152,6 +160,13 @@ class ActionModule(ControllerAction):
             outcomes=collections.Counter(host.outcome for host in wave.hosts.values()),
             reasons=wave.why,
         )
+
+    @staticmethod
+    def _metrics(run: Run) -> _metrics.Metrics:
+        """How the hosts of all waves have ended so far, by the journal."""
+        status = _status.of(_journal.read(run.journal), _times.moment(_journal.now()))
+        counts = {outcome: len(hosts) for outcome, hosts in status.outcomes.items()}
+        return _metrics.Metrics(status.run, status.started, counts)
 
     def _event(self, at: str, run: Run, wave: Wave, measured: Measured) -> dict[str, t.Any]:
         """What the journal keeps of a phase."""

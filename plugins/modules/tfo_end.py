@@ -15,10 +15,12 @@ description:
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 options:
   at:
-    description: Whether hosts may have to be taken back still, or all of it has ended.
+    description:
+      - Before the waves, whether servers outside of the limit were V(asked), the hosts V(held), and those on which nothing ran
+        V(deployed); after the waves, whether hosts may have to be taken back still, V(ending), or all of it has V(ended).
     type: str
     required: true
-    choices: [ending, ended]
+    choices: [asked, held, deployed, ending, ended]
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 """
 
@@ -38,12 +40,12 @@ revert:
   returned: at V(ending)
   type: dict
 amiss:
-  description: By host what keeps it from being promoted, or skipped for a reason.
-  returned: at V(ended)
+  description: By host what keeps it from being promoted, or skipped for a reason; before the waves, from being taken along.
+  returned: at all moments but V(ending)
   type: dict
 lines:
   description: The end of the run for people, with the next command.
-  returned: at V(ended)
+  returned: at V(ended), and where the run ends before its waves
   type: list
   elements: str
 """

@@ -51,6 +51,14 @@ lines:
   returned: success
   type: list
   elements: str
+run:
+  description: The name of the run.
+  returned: success
+  type: str
+started:
+  description: When it was planned, ISO 8601.
+  returned: success
+  type: str
 journal:
   description: The path of the journal; empty in check mode.
   returned: success

@@ -62,6 +62,9 @@ status:
     written:
       description: When something was written last.
       type: str
+    lacks:
+      description: What cannot be read of the journal; empty where all of it can.
+      type: str
     steps:
       description: How many steps the plan has.
       type: int

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 
 from _plays import Bench, fleet
 from _steps import DEPLOY, PING, ROLLBACK, ROLLOUT, SPOIL, Cost, growth
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 
 FORKS = 20
 FEW, SPOILED = 25, 2
@@ -55,7 +55,7 @@ def _taken_back(bench: Bench, clients: Sequence[str]) -> float:
     """How long a wave of them takes to go back, because the last ones cannot make their step; in seconds."""
     bench.play(SPOIL, "--limit", ",".join(clients[-SPOILED:]))
     bench.play(ROLLOUT.playbook, "--limit", ",".join(clients), "-e", ONE_WAVE, passes=False)
-    events = {event["what"]: event for event in _journal(bench)["events"] if event.get("step") == "wave"}
+    events = {event["what"]: event for event in _events(bench) if event.get("step") == "wave"}
     decided, closed = events["stepped"], events["closed"]
     back = [name for name in decided["revert"] if closed["hosts"][name]["outcome"] != "failed"]
     if closed["verdict"] != "roll_back" or len(set(back) - set(clients[-SPOILED:])) != len(clients) - SPOILED:
@@ -71,7 +71,6 @@ def _measured(bench: Bench, clients: Sequence[str]) -> Iterator[str]:
     yield f"\nMeasured rollout of {len(clients)} clients, 100 requests of each kind, without baking: {cost.wall:.0f} s"
 
 
-def _journal(bench: Bench) -> dict:
+def _events(bench: Bench) -> list[dict]:
     """What the last rollout has kept."""
-    newest: Path = max(bench.reports.glob("rollout-*.json"))
-    return json.loads(newest.read_text(encoding="utf-8"))
+    return _journal.read(_journal.newest(str(bench.reports), "rollout")).events

@@ -67,6 +67,7 @@ PLAYBOOK_VARIABLES = {
         "rollout_max_unreachable_share",
         "rollout_network_label",
         "rollout_notify_url",
+        "rollout_textfile_directory",
         "rollout_probe_requests",
         "rollout_probe_url",
         "rollout_report_dir",

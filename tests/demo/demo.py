@@ -21,6 +21,8 @@ import threading
 import time
 from pathlib import Path
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 FLEET = [sys.executable, str(CHECKOUT / "tests" / "fleet" / "fleet")]
 INVENTORY = CHECKOUT / "tests" / "fleet" / "inventory"
@@ -102,10 +104,10 @@ def stage_of_fleet() -> str:
 def box_when_enabled(kind: str, started: float) -> None:
     """Wait until the journal of this run says that the last wave was enabled, then let the network misbehave."""
     while True:
-        for path in (cache() / "reports").glob("rollout-*.json"):
+        for path in (cache() / "reports").glob("rollout-*.jsonl"):
             if path.stat().st_mtime < started:
                 continue
-            events = json.loads(path.read_text(encoding="utf-8")).get("events", [])
+            events = _journal.read(str(path)).events
             if any(event["step"] == "wave" and event.get("what") == "stepped" for event in events):
                 print(f"\n  >>> the path of {BOXED} turns bad: {kind}\n", flush=True)
                 subprocess.run([*FLEET, "box", BOXED, *kind.split()], check=True)

@@ -75,7 +75,7 @@ def fixture_page(
         audit(folder)
     else:
         getattr(_rollouts, kind)(run, str(folder))
-    (journal,) = folder.glob("*.json")
+    (journal,) = folder.glob("*.json*")
     path = Path(_written.write(str(journal)))
     kept = Path(os.environ["FASTOPEN_CACHE"]) / "report" / kind
     kept.mkdir(parents=True, exist_ok=True)

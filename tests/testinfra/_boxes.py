@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import _hosts
 from _seen import arguments, sysctl
 from _traffic import PORT, SYN, WITH_DATA, first_bytes
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 
 BAKING = ", baking "
 REQUESTS = 9
@@ -103,7 +104,7 @@ def rollout(
     }
     command = ["ansible-playbook", "--inventory", str(_hosts.INVENTORY), "fastopen.shadowsocks.rollout"]
     command += ["--limit", limit, "--extra-vars", json.dumps(variables), *more]
-    known = set(reports.glob("rollout-*.json"))
+    known = set(reports.glob("rollout-*.jsonl"))
     lines, happened = [], False
     with started(command, ANSIBLE_STDOUT_CALLBACK="fastopen.shadowsocks.rollout") as process:
         assert process.stdout is not None
@@ -117,8 +118,8 @@ def rollout(
                 if kill:
                     os.killpg(process.pid, signal.SIGKILL)
     assert happened or not (baking or kill), "the run ended before it baked"
-    journals = set(reports.glob("rollout-*.json")) - known  # none where the run was refused before its plan
-    events = [event for path in journals for event in json.loads(path.read_text(encoding="utf-8"))["events"]]
+    journals = set(reports.glob("rollout-*.jsonl")) - known  # none where the run was refused before its plan
+    events = [event for path in journals for event in _journal.read(str(path)).events]
     return Run(process.returncode, "".join(lines), events)
 
 
@@ -134,7 +135,7 @@ def report(output: str) -> str:
     lines = [line.rstrip() for line in output.splitlines() if line.strip()]
     amiss = sorted(line for line in lines if AMISS.match(line))
     lines = [line for line in lines if not AMISS.match(line)] + amiss
-    return "".join(NUMBER.sub("#", re.sub(r"/\S*/rollout-\S+\.(json|html)", "JOURNAL", line)) + "\n" for line in lines)
+    return "".join(NUMBER.sub("#", re.sub(r"/\S*/rollout-\S+\.(jsonl|html)", "JOURNAL", line)) + "\n" for line in lines)
 
 
 def same_as_golden(output: str, name: str) -> None:

@@ -7,4 +7,4 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("_boxes", "_life")
+pytest.register_assert_rewrite("_boxes", "_elsewhere", "_life")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from _boxes import assert_fast, assert_plain, back, box, boxes, rollout, same_as_golden
+from _elsewhere import Elsewhere
 from _hosts import CLIENTS, play
 
 
@@ -127,11 +128,15 @@ def test_each_kind_of_box_on_one_client_of_four(tmp_path: Path, kind: str) -> No
         assert_fast("c4")
 
 
-def test_good_run(tmp_path: Path) -> None:
-    """Everybody gains a round trip, and it reads as a short report."""
+def test_good_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody gains a round trip, and it reads as a short report; whoever is elsewhere is told of it, and can ask."""
     back(",".join(CLIENTS))
-    run = rollout("shadowsocks_clients", tmp_path, rollout_client_waves=["10%", "50%", "100%"])
+    elsewhere = Elsewhere(tmp_path, monkeypatch)
+    waves = ["10%", "50%", "100%"]
+    run = rollout("shadowsocks_clients", tmp_path, elsewhere.asks, rollout_client_waves=waves, **elsewhere.variables)
     assert run.status == 0
     assert run.outcomes() == dict.fromkeys(CLIENTS, "promoted")
     same_as_golden(run.output, "good")
-    assert "[ERROR]" not in run.output
+    elsewhere.has_followed(run)
+    elsewhere.has_been_told(run)
+    elsewhere.has_measured(run)

@@ -150,6 +150,12 @@ ROLES: dict[str, tuple[Variable, ...]] = {
             "rollout_report_dir", Text(words="the path of a folder on the controller"), "rollout-reports", run=True
         ),
         Variable("rollout_notify_url", Receiver(), "", run=True),
+        Variable(
+            "rollout_textfile_directory",
+            Text(r"/.*", "the absolute path of a folder on the controller", optional=True, type="path"),
+            "",
+            run=True,
+        ),
     ),
     "rollback": (
         Variable(

@@ -11,7 +11,7 @@ from statistics import median
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _client, _measurement
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._arms import Arm, Client, Path
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._journal import mapping
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import mapping
 
 PLAIN, FAST_OPEN = "plain", "fast open"
 BEFORE, AFTER = "before the step", "after the step"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
 import hashlib
 import os
@@ -21,13 +22,14 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import
     _told,
     _words,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._journal import (
-    Journal,
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import (
     mappings,
     number,
     text,
     texts,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _times
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._journal import Journal
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "roles" / "rollout" / "templates" / "report"
 CONTROLS = {
@@ -65,7 +67,8 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         milliseconds=_words.milliseconds,
         share=_words.share,
-        duration=_words.duration,
+        duration=_times.duration,
+        utc=_times.utc,
         with_commands=_words.with_commands,
     )
     return environment
@@ -73,12 +76,14 @@ def _environment() -> jinja2.Environment:
 
 def _rollout(journal: Journal, now: datetime.datetime) -> dict[str, t.Any]:
     run = _read.of_journal(journal)
+    story = _story.of_run(run, now)
+    lacks = [journal.lacks] if journal.lacks else []
     clients = [pair for wave in run.waves if wave.side == "client" for pair in wave.measured.judged]
     return {
         "run": run,
         "utc": datetime.timezone.utc,
         "coverage": not run.unmeasured and any(wave.hosts for wave in run.waves),
-        "story": _story.of_run(run, now),
+        "story": dataclasses.replace(story, happened=[*story.happened, *lacks]),
         "timeline": _plots.timeline(run),
         "waves": [{"told": wave, "plot": _plot(wave), "paths": _paths(wave)} for wave in run.waves],
         "verdicts": _words.VERDICTS,

@@ -21,10 +21,10 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._svg i
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import (
     VERDICTS,
-    duration,
     milliseconds,
     requests,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration
 from markupsafe import Markup
 
 WIDTH, NAMES, RESULTS = 920, 112, 140

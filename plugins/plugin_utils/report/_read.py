@@ -8,8 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _figures
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._journal import (
-    Journal,
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import (
     mapping,
     moment,
     number,
@@ -24,6 +23,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run i
     Together,
     Wave,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._journal import Journal
 
 PHASES = {"begin": "measures before", "measured": "steps", "stepped": "bakes and measures", "judged": "settles"}
 """What follows each event of a wave, until the next one."""

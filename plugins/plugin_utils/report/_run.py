@@ -10,7 +10,7 @@ import datetime
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _figures
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._journal import number
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import number
 
 STAGES = {"server": "accept", "client": "send"}
 STAGE_NOW = {

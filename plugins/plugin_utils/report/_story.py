@@ -12,30 +12,29 @@ from statistics import median
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _unended
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import FINE, Run, Wave
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._told import (
-    AUDIT,
     LOST_SYNS,
     NOW,
-    ROLLOUT,
     Story,
     also,
-    deploy,
     few,
     missing,
     reasons,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import (
-    duration,
     milliseconds,
     named,
     several,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import AUDIT
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration
 
 
 def of_run(run: Run, now: datetime.datetime) -> Story:
     """A rollout, which may be going on still."""
     if not run.ended:
-        only_refused = run.hosts and not run.waves and all(host.outcome == "refused" for host in run.hosts)
-        return _refused(run) if only_refused else _unended.of_run(run, now)
+        return _unended.of_run(run, now)
+    if run.hosts and not any(wave.hosts for wave in run.waves) and all(host.outcome == "refused" for host in run.hosts):
+        return _refused(run)
     stopped = run.stopped
     amiss = [host for host in run.hosts if host.outcome not in FINE]
     if stopped:
@@ -98,25 +97,15 @@ def _happened(run: Run) -> list[str]:
 
 
 def _next(run: Run) -> list[str]:
-    """The mend first, then the next command of the run's end, then what became of others in a run after it."""
-    told = []
+    """What lost SYNs mean, then what the run's end said."""
     lossy = [host.name for host in run.hosts if host.outcome == "reverted" and LOST_SYNS in host.why]
-    if lossy:
-        told.append(
-            "Lost SYNs usually mean that a network or a middlebox on the path of these clients drops SYNs with data"
-            f" ({named(lossy)}): keep them out, or have it mended."
-        )
-    told += deploy(run.hosts)
-    *before, last = run.advice or [""]
-    told += [last] if last else []
-    left = [host.name for host in run.hosts if host.outcome == "reverted" and host.remembered]
-    if left:
-        before = [one for one in before if "rollout_retry" not in one]
-        told.append(
-            f"A plain run again leaves the reverted clients alone ({named(left)});"
-            f" this one tries them again: {ROLLOUT} -e rollout_retry=true"
-        )
-    return told + before
+    if not lossy:
+        return run.advice
+    return [
+        "Lost SYNs usually mean that a network or a middlebox on the path of these clients drops SYNs with data"
+        f" ({named(lossy)}): keep them out, or have it mended.",
+        *run.advice,
+    ]
 
 
 def _against(wave: Wave) -> list[str]:
@@ -138,12 +127,5 @@ def _gained(run: Run) -> list[str]:
 
 
 def _refused(run: Run) -> Story:
-    hosts = several(len({host.name for host in run.hosts}), "host")
-    happened = [f"The preflight refused {hosts}, that is everybody. Nothing was changed.", *_happened(run)]
-    return Story(
-        "refused",
-        "Refused: nothing was changed",
-        happened,
-        reasons(run.hosts),
-        [*deploy(run.hosts), f"Mend what is named above, then run it again: {ROLLOUT}"],
-    )
+    happened = ["The run ended in its preflight. Nothing was changed.", *_happened(run)]
+    return Story("refused", "Refused: nothing was changed", happened, reasons(run.hosts), run.advice)

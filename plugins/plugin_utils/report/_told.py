@@ -11,9 +11,6 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import Host, Run
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import NAMED, named
 
-ROLLOUT = "ansible-playbook fastopen.shadowsocks.rollout"
-AUDIT = "ansible-playbook fastopen.shadowsocks.audit"
-DEPLOY = "ansible-playbook fastopen.shadowsocks.deploy"
 STATUS = "ansible-playbook fastopen.shadowsocks.status"
 NOW = {
     "skipped": "plain TCP, as before",
@@ -78,10 +75,3 @@ def also(run: Run) -> list[str]:
     """Side effects of steps that are still there, or may be."""
     on = {host.name for host in run.hosts if host.side == "server" and host.outcome in ("promoted", "stepped")}
     return [f"Also changed: {host}: {words}." for host, words in run.also.items() if host in on]
-
-
-def deploy(hosts: t.Sequence[Host]) -> list[str]:
-    """The command that a refusal asks for."""
-    names = list(dict.fromkeys(host.name for host in hosts if host.outcome == "refused" and "deploy first" in host.why))
-    limit = f" --limit {','.join(names)}" if len(names) <= NAMED else ""
-    return [f"Deploy first: {DEPLOY}{limit}"] if names else []

@@ -10,14 +10,14 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import Run
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._told import (
-    AUDIT,
-    ROLLOUT,
     STATUS,
     Story,
     also,
     missing,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import duration, named, utc
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import named
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import AUDIT, ROLLOUT
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration, utc
 
 
 def of_run(run: Run, now: datetime.datetime) -> Story:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 import typing as t
 
@@ -25,24 +24,6 @@ def milliseconds(value: t.Optional[float]) -> str:
 def share(value: t.Optional[float]) -> str:
     """In percent, or a dash where it is not known."""
     return "–" if value is None else f"{value:.1%}" if 0 < value < 0.1 else f"{value:.0%}"
-
-
-def duration(seconds: float) -> str:
-    """In seconds, minutes, hours or days, as a clock shows it."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 9.95 and seconds % 1 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} d {hours % 24} h"
-    if hours:
-        return f"{hours} h {minutes:02d} min" if minutes else f"{hours} h"
-    return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
-
-
-def utc(moment: datetime.datetime) -> str:
-    """A time to the second, in UTC."""
-    return f"{moment.astimezone(datetime.timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def requests(arm: Times) -> str:

@@ -9,7 +9,8 @@ import datetime
 import os
 import tempfile
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _journal, _page
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _page
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 
 
 def page_of(journal: _journal.Journal, page: str = "") -> str:

@@ -10,7 +10,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import plain
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._url import Receiver
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _notify
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _metrics, _notify
 
 
 class ControllerAction(ActionBase):
@@ -55,6 +55,16 @@ class ControllerAction(ActionBase):
         if failed:
             wave = f" of {more['wave']}" if more.get("wave") else ""
             self._display.warning(f"The notification {event}{wave} did not reach rollout_notify_url, {where}")
+
+    def export_metrics(self, directory: str, told: t.Callable[[], _metrics.Metrics]) -> None:
+        """Have the metrics of a run in ``rollout_textfile_directory``, '' for none. Best effort, as all that tells of a run."""
+        if not directory or self._task.check_mode:
+            return
+        try:
+            _metrics.write(directory, _metrics.render(told()))
+        except Exception as error:  # whatever it is, no host waits for it
+            why = getattr(error, "strerror", None) or f"{type(error).__name__} {error}"
+            self._display.warning(f"The metrics cannot be written: {directory}: {why}; see rollout_textfile_directory")
 
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """What the task returns. Raises AnsibleActionFail."""

@@ -16,6 +16,7 @@ FINE = ("promoted", "skipped", "planned")
 WITH_ALL = "goes back with all clients (rollout_revert: all)"
 STAYS_ON = "TCP Fast Open stays on there, as an earlier run left it: mend that, or roll the host back"
 NOT_REACHED = "not reached: the run stopped before it, and it is as it was"
+NOT_REACHED_FIRST = "not reached in the preflight: it stays as it is"
 ORDER = ("promoted", "planned", "skipped", "inconclusive", "reverted", "failed", "refused", "unreachable")
 
 
@@ -118,8 +119,16 @@ def counts(found: t.Sequence[Side]) -> dict[str, int]:
     return {outcome: len(named) for outcome, named in hosts.items() if named}
 
 
-def lines(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
-    """The run in a few lines: who has TCP Fast Open, who has not and why, and the next command."""
+def exit_status(found: t.Sequence[Side]) -> int:
+    """That of ansible-playbook after it: 4 where a host was not reached in the preflight, else 2 where anybody is neither
+    promoted nor skipped for a reason."""
+    if any(one.why == NOT_REACHED_FIRST for one in found):
+        return 4
+    return 0 if {one.outcome for one in found} <= set(FINE) else 2
+
+
+def lines(found: t.Sequence[Side], advice: t.Sequence[str]) -> list[str]:
+    """The run in a few lines: who has TCP Fast Open, who has not and why, and what to do."""
     shown = ["End of the run"]
     for outcome in ORDER:
         ended = [one for one in found if one.outcome == outcome]
@@ -129,25 +138,4 @@ def lines(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool
         shown.append(f"  {outcome:<12} {len(names)}: {_lines.named(names)}")
         if outcome not in ("promoted", "planned"):
             shown += [f"    {one.host}: {one.why}" for one in ended if one.why != NOT_REACHED]
-    return [*shown, *(f"  {told}" for told in advice(found, stopped, clients_left))]
-
-
-def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
-    """What is left to be done, and the next command."""
-    run = "ansible-playbook fastopen.shadowsocks.rollout"
-    outcomes = {one.outcome for one in found}
-    told = []
-    if any(one.outcome == "reverted" and one.remembered for one in found):
-        told.append(f"Later runs leave reverted clients alone; {run} -e rollout_retry=true tries them again.")
-    if "inconclusive" in outcomes:
-        told.append("Inconclusive hosts are plain; run it again for more samples.")
-    again = f"Mend what is named above, then run it again: {run}"
-    if stopped:
-        return [*told, f"The run stopped at {stopped['name']}. {again}"]
-    if outcomes & {"refused", "failed", "unreachable"}:
-        return [*told, again]
-    if "planned" in outcomes:
-        return [f"Nothing was changed. Next: {run}"]
-    if clients_left and outcomes <= set(FINE):
-        return [*told, f"Next, the clients, canaries first: {run} --limit canary"]
-    return [*told, "Next: ansible-playbook fastopen.shadowsocks.audit"]
+    return [*shown, *(f"  {told}" for told in advice)]

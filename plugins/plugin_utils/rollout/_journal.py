@@ -1,18 +1,55 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JSON reports on the controller: one file a run, complete and readable at every moment."""
+"""Journals on the controller: one file a run, JSON lines, complete and readable at every moment.
+
+The first line is {kind, started, ...}, of an audit with its ``rows``; each further line is an event {time, step, ...} of a rollout. A line is
+written at once or not at all, as far as the system lets it; what became of one that was cut short is told by ``read``.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-import getpass
 import glob
 import json
 import os
-import socket
 import tempfile
 import typing as t
+
+SUFFIXES = {"rollout": ".jsonl", "audit": ".json"}
+"""By kind the end of a journal's name: an audit has one line, and so it is JSON as well."""
+
+
+class JournalError(Exception):
+    """There is no journal to be read; the text says which file, why, and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Journal:
+    """``events`` of a rollout, in their order; ``rows`` of an audit, one a side of a host.
+
+    ``unread``: how many lines after the first cannot be read, because a full disk or the end of their writer cut them short.
+    """
+
+    path: str
+    kind: str
+    started: str
+    events: list[dict[str, t.Any]]
+    rows: list[dict[str, t.Any]] = dataclasses.field(default_factory=list)
+    unread: int = 0
+
+    def first(self, step: str) -> dict[str, t.Any]:
+        """The first event of a step; empty where there is none."""
+        return next((event for event in self.events if event.get("step") == step), {})
+
+    @property
+    def lacks(self) -> str:
+        """What cannot be read of it, as a sentence; '' where all of it can."""
+        lines = "1 line" if self.unread == 1 else f"{self.unread} lines"
+        return f"The journal is not whole: {lines} of it cannot be read; it was cut short while it was written." * bool(
+            self.unread
+        )
 
 
 def now() -> str:
@@ -20,65 +57,95 @@ def now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
 
 
-def who() -> str:
-    """Who runs this, USER@MACHINE, as a host's claim names it too."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
-
-
-def process(pid: int) -> str:
-    """A process by this machine's boot, its namespace of process ids and its id in there; '' where that cannot be told."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
-            boot = stream.read().strip()
-        return f"{boot} {os.readlink('/proc/self/ns/pid')} {pid}"
-    except OSError:
-        return ""
-
-
-def gone(told: str) -> bool:
-    """Whether the process that ``process`` told of has ended; False where this machine cannot know of it."""
-    pid = told.rpartition(" ")[2]
-    if not told or process(int(pid)) != told:
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # somebody else's
-        pass
-    return False
-
-
-def start(folder: str, kind: str, content: t.Mapping[str, t.Any]) -> str:
-    """Begin a report in folder, which is made where it is missing, and give its path. Raises OSError."""
+def start(folder: str, kind: str, content: t.Mapping[str, t.Any], *events: t.Mapping[str, t.Any]) -> str:
+    """Begin a journal in folder, which is made where it is missing, and give its path. Raises OSError."""
     os.makedirs(folder, exist_ok=True)
     stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%S.%f")[:-3]
-    path = os.path.join(os.path.abspath(folder), f"{kind}-{stamp}Z.json")
-    _write(path, {"kind": kind, "started": now(), **content})
+    path = os.path.join(os.path.abspath(folder), f"{kind}-{stamp}Z{SUFFIXES[kind]}")
+    lines = [_line({"kind": kind, "started": now(), **content}), *(_line({"time": now(), **one}) for one in events)]
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".new")
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(b"".join(lines))
+        stream.flush()
+        os.fsync(handle)
+    os.rename(temporary, path)
     return path
 
 
 def append(path: str, event: t.Mapping[str, t.Any]) -> None:
-    """Add an event to a report; a run killed later leaves it there. Raises OSError, ValueError."""
-    report = read(path)
-    report.setdefault("events", []).append({"time": now(), **event})
-    _write(path, report)
+    """Add an event, by one write that is on the disk before this returns. Raises OSError, TypeError, ValueError.
+
+    Behind a line that was cut short it begins one of its own.
+    """
+    line = _line({"time": now(), **event})
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        size = os.fstat(handle).st_size
+        cut = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        line = b"\n" * cut + line
+        written = os.write(handle, line)
+        if written < len(line):
+            raise OSError(f"only {written} of {len(line)} bytes of an event were written")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def read(path: str) -> dict[str, t.Any]:
-    """The report. Raises OSError, ValueError."""
-    with open(path, encoding="utf-8") as stream:
-        return json.load(stream)
+def read(path: str) -> Journal:
+    """The journal in a file that a run may be writing still, that may be damaged, or somebody else's. Raises JournalError."""
+    try:
+        with open(path, "rb") as stream:
+            first, *others = stream.read().split(b"\n")
+    except OSError as error:
+        raise JournalError(f"{path}: the journal cannot be read: {error.strerror}") from error
+    head = _parsed(first)
+    if head is None:
+        raise JournalError(f"{path}: the journal is damaged, or none: its first line is no JSON mapping")
+    kind = head.get("kind")
+    if kind not in tuple(SUFFIXES):
+        raise JournalError(
+            f"{path}: this is no journal of a rollout or an audit: `kind` is not one of {', '.join(SUFFIXES)}"
+        )
+    rows = head.get("rows", [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise JournalError(f"{path}: the journal is damaged: `rows` is no list of mappings")
+    events = [_parsed(line) for line in others if line]
+    known = [event for event in events if event is not None]
+    started = head.get("started")
+    return Journal(
+        os.path.abspath(path),
+        kind,
+        started if isinstance(started, str) else "",
+        known,
+        rows,
+        len(events) - len(known),
+    )
 
 
 def newest(folder: str, kind: str) -> str:
-    """The path of the report of this kind that was begun last, '' where there is none."""
-    return max(glob.glob(os.path.join(glob.escape(os.path.abspath(folder)), f"{kind}-*.json")), default="")
+    """The path of the journal of this kind that was begun last, '' where there is none."""
+    pattern = f"{kind}-*{SUFFIXES[kind]}"
+    return max(glob.glob(os.path.join(glob.escape(os.path.abspath(folder)), pattern)), default="")
 
 
-def _write(path: str, report: t.Mapping[str, t.Any]) -> None:
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".", suffix=".new")
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(report, stream, indent=2)
-        stream.write("\n")
-    os.rename(temporary, path)
+def chosen(path: str, folder: str, variable: str) -> str:
+    """The journal of a rollout that ``variable`` names, or else the newest one in folder. Raises JournalError."""
+    found = path or newest(folder, "rollout")
+    if not found:
+        raise JournalError(
+            f"There is no journal of a rollout in {os.path.abspath(folder)}: name its folder as for the rollout, with"
+            f" rollout_report_dir, or give the file with -e {variable}=FILE"
+        )
+    return found
+
+
+def _line(content: t.Mapping[str, t.Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def _parsed(line: bytes) -> t.Optional[dict[str, t.Any]]:
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None

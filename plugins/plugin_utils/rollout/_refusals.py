@@ -8,10 +8,13 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import DEPLOY_FIRST
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._plan import Look
 
 CLAIM = re.compile("rollout_take_over|no say on this host")
 """Reasons of a step that is refused because another run holds the host."""
+UNCHANGED = ". Nothing was changed on it."
+"""How the refusal of a host ends."""
 UNFIT = " has no --fast-open"
 """A build that no deployment changes, and no step can do without."""
 
@@ -50,8 +53,13 @@ def refusals(sides: t.Sequence[Look]) -> list[str]:
     ]
     if undeployed:
         names = ", ".join(dict.fromkeys(undeployed))
-        found.append(f"deployed otherwise than the inventory says ({names}): run playbook deploy first")
+        found.append(f"deployed otherwise than the inventory says ({names}): {DEPLOY_FIRST}")
     return list(dict.fromkeys(found))
+
+
+def bare(host: str, refusal: str) -> str:
+    """The reasons of a host's refusal alone."""
+    return refusal.removeprefix(f"{host}: ").removesuffix(UNCHANGED)
 
 
 def _step_reasons(sides: t.Sequence[Look]) -> list[str]:

@@ -9,10 +9,9 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import moment
 
-Report = t.Mapping[str, t.Any]
-"""What _journal.read gives of a rollout."""
 Time = datetime.datetime
 
 UNDER_WAY, TO_COME, NO_STEP = "under way", "to come", "no step"
@@ -41,7 +40,7 @@ class Status:
     """Times are ISO 8601 in UTC. ``step`` is 0 before the first of ``steps``; ``outcomes`` has the hosts by outcome, of all
     steps, ``wave_outcomes`` those of this wave. ``until`` is the end of a bake, else ''. ``died``: a run that
     does not go on is SILENT, when nothing was written for longer than the lease of its hosts, or GONE, see _watch.
-    ``process`` is what _journal.process told of it. ``amiss`` says by host why a run that ended did so badly.
+    ``lacks`` says what cannot be read of the journal. ``process`` is what _process.process told of it. ``amiss`` says by host why a run that ended did so badly.
     """
 
     run: str
@@ -49,6 +48,7 @@ class Status:
     process: str
     started: str
     written: str
+    lacks: str
     steps: int
     step: int = 0
     wave: str = ""
@@ -67,23 +67,26 @@ class Status:
     next: tuple[str, ...] = ()
 
 
-def of(report: Report, now: Time) -> Status:
+def of(journal: _journal.Journal, now: Time) -> Status:
     """How the run of this journal stands. Raises StatusError."""
+    if journal.kind == "rollout" and not journal.events:
+        raise StatusError("its run has not told its plan yet")
     try:
-        return _of(report, now)
+        return _of(journal, now)
     except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
         raise StatusError(f"it is not the journal of a rollout: {type(error).__name__} {error}".rstrip()) from error
 
 
-def _of(report: Report, now: Time) -> Status:
-    plan, last = report["events"][0], report["events"][-1]
-    waves: dict[str, t.Mapping[str, t.Any]] = {one["name"]: one for one in report["events"] if "what" in one}
+def _of(journal: _journal.Journal, now: Time) -> Status:
+    plan, last = journal.events[0], journal.events[-1]
+    waves: dict[str, t.Mapping[str, t.Any]] = {one["name"]: one for one in journal.events if "what" in one}
     status = Status(
         run=plan["run"],
         who=plan["who"],
         process=plan["process"],
-        started=report["started"],
+        started=journal.started,
         written=last["time"],
+        lacks=journal.lacks,
         steps=max(len(plan["waves"]), len(waves)),
         outcomes=_outcomes(plan, waves),
     )
@@ -108,10 +111,6 @@ def _of(report: Report, now: Time) -> Status:
             amiss=last["amiss"],
             next=tuple(last["next"]),
         )
-    if plan["refused"] and not plan["hosts"]:
-        outcomes = {"refused": sorted(plan["refused"])}
-        refused = dataclasses.replace(status, ended=True, outcomes=outcomes, amiss=plan["refused"])
-        return dataclasses.replace(refused, stopped="the preflight, which refuses everybody: nothing was changed")
     died = SILENT if seconds(last["time"], now) > plan["lease_seconds"] else ""
     waits, since, until = _waits(last, list(plan["waves"]), now)
     return dataclasses.replace(status, waits=waits, since=since, until=until, died=died)
@@ -151,8 +150,3 @@ def _by_outcome(pairs: t.Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def seconds(since: str, now: Time) -> float:
     """How long ago that is."""
     return (now - moment(since)).total_seconds()
-
-
-def moment(text: str) -> Time:
-    """The time that a journal tells."""
-    return datetime.datetime.fromisoformat(text)

@@ -10,9 +10,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._stat
     SILENT,
     Status,
     Time,
-    moment,
     seconds,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration, moment, utc
 
 FINE = "everybody is promoted, or skipped for a reason"
 UNDONE = (
@@ -25,17 +25,18 @@ WATCH = "Next: nothing to do; ansible-playbook fastopen.shadowsocks.status -e st
 def lines(status: Status, now: Time) -> list[str]:
     """All of it for people."""
     shown = [f"Run {status.run}, begun {_when(status.started)} by {status.who}"]
+    shown += [status.lacks] if status.lacks else []
     if status.wave:
         shown.append(f"Step {status.step} of {status.steps}: {status.wave} ({status.side}s){_verdict(status)}")
         shown += [f"  {'because' if status.verdict != 'promote' else 'seen':<12} {why}" for why in status.why]
     else:
-        shown.append(f"Preflight is over, steps to come: {status.steps}")
+        shown.append("No step was begun" if status.ended else f"Preflight is over, steps to come: {status.steps}")
     if status.ended:
-        took = _lasting(seconds(status.started, moment(status.written)))
+        took = duration(seconds(status.started, moment(status.written)))
         how = f"stopped at {status.stopped}" if status.stopped else "not all is well" if status.amiss else FINE
         shown.append(f"Ended {_when(status.written)}, after {took}: {how}")
     else:
-        left = f", {_lasting(-seconds(status.until, now))} left (until {_when(status.until)})" if status.until else ""
+        left = f", {duration(-seconds(status.until, now))} left (until {_when(status.until)})" if status.until else ""
         shown.append(
             f"  {'waited for' if status.died else 'waits for':<12} {status.waits}, since {_when(status.since)}{left}"
         )
@@ -44,7 +45,7 @@ def lines(status: Status, now: Time) -> list[str]:
     more = len(status.amiss) - _lines.SHOWN_HOSTS
     shown += [f"    and {more} more, all of them in the journal"] if more > 0 else []
     if status.died:
-        silent = f"nothing was written for {_lasting(seconds(status.written, now))}, longer than the lease of its hosts"
+        silent = f"nothing was written for {duration(seconds(status.written, now))}, longer than the lease of its hosts"
         return [*shown, f"It does not go on: {silent if status.died == SILENT else 'its process is gone'}. {UNDONE}"]
     return [*shown, *(status.next if status.ended else [WATCH])]
 
@@ -64,18 +65,8 @@ def _verdict(status: Status) -> str:
 
 
 def _when(text: str) -> str:
-    return f"{moment(text):%Y-%m-%d %H:%M:%S} UTC"
+    return utc(moment(text))
 
 
 def _clock(text: str) -> str:
     return f"{moment(text):%H:%M:%S}"
-
-
-def _lasting(time: float) -> str:
-    """A span in its two largest units."""
-    whole = max(0, round(time))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -6,35 +6,53 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import os
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _status, _status_lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
+    _journal,
+    _process,
+    _status,
+    _status_lines,
+    _times,
+)
 
 POLL_SECONDS = 1.0
 Clock = t.Callable[[], _status.Time]
 
 
-def look(path: str, now: Clock) -> tuple[_status.Report, _status.Status]:
-    """The journal, and how its run stands. Raises OSError, ValueError, StatusError."""
-    report = _journal.read(path)
-    status = _status.of(report, now())
-    if status.ended or not _journal.gone(status.process):
-        return report, status
-    report = _journal.read(path)  # with what it may have written just before it went
-    status = _status.of(report, now())
-    return report, status if status.ended else dataclasses.replace(status, died=_status.GONE)
+def look(path: str, now: Clock) -> tuple[_journal.Journal, _status.Status]:
+    """The journal, and how its run stands. Raises JournalError, StatusError."""
+    journal = _read(path, _size(path))
+    status = _status.of(journal, now())
+    if status.ended or not _process.gone(status.process):
+        return journal, status
+    journal = _read(path, _size(path))  # with what it may have written just before it went
+    status = _status.of(journal, now())
+    return journal, status if status.ended else dataclasses.replace(status, died=_status.GONE)
+
+
+def _size(path: str) -> int:
+    return os.path.getsize(path) if os.path.exists(path) else 0
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: str, size: int) -> _journal.Journal:
+    """A journal that has not grown is not read again: that of 1,000 hosts takes a second."""
+    return _journal.read(path)
 
 
 def follow(path: str, show: t.Callable[[str], None], now: Clock, sleep: t.Callable[[float], None]) -> _status.Status:
     """How it stands at first, then every change; gives how it stands in the end. Raises what ``look`` does."""
     seen, waits = 0, ""
     while True:
-        report, status = look(path, now)
-        events = report["events"]
+        journal, status = look(path, now)
+        events = journal.events
         if seen:
             for count in range(seen + 1, len(events)):
-                then = _status.moment(events[count - 1]["time"])
-                show(_status_lines.change(_status.of({**report, "events": events[:count]}, then)))
+                then = _times.moment(events[count - 1]["time"])
+                show(_status_lines.change(_status.of(dataclasses.replace(journal, events=events[:count]), then)))
             if (seen, waits) != (len(events), status.waits):
                 show(_status_lines.change(status))
         if status.ended or status.died:

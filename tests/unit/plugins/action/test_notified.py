@@ -13,7 +13,7 @@ import pytest
 from ansible.template import trust_as_template
 from ansible.utils.display import Display
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_end, tfo_plan, tfo_wave
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _notify
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _metrics, _notify
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_INSTANCE, MARKER
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.report import _rollouts
@@ -51,13 +51,15 @@ SKIPPED = {"skipped": True}
 class Rollout:
     """A run over clients, one of them named by its address, from its plan to its end, by the actions of its plays."""
 
-    def __init__(self, run, tmp_path, url):
+    def __init__(self, run, tmp_path, url, textfile=""):
         self.run, self.hosts = run, ["c1", "c2", "198.51.100.9"]
         own = {
             "ansible_host": "198.51.100.7",
             "ss_client_instances": [{**CLIENT_INSTANCE, "password": MARKER}],
             "rollout_notify_url": url,
-            "__rollout_door": {"variables": {**TOLD, "rollout_report_dir": str(tmp_path)}},
+            "__rollout_door": {
+                "variables": {**TOLD, "rollout_report_dir": str(tmp_path), "rollout_textfile_directory": textfile}
+            },
             "__rollout_seen": {"results": [LOOK]},
             "__rollout_run": "r1",
         }
@@ -94,10 +96,10 @@ class Rollout:
         end = self.task(tfo_end, check_mode, at="ended")
         return {**end, "lines": [line for line in end["lines"] if not line.startswith("Report: ")]}
 
-    def register(self, name, by_host):
+    def register(self, name, by_host, other=SKIPPED):
         """As the role does."""
         for host in self.hosts:
-            self.hostvars[host][f"__rollout_{name}"] = by_host.get(host, SKIPPED)
+            self.hostvars[host][f"__rollout_{name}"] = by_host.get(host, other)
 
 
 @pytest.fixture
@@ -136,8 +138,98 @@ def test_run(run, tmp_path, warned, stage, event, verdict, outcomes, stopped):
     assert all(command in " ".join(end["lines"]) for command in finished["next"].split(": ")[1:])
     assert warned == []
     assert not SECRET.search(json.dumps(documents))
-    (journal,) = tmp_path.glob("rollout-*.json")
+    (journal,) = tmp_path.glob("rollout-*.jsonl")
     assert not re.search(f"T0K3N|K3Y|{re.escape(MARKER)}", journal.read_text("utf-8") + str(rollout.results))
+
+
+@pytest.mark.parametrize(
+    ("stage", "exit_status", "outcomes"),
+    [([STEPPED] * 3, 0, {"promoted": 3}), ([STEPPED, FAILED, FAILED], 2, {"reverted": 1, "failed": 2})],
+)
+def test_metrics(run, tmp_path, warned, monkeypatch, stage, exit_status, outcomes):
+    """At the start, after the step, at the end."""
+    written, write = [], _metrics.write
+    monkeypatch.setattr(_metrics, "write", lambda folder, text: (written.append(text), write(folder, text)))
+    folder = tmp_path / "textfile"
+    folder.mkdir()
+    Rollout(run, tmp_path, "", str(folder))(stage=stage)
+    start, step, end = written
+    assert (folder / _metrics.FILE).read_text("utf-8") == end
+    assert all("tfo_rollout_running 1" in text and "exit_status" not in text for text in (start, step))
+    assert "tfo_rollout_running 0" in end and f"tfo_rollout_exit_status {exit_status}\n" in end
+    for outcome, count in outcomes.items():
+        line = f'tfo_rollout_hosts{{outcome="{outcome}"}} {count}'
+        assert [line in text for text in written] == [False, True, True]
+    assert (warned, 'info{run="r1"} 1' in start) == ([], True)
+
+
+def test_metrics_that_cannot_be_written(run, tmp_path, warned):
+    """One warning each time, and the run is what it is without any; in check mode there are none."""
+    end = Rollout(run, tmp_path / "told", "", str(tmp_path / "gone"))()
+    assert (
+        warned
+        == [
+            f"The metrics cannot be written: {tmp_path}/gone: No such file or directory; see rollout_textfile_directory"
+        ]
+        * 3
+    )
+    assert end == Rollout(run, tmp_path / "silent", "")()
+    warned.clear()
+    Rollout(run, tmp_path / "check", "", str(tmp_path / "gone"))(check_mode=True)
+    assert warned == []
+
+
+OTHERS = {"outcome": "refused", "reasons": ["claimed by run r0 of ops@elsewhere"]}
+ASKED = {"__rollout_ask": {"server": "ss1", "clients": ["c1"]}, "paths": [{"verdict": "no_cookie"}]}
+
+
+@pytest.mark.parametrize(
+    ("registered", "at", "amiss", "outcomes"),
+    [
+        ({"claim": {"c2": OTHERS}}, "held", ["c2"], {"refused": 3}),
+        ({"claim": {"c2": {"unreachable": True, "msg": "gone"}}}, "held", ["c2"], {"refused": 2, "unreachable": 1}),
+        ({"asked": {"c2": {"results": [ASKED]}}}, "held", ["c1"], {"refused": 3}),
+        ({"undeployable": {host: True for host in ("c1", "c2", "198.51.100.9")}}, "deployed", ["c1"], {"failed": 3}),
+    ],
+)
+def test_run_that_ends_before_its_waves(run, tmp_path, warned, registered, at, amiss, outcomes):
+    """Its start has its end all the same: told, kept, and by name."""
+    with Receiver() as receiver:
+        rollout = Rollout(run, tmp_path, receiver.url)
+        plan = rollout.task(tfo_plan, False, hosts=rollout.hosts, run="r1")
+        rollout.register("plan", dict.fromkeys(rollout.hosts, plan))
+        for name, by_host in registered.items():
+            rollout.register(name, by_host, None)
+        end = rollout.task(tfo_end, False, at=at)
+    start, finished = told(receiver)
+    assert (start["event"], finished["event"], finished["outcomes"]) == ("start", "finished", outcomes)
+    assert "stopped at the preflight" in finished["text"]
+    assert list(end["amiss"])[:1] == amiss
+    journal = _journal.read(plan["journal"])
+    assert (journal.first("end")["stopped"], journal.first("end")["amiss"]) == ("the preflight", end["amiss"])
+    assert end["lines"][0].startswith("Report: ")
+    assert "then run it again" in end["lines"][-1]
+    assert not SECRET.search(json.dumps(finished))
+
+
+@pytest.mark.parametrize(
+    ("registered", "at"),
+    [
+        ({"claim": {"c1": {"outcome": "claimed"}}}, "held"),
+        ({"asked": {"c2": {"results": [ASKED]}}}, "asked"),
+        ({"undeployable": {"c1": True}}, "deployed"),
+    ],
+)
+def test_run_that_goes_on(run, tmp_path, warned, registered, at):
+    """It is no end: somebody is left, or hosts are to be held yet."""
+    rollout = Rollout(run, tmp_path, "")
+    plan = rollout.task(tfo_plan, False, hosts=rollout.hosts, run="r1")
+    rollout.register("plan", dict.fromkeys(rollout.hosts, plan))
+    for name, by_host in registered.items():
+        rollout.register(name, by_host, None)
+    end = rollout.task(tfo_end, False, at=at)
+    assert (list(end["amiss"]), "lines" in end) == ([] if at == "held" else ["c1"], False)
+    assert len(_journal.read(plan["journal"]).events) == 1
 
 
 def test_wave_that_is_undecided(run, tmp_path, warned, monkeypatch):

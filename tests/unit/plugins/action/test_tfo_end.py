@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_end
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 
+BEGUN = {"run": "r1", "started": "2026-11-26T03:13:44.000+00:00"}
 UNREACHABLE = {"unreachable": True, "msg": "ssh"}
 LOST = "lost in its step: what is not confirmed there undoes itself when its lease ends"
 
@@ -31,7 +32,7 @@ def wave(name, side, host, outcome, why="", lost=False):
 @pytest.fixture
 def fleet():
     """A run over a server that was lost in its step, and a client that was promoted."""
-    door, plan = {"variables": {"rollout_revert": "wave"}}, {"journal": ""}
+    door, plan = {"variables": {"rollout_revert": "wave", "rollout_textfile_directory": ""}}, {"journal": "", **BEGUN}
     hostvars = {
         host: {
             "__rollout_door": door,
@@ -82,10 +83,10 @@ def test_end_in_the_journal(run, fleet, tmp_path, verdict):
     """With the wave that stopped the run, and what is next."""
     journal = _journal.start(str(tmp_path), "rollout", {})
     for host in ("ss1", "c1"):
-        fleet["hostvars"][host]["__rollout_plan"] = {"journal": journal}
+        fleet["hostvars"][host]["__rollout_plan"] = {"journal": journal, **BEGUN}
     fleet["hostvars"]["ss1"]["__rollout_wave"].update(verdict=verdict, why=["lost"])
     end = run(tfo_end, fleet, at="ended")
-    (event,) = json.loads(Path(journal).read_text("utf-8"))["events"]
+    (event,) = _journal.read(journal).events
     assert (event["step"], event["stopped"]) == ("end", "batch 1" if verdict == "inconclusive" else "")
     assert [f"  {line}" for line in event["next"]] == end["lines"][-len(event["next"]) :]
 
@@ -106,10 +107,10 @@ def test_journal_and_its_page(run, fleet, tmp_path):
     """The journal has the end and what is next; the page is written beside it, and named first."""
     journal = _journal.start(str(tmp_path), "rollout", {})
     for host in ("ss1", "c1"):
-        fleet["hostvars"][host]["__rollout_plan"] = {"journal": journal}
+        fleet["hostvars"][host]["__rollout_plan"] = {"journal": journal, **BEGUN}
     end = run(tfo_end, fleet, at="ended")
-    (event,) = json.loads(Path(journal).read_text("utf-8"))["events"]
+    (event,) = _journal.read(journal).events
     assert (event["step"], [one["outcome"] for one in event["hosts"]]) == ("end", ["unreachable", "promoted"])
     assert event["next"] == [line.strip() for line in end["lines"][-len(event["next"]) :]]
-    assert end["lines"][0] == f"Report: {journal[:-5]}.html"
-    assert "ss1 unreachable" in Path(f"{journal[:-5]}.html").read_text("utf-8")
+    assert end["lines"][0] == f"Report: {os.path.splitext(journal)[0]}.html"
+    assert "ss1 unreachable" in Path(f"{os.path.splitext(journal)[0]}.html").read_text("utf-8")

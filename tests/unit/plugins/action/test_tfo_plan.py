@@ -16,7 +16,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_plan
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _process
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_INSTANCE, SERVER_INSTANCE
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 
@@ -50,6 +50,7 @@ def told(tmp_path):
     return {
         "rollout_server_batches": [1],
         "rollout_client_waves": ["50%"],
+        "rollout_textfile_directory": "",
         "rollout_report_dir": str(tmp_path / "reports"),
         "rollout_bake_seconds": 300,
         "rollout_probe_requests": 100,
@@ -92,7 +93,7 @@ def test_plan(run, told):
         [],
         ["ss1", "c1"],
     )
-    (event,) = json.loads(Path(result["journal"]).read_text("utf-8"))["events"]
+    (event,) = _journal.read(result["journal"]).events
     assert (event["step"], event["run"], event["hosts"]) == ("preflight", "r1", ["ss1", "c1"])
     assert (event["waves"], event["refused"]) == ({"batch 1": ["ss1"], "wave 1": ["c1"]}, {})
     assert event["who"] == f"{getpass.getuser()}@{socket.gethostname()}"
@@ -100,7 +101,7 @@ def test_plan(run, told):
     assert event["lease_seconds"] == result["lease_seconds"]
     assert list(event["smallest_harm"]) == ["wave 1"] and 0 < event["smallest_harm"]["wave 1"] < 0.2
     assert event["limits"] == {name: told[name] for name in tfo_plan.LIMITS}
-    assert event["process"] == _journal.process(os.getppid())
+    assert event["process"] == _process.process(os.getppid())
 
 
 def test_busy(run, told):
@@ -151,11 +152,12 @@ def test_refused_alone(run, told):
     assert result["hosts"] == ["c2"]
     with pytest.raises(
         AnsibleActionFail,
-        match=r"^c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it.\nReport: /\S+.html$",
+        match=r"^c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it.\nMend .*\nReport: /\S+.html$",
     ):
         run(tfo_plan, fleet, hosts=["c1"], run="r1")
-    for journal, waves in zip(sorted(Path(told["rollout_report_dir"]).glob("*.json")), ({"wave 1": ["c2"]}, {})):
-        (event,) = json.loads(journal.read_text("utf-8"))["events"]
+    for journal, waves in zip(sorted(Path(told["rollout_report_dir"]).glob("*.jsonl")), ({"wave 1": ["c2"]}, {})):
+        event, *end = _journal.read(str(journal)).events
+        assert [one["amiss"] for one in end] == ([] if waves else [{"c1": "/usr/bin/ss-local has no --fast-open"}])
         assert (event["step"], event["refused"]) == ("preflight", result["refused"])
         assert event["waves"] == waves
 
@@ -195,7 +197,7 @@ def test_who_else_will_accept_is_kept(run, told):
     listener = {"address": "0.0.0.0", "port": 22, "program": "sshd", "unit": ""}
     fleet = variables(told, ss1=[{**look("server"), "listeners": [listener]}])
     result = run(tfo_plan, fleet, hosts=["ss1"], run="r1")
-    (event,) = json.loads(Path(result["journal"]).read_text("utf-8"))["events"]
+    (event,) = _journal.read(result["journal"]).events
     assert event["also"]["ss1"].endswith("SYN data is accepted by sshd on 0.0.0.0 port 22")
     assert f"  ss1: {event['also']['ss1']}" in result["lines"]
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def fixture_journal(tmp_path):
 def test_newest_beside_it(run, journal, tmp_path):
     """By default."""
     result = run(tfo_report, {}, report_dir=str(tmp_path))
-    page = f"{journal[:-5]}.html"
+    page = f"{os.path.splitext(journal)[0]}.html"
     assert (result["journal"], result["page"], result["lines"]) == (journal, page, [f"Report: {page}"])
     assert Path(page).exists()
 
@@ -36,14 +37,19 @@ def test_where_it_is_wanted(run, journal, tmp_path):
 
 def test_nothing_is_written_in_check_mode(run, journal, tmp_path):
     """It is said what would be."""
-    assert run(tfo_report, {}, check_mode=True, report_dir=str(tmp_path))["page"] == f"{journal[:-5]}.html"
+    assert (
+        run(tfo_report, {}, check_mode=True, report_dir=str(tmp_path))["page"] == f"{os.path.splitext(journal)[0]}.html"
+    )
     assert len(list(tmp_path.iterdir())) == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"report_dir": "/nonexistent"}, "rollout_report_dir: there is no journal of a rollout in /nonexistent"),
+        (
+            {"report_dir": "/nonexistent"},
+            "There is no journal of a rollout in /nonexistent: name its folder as for the rollout, with rollout_report_dir, or give the file with -e report_journal=FILE",
+        ),
         ({"journal": "/nonexistent.json"}, "/nonexistent.json: the journal cannot be read: No such file or directory"),
         ({"page": "/nonexistent/page.html"}, "report_page: /nonexistent/page.html: No such file or directory"),
     ],

@@ -90,7 +90,12 @@ def test_no_journal(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "No such file"), ("{", "Expecting"), ('{"kind": "audit"}', "not the journal of a rollout")],
+    [
+        (None, "the journal cannot be read: No such file"),
+        ("{", "its first line is no JSON mapping"),
+        ('{"kind": "audit"}', "it is not the journal of a rollout"),
+        ('{"kind": "rollout"}', "its run has not told its plan yet"),
+    ],
 )
 def test_journal_that_cannot_be_read(run, tmp_path, text, said):
     """By its path, and why."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -34,6 +33,7 @@ class Play:
             "rollout_max_slowdown_ms": 20,
             "rollout_max_reverted_share": 0.1,
             "rollout_max_unreachable_share": 0.1,
+            "rollout_textfile_directory": "",
             **told,
         }
         look = {
@@ -76,7 +76,7 @@ class Play:
 
     def events(self):
         """The journal."""
-        return json.loads(Path(self.journal).read_text("utf-8")).get("events", [])
+        return _journal.read(self.journal).events
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from unittest import mock
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_end, tfo_plan, tfo_wave
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _waves
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _process, _waves
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_INSTANCE,
     MARKER,
@@ -39,6 +39,7 @@ TOLD: dict[str, Any] = {
     "rollout_max_unreachable_share": 0.1,
     "rollout_accept_unmanaged": False,
     "rollout_revert": "wave",
+    "rollout_textfile_directory": "",
 }
 AUDITED = {"host": "ss1", "side": "server", "intended": "accept", "actual": "accept", "state": "ok"}
 """A row of an audit, as intended."""
@@ -136,7 +137,7 @@ class Rollout:
         self.last = last
         with (
             mock.patch.object(_journal, "now", self._now),
-            mock.patch.object(_journal, "who", lambda: "ops@control"),
+            mock.patch.object(_process, "who", lambda: "ops@control"),
             mock.patch.object(_written, "lines", lambda journal: []),
         ):
             try:

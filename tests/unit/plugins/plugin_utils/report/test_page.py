@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import datetime
 import html
-import json
+import dataclasses
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _journal, _page
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _page
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._journal import Journal
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.report import _rollouts
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._run_journal import write
 
 LATER = _rollouts.STARTED + datetime.timedelta(days=1)
-FLEET = Path(__file__).parent / "fleet.json"
+FLEET = Path(__file__).parent / "fleet.jsonl"
 KINDS = ("good", "reverted", "refused", "everybody_refused", "killed", "unmeasured", "unbaked")
 STEPPED = (
     "Confirmed, and stays: ss1. Stepped, or about to be, and not confirmed as far as the journal tells: ss2."
@@ -67,7 +70,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
     for kind in KINDS:
         folder = tmp_path_factory.mktemp(kind)
         getattr(_rollouts, kind)(run, str(folder))
-        (found[kind],) = folder.glob("*.json")
+        (found[kind],) = folder.glob("*.jsonl")
     return found
 
 
@@ -102,9 +105,8 @@ def fixture_journals(tmp_path_factory, monkeypatched):
                 "The others: 2 reverted (plain TCP again).",
                 "What to do next Lost SYNs usually mean that a network or a middlebox on the path of these clients drops"
                 " SYNs with data (c4, c5): keep them out, or have it mended. The run stopped at wave 2. Mend what is named"
-                " above, then run it again: ansible-playbook fastopen.shadowsocks.rollout A plain run again leaves the"
-                " reverted clients alone (c4, c5); this one tries them again:"
-                " ansible-playbook fastopen.shadowsocks.rollout -e rollout_retry=true 5 promoted",
+                " above, then run it again: ansible-playbook fastopen.shadowsocks.rollout -e rollout_retry=true Without"
+                " rollout_retry, later runs leave reverted clients alone: c4, c5. 5 promoted",
                 "c5 client reverted plain wave 2 loses SYNs with data",
                 "wave 2: taken back",
                 "0 → 18 0 → 18 0 → 0 of 20",
@@ -117,8 +119,8 @@ def fixture_journals(tmp_path_factory, monkeypatched):
                 "ss2 refused: deployed otherwise than the inventory says (/etc/shadowsocks/ss-server@main.json)",
                 "Servers that accept SYN data for good: 1 of 2.",
                 "The others: 1 refused (unchanged: plain TCP, unless it had TCP Fast Open before).",
-                "What to do next Deploy first: ansible-playbook fastopen.shadowsocks.deploy --limit ss2 Mend what is named"
-                " above, then run it again: ansible-playbook fastopen.shadowsocks.rollout",
+                "What to do next Deploy first: ansible-playbook fastopen.shadowsocks.deploy --limit ss2 Then run it"
+                " again: ansible-playbook fastopen.shadowsocks.rollout",
                 "ss2 server refused as it was – deployed otherwise",
             ],
         ),
@@ -126,10 +128,10 @@ def fixture_journals(tmp_path_factory, monkeypatched):
             "everybody_refused",
             [
                 "Refused: nothing was changed",
-                "The preflight refused 1 host, that is everybody.",
+                "The run ended in its preflight. Nothing was changed.",
                 "Servers that accept SYN data for good: 0 of 1.",
                 "ss1 refused: deployed otherwise",
-                "What to do next Deploy first: ansible-playbook fastopen.shadowsocks.deploy --limit ss1 Mend",
+                "What to do next Deploy first: ansible-playbook fastopen.shadowsocks.deploy --limit ss1 Then",
             ],
         ),
         (
@@ -188,7 +190,7 @@ def test_run_that_goes_on(journals):
 def test_run_that_was_killed_in_a_wave(monkeypatched, tmp_path, last, told, row):
     """What is confirmed stays; a step undoes itself at a time; a verdict alone is no end of its wave."""
     _rollouts.killed_in_a_wave(_rollouts.Run(monkeypatched), str(tmp_path), last)
-    (journal,) = tmp_path.glob("*.json")
+    (journal,) = tmp_path.glob("*.jsonl")
     shown = words(page(journal, _rollouts.STARTED + datetime.timedelta(minutes=11)))
     assert told in shown
     assert f"ss2 server {row}" in shown
@@ -203,6 +205,15 @@ def test_run_that_was_killed_in_a_wave(monkeypatched, tmp_path, last, told, row)
         )
 
 
+def test_journal_that_was_cut_short(journals, tmp_path):
+    """What is there is told, and that it is not all."""
+    path = tmp_path / "rollout-1.jsonl"
+    path.write_bytes(journals["good"].read_bytes()[:-20])
+    shown = words(page(path))
+    assert "Ended without an end" in shown
+    assert "The journal is not whole: 1 line of it cannot be read" in shown
+
+
 def test_run_that_measured_nothing_shows_no_proof(journals):
     """Neither a coverage of dashes nor the word that every step is measured."""
     content = page(journals["unmeasured"])
@@ -213,27 +224,13 @@ def test_run_that_measured_nothing_shows_no_proof(journals):
     assert 'class="story is-good"' in page(journals["unbaked"])
 
 
-def test_many_that_are_to_be_deployed(tmp_path):
-    """The command is for all of them then."""
-    sides = [
-        {"host": f"s{number}", "side": "server", "outcome": "refused", "why": "run playbook deploy first"}
-        for number in range(7)
-    ]
-    path = tmp_path / "rollout-1.json"
-    path.write_text(json.dumps({"kind": "rollout", "events": [{"step": "end", "hosts": sides}]}), encoding="utf-8")
-    shown = words(page(path))
-    assert "Deploy first: ansible-playbook fastopen.shadowsocks.deploy" in shown
-    assert "--limit" not in shown
-
-
 def test_sides_of_a_host_that_left_before_its_waves(tmp_path):
     """It counts on each of them; what else a step changes is told of hosts that have it."""
     sides = [{"host": "h", "side": "", "outcome": "unreachable", "why": "not reached"}]
     sides.append({"host": "s", "side": "server", "outcome": "reverted", "why": "x"})
     preflight = {"step": "preflight", "sides": {"h": ["server", "client"]}, "also": {"s": "bit 0x400", "h": "bit"}}
-    journal = {"kind": "rollout", "events": [preflight, {"step": "end", "hosts": sides}]}
-    path = tmp_path / "rollout-1.json"
-    path.write_text(json.dumps(journal), encoding="utf-8")
+    path = tmp_path / "rollout-1.jsonl"
+    write(path, Journal("", "rollout", "", [preflight, {"step": "end", "hosts": sides}]))
     shown = words(page(path))
     assert "Servers that accept SYN data for good: 0 of 2. Clients that send it for good: 0 of 1." in shown
     assert "1 reverted (plain TCP again); 2 unreachable (not known what runs there)." in shown
@@ -287,17 +284,17 @@ def test_whatever_is_in_a_journal_is_text(journals, tmp_path):
         return EVIL + value if isinstance(value, str) and key not in fixed else value
 
     for kind in ("good", "reverted", "everybody_refused", "killed"):
-        journal = json.loads(journals[kind].read_text("utf-8"))
-        journal = poisoned(journal)
-        for event in journal["events"]:
+        journal = _journal.read(str(journals[kind]))
+        events = [poisoned(event) for event in journal.events]
+        for event in events:
             for key in ("hosts", "refused", "waves", "limits", "smallest_harm"):
                 if isinstance(event.get(key), dict):
                     event[key] = {EVIL + name: one for name, one in event[key].items()}
             for key in ("before", "after"):
                 if key in event.get("measured", {}):
                     event["measured"][key] = {EVIL + name: one for name, one in event["measured"][key].items()}
-        path = tmp_path / f"{kind}.json"
-        path.write_text(json.dumps(journal), encoding="utf-8")
+        path = tmp_path / f"{kind}.jsonl"
+        write(path, dataclasses.replace(journal, events=events))
         content = page(path)
         assert "alert(1)" in content
         assert content.count("<script") == 1
@@ -313,11 +310,11 @@ def test_journal_of_any_shape(tmp_path, value):
     names = ("time", "run", "plan", "hosts", "waves", "refused", "smallest_harm", "limits", "lease_seconds", "next")
     event = {**{name: value for name in names}, "name": "wave 1", "verdict": value, "why": value, "measured": value}
     steps = [{**event, "step": step} for step in ("preflight", "batch", "wave", "end")]
-    path = tmp_path / "rollout-1.json"
-    path.write_text(json.dumps({"kind": "rollout", "started": value, "events": steps}), encoding="utf-8")
+    path = tmp_path / "rollout-1.jsonl"
+    write(path, Journal("", "rollout", value, steps))
     assert "Who has which stage" in page(path)
     row = {"host": "h", "state": value, "drift": value, "foreign": value, "problems": value, "paths": value}
-    path.write_text(json.dumps({"kind": "audit", "rows": [row]}), encoding="utf-8")
+    write(path, Journal("", "audit", "", [], [row]))
     assert "What to do next" in page(path)
 
 
@@ -335,7 +332,7 @@ def test_audit(tmp_path):
         "paths": [path],
     }
     journal = tmp_path / "audit-1.json"
-    journal.write_text(json.dumps({"kind": "audit", "started": "2026-11-26T01:02:03+00:00", "rows": [good, bad]}))
+    write(journal, Journal("", "audit", "2026-11-26T01:02:03+00:00", [], [good, bad]))
     shown = words(page(journal))
     for told in (
         "State of the fleet, 2026-11-26 01:02 UTC",
@@ -384,22 +381,19 @@ def large_journal(hosts):
     }
     wave = {"step": "wave", "name": "wave 1", "side": "client", "verdict": "promote", "hosts": ended}
     sides = [{"host": name, "side": "client", "outcome": "promoted", "why": said} for name in names]
-    return {
-        "kind": "rollout",
-        "started": "2026-11-26T02:00:00+00:00",
-        "events": [
-            {"step": "preflight", "time": "2026-11-26T02:00:01+00:00", "waves": {"wave 1": names}},
-            {**wave, "what": "judged", "time": "2026-11-26T02:10:00+00:00", "measured": {"after": after}},
-            {**wave, "what": "closed", "time": "2026-11-26T02:10:05+00:00"},
-            {"step": "end", "time": "2026-11-26T02:10:06+00:00", "hosts": sides, "next": []},
-        ],
-    }
+    events = [
+        {"step": "preflight", "time": "2026-11-26T02:00:01+00:00", "waves": {"wave 1": names}},
+        {**wave, "what": "judged", "time": "2026-11-26T02:10:00+00:00", "measured": {"after": after}},
+        {**wave, "what": "closed", "time": "2026-11-26T02:10:05+00:00"},
+        {"step": "end", "time": "2026-11-26T02:10:06+00:00", "hosts": sides, "next": []},
+    ]
+    return Journal("", "rollout", "2026-11-26T02:00:00+00:00", events)
 
 
 def test_large_fleet(tmp_path):
     """1,000 hosts: below 5 MB, folded, with a box to search."""
-    path = tmp_path / "rollout-1.json"
-    path.write_text(json.dumps(large_journal(1000)), encoding="utf-8")
+    path = tmp_path / "rollout-1.jsonl"
+    write(path, large_journal(1000))
     content = page(path)
     assert len(content.encode()) < 5_000_000
     assert content.count("<details open") == 0

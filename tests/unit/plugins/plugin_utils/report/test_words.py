@@ -1,32 +1,12 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Figures, times and commands in words, and places on an axis."""
+"""Figures and commands in words, and places on an axis."""
 
 from __future__ import annotations
 
-import datetime
-
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _svg, _words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"),
-    [
-        (0, "0 s"),
-        (0.25, "0.2 s"),
-        (59, "59 s"),
-        (60, "1 min"),
-        (61.4, "1 min 01 s"),
-        (3600, "1 h"),
-        (3 * 3600 + 300, "3 h 05 min"),
-        (50 * 3600, "2 d 2 h"),
-    ],
-)
-def test_duration(seconds, told):
-    """As a clock shows it."""
-    assert _words.duration(seconds) == told
 
 
 @pytest.mark.parametrize(
@@ -48,10 +28,8 @@ def test_commands(words, pieces):
     assert _words.with_commands(words) == pieces
 
 
-def test_times_and_names():
-    """A time is in UTC whatever its zone; many names are counted, each once."""
-    east = datetime.timezone(datetime.timedelta(hours=8))
-    assert _words.utc(datetime.datetime(2026, 11, 26, 8, 1, 2, tzinfo=east)) == "2026-11-26 00:01:02 UTC"
+def test_names():
+    """Many are counted, each once."""
     assert _words.named(["a", "b", "a"]) == "a, b"
     assert _words.named("abcdefgh") == "a, b, c, d, e, f and 2 more"
 

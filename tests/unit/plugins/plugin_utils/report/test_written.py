@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 
 import pytest
@@ -21,8 +22,8 @@ def fixture_journal(tmp_path):
 def test_beside_its_journal(journal, tmp_path):
     """As private as that is, and nothing else is left; a second page takes its place."""
     for _time in range(2):
-        assert _written.lines(journal) == [f"Report: {journal[:-5]}.html"]
-    page = tmp_path / f"{journal[:-5]}.html"
+        assert _written.lines(journal) == [f"Report: {os.path.splitext(journal)[0]}.html"]
+    page = tmp_path / f"{os.path.splitext(journal)[0]}.html"
     assert stat.S_IMODE(page.stat().st_mode) == 0o600
     assert page.read_text("utf-8").startswith("<!DOCTYPE html>")
     assert len(list(tmp_path.iterdir())) == 2

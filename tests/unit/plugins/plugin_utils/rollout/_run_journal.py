@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import datetime
+import json
+from pathlib import Path
 from typing import Any
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._journal import Journal
 
 RUN = "20261126T031344-46975"
 STARTED = datetime.datetime(2026, 11, 26, 3, 13, 44, tzinfo=datetime.timezone.utc)
@@ -56,11 +60,14 @@ def end(stopped: str = "", amiss: dict[str, str] | None = None, **outcomes: str)
     return {"step": "end", "hosts": hosts, "amiss": amiss or {}, "stopped": stopped, "next": following}
 
 
-def report(*events: dict[str, Any], every: float = 10) -> dict[str, Any]:
+def report(*events: dict[str, Any], every: float = 10) -> Journal:
     """The journal of a run that writes an event so many seconds, the first at its beginning."""
     times = [at(number * every).isoformat(timespec="milliseconds") for number in range(len(events))]
-    return {
-        "kind": "rollout",
-        "started": STARTED.isoformat(timespec="milliseconds"),
-        "events": [{"time": time, **event} for time, event in zip(times, events)],
-    }
+    timed = [{"time": time, **event} for time, event in zip(times, events)]
+    return Journal("", "rollout", STARTED.isoformat(timespec="milliseconds"), timed)
+
+
+def write(path: Path, journal: Journal) -> None:
+    """As a run has it on the disk."""
+    lines = [{"kind": journal.kind, "started": journal.started, "rows": journal.rows}, *journal.events]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")

@@ -152,34 +152,23 @@ def test_lost_side_after_that(result, outcome, why):
     assert _end.amiss([ended], None) == {"c1": f"{outcome}: {why}"}
 
 
-@pytest.mark.parametrize(
-    ("found", "stopped", "clients_left", "told"),
-    [
-        ([side("promoted")], None, False, "Next: ansible-playbook fastopen.shadowsocks.audit"),
-        ([side("promoted")], None, True, "rollout --limit canary"),
-        ([side("reverted", remembered=True)], None, False, "-e rollout_retry=true tries them again"),
-        ([side("inconclusive")], None, False, "run it again for more samples"),
-        ([side("planned")], None, False, "Nothing was changed. Next: ansible-playbook fastopen.shadowsocks.rollout"),
-        ([side("reverted")], wave("reverted", verdict="roll_back"), False, "The run stopped at wave 2."),
-    ],
-)
-def test_next_command(found, stopped, clients_left, told):
-    """The last line says what to do."""
-    assert told in "\n".join(_end.lines(found, stopped, clients_left))
-
-
-def test_what_a_run_that_stopped_says():
-    """Also what becomes of those that it took back; who only went with its wave is not left alone."""
-    stopped = wave("reverted", verdict="roll_back")
-    found = [side("reverted", remembered=True), side("inconclusive", "c2")]
-    told = [line.split()[0] for line in _end.lines(found, stopped, False)[-3:]]
-    assert told == ["Later", "Inconclusive", "The"]
-    assert "Later runs" not in "\n".join(_end.lines([side("reverted")], stopped, False))
-
-
 def test_lines():
     """Who has it, who has not and why."""
     found = [side("promoted", f"c{n}") for n in range(12)] + [side("skipped", "d1", "no_cookie: ss1")]
-    lines = _end.lines(found, None, False)
+    lines = _end.lines(found, ["Next: audit"])
     assert lines[1] == "  promoted     12: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more"
-    assert lines[2:4] == ["  skipped      1: d1", "    d1: no_cookie: ss1"]
+    assert lines[2:] == ["  skipped      1: d1", "    d1: no_cookie: ss1", "  Next: audit"]
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        ([side("promoted"), side("skipped", "c2")], 0),
+        ([side("promoted"), side("inconclusive", "c2")], 2),
+        ([side("reverted"), side("unreachable", "c2", "lost in its step")], 2),
+        ([side("reverted"), side("unreachable", "c2", _end.NOT_REACHED_FIRST)], 4),
+    ],
+)
+def test_exit_status(found, status):
+    """0 is for good ends alone."""
+    assert _end.exit_status(found) == status

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status, _status_lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status, _status_lines, _times
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._journal import Journal
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._run_journal import (
     LEASE_SECONDS,
     RUN,
@@ -44,7 +47,7 @@ def test_waits(events, step, waits):
     status = _status.of(journal, at(60))
     assert (status.step, status.steps) == (step, 3)
     assert status.waits.startswith(waits)
-    assert (status.since, status.ended, status.died) == (journal["events"][-1]["time"], False, "")
+    assert (status.since, status.ended, status.died) == (journal.events[-1]["time"], False, "")
 
 
 @pytest.mark.parametrize(
@@ -54,8 +57,8 @@ def test_waits(events, step, waits):
 def test_bake(now, waits, since, until):
     """It ends by the clock; what comes then waits since that moment."""
     status = _status.of(report(plan(), wave("canary", "stepped", c1="stepped")), at(now))
-    assert (status.waits, _status.moment(status.since)) == (waits, at(since))
-    assert (_status.moment(status.until) if status.until else None) == (at(until) if until else None)
+    assert (status.waits, _times.moment(status.since)) == (waits, at(since))
+    assert (_times.moment(status.until) if status.until else None) == (at(until) if until else None)
 
 
 def test_lines_of_a_run_that_goes_on():
@@ -104,14 +107,19 @@ def test_lines_of_a_run_that_was_not_stopped(amiss, said):
     assert not status.died
 
 
-def test_run_that_refused_everybody():
-    """It has ended, whatever the time is, and says why."""
+def test_run_that_ended_in_its_preflight():
+    """No step was begun, and why."""
     nothing = {"hosts": [], "waves": {}, "lease_seconds": 0.0}
-    status = _status.of(report(plan(refused={"c1": "c1: no --fast-open"}, **nothing)), at(99_999))
+    last = end("the preflight", {"c1": "no --fast-open"}, c1="refused")
+    status = _status.of(report(plan(refused={"c1": "c1: no --fast-open"}, **nothing), last), at(99_999))
     assert (status.ended, status.died) == (True, "")
     lines = _status_lines.lines(status, at(99_999))
-    assert "stopped at the preflight, which refuses everybody: nothing was changed" in lines[2]
-    assert lines[3:] == ["  refused      1: c1", "    c1: c1: no --fast-open"]
+    assert lines[1:5] == [
+        "No step was begun",
+        "Ended 2026-11-26 03:13:54 UTC, after 10 s: stopped at the preflight",
+        "  refused      1: c1",
+        "    c1: no --fast-open",
+    ]
 
 
 @pytest.mark.parametrize(("now", "silent"), [(LEASE_SECONDS + 10, False), (LEASE_SECONDS + 11, True)])
@@ -143,10 +151,21 @@ def test_change():
     )
 
 
-@pytest.mark.parametrize(
-    "journal", [{}, [], {"events": []}, {"kind": "audit", "rows": []}, report(wave("canary", "begin"))]
-)
+@pytest.mark.parametrize("journal", [Journal("", "audit", "", []), report({}), report(wave("canary", "begin"))])
 def test_not_a_journal(journal):
     """Said as such."""
     with pytest.raises(_status.StatusError, match="it is not the journal of a rollout"):
         _status.of(journal, at(0))
+
+
+def test_journal_that_has_just_begun():
+    """Its plan comes with its first event."""
+    with pytest.raises(_status.StatusError, match="its run has not told its plan yet"):
+        _status.of(report(), at(0))
+
+
+def test_journal_that_is_not_whole():
+    """It is said first, for what follows may be old."""
+    journal = dataclasses.replace(report(plan(), *SERVERS), unread=1)
+    shown = _status_lines.lines(_status.of(journal, at(30)), at(30))
+    assert shown[1] == "The journal is not whole: 1 line of it cannot be read; it was cut short while it was written."

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _status_lines, _watch
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout._run_journal import (
@@ -16,6 +14,7 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.ro
     plan,
     report,
     wave,
+    write,
 )
 
 STEPPED = wave("batch 1", "stepped", ss1="stepped")
@@ -34,11 +33,11 @@ def follow(tmp_path):
     """Follow a journal that has so many of ALL its events at each of these seconds; the shown lines, and how it ended."""
 
     def call(moments):
-        path, shown, clock, left = tmp_path / "journal.json", [], [0.0], list(moments)
+        path, shown, clock, left = tmp_path / "journal.jsonl", [], [0.0], list(moments)
 
         def sleep(_seconds):
             clock[0], count = left.pop(0)
-            path.write_text(json.dumps(report(*ALL[:count])), encoding="utf-8")
+            write(path, report(*ALL[:count]))
 
         sleep(0)
         return _watch.follow(str(path), shown.append, lambda: at(clock[0]), sleep), shown
@@ -65,6 +64,14 @@ def test_line_a_change(follow):
     ]
 
 
+def test_journal_is_read_when_it_has_grown(follow, monkeypatch):
+    """Not at each look."""
+    reads, read = [], _watch._journal.read
+    monkeypatch.setattr(_watch._journal, "read", lambda path: (reads.append(path), read(path))[1])
+    follow([(5, 1), (6, 1), (7, 1), (8, 1), (25, 6)])
+    assert len(reads) == 2
+
+
 def test_run_that_falls_silent(follow):
     """It is left."""
     status, _shown = follow([(5, 1), (6, 2), (10 + LEASE_SECONDS + 1, 2)])
@@ -73,7 +80,7 @@ def test_run_that_falls_silent(follow):
 
 def test_run_whose_process_is_gone(follow, monkeypatch):
     """It is left at once, but for one that wrote its end just before."""
-    monkeypatch.setattr(_watch._journal, "gone", lambda told: told == "")
+    monkeypatch.setattr(_watch._process, "gone", lambda told: told == "")
     status, shown = follow([(5, 2)])
     assert (status.died, status.ended, shown) == ("gone", False, [])
     *_more, waited, _outcome, _outcome, _outcome, last = _status_lines.lines(status, at(5))
@@ -83,14 +90,14 @@ def test_run_whose_process_is_gone(follow, monkeypatch):
 
 def test_run_that_ends_while_it_is_looked_at(tmp_path, monkeypatch):
     """What it wrote before its process went is read."""
-    path = tmp_path / "journal.json"
-    path.write_text(json.dumps(report(*ALL[:5])), encoding="utf-8")
+    path = tmp_path / "journal.jsonl"
+    write(path, report(*ALL[:5]))
 
     def gone(_told):
-        path.write_text(json.dumps(report(*ALL)), encoding="utf-8")
+        write(path, report(*ALL))
         return True
 
-    monkeypatch.setattr(_watch._journal, "gone", gone)
+    monkeypatch.setattr(_watch._process, "gone", gone)
     _report, status = _watch.look(str(path), lambda: at(60))
     assert (status.ended, status.died) == (True, "")
 

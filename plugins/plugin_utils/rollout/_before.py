@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What ends a run between its plan and its first wave."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._end import NOT_REACHED, Side
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._phases import Result, lost, trouble
+
+PREFLIGHT = "the preflight"
+"""Where such a run has stopped."""
+NOT_DEPLOYED = "plain Shadowsocks could not be deployed, see above"
+
+
+def without_servers(asked: t.Mapping[str, Result]) -> dict[str, str]:
+    """By client what speaks against it: a server outside of the limit that accepts no SYN data yet, or does not tell.
+
+    ``asked`` is by host what its loop over tfo_path at servers has returned.
+    """
+    found = {}
+    for one in (one for result in asked.values() for one in (result or {}).get("results", [])):
+        if one.get("skipped"):
+            continue
+        question, paths = one["__rollout_ask"], one.get("paths", [])
+        server = question["server"]
+        first = f"Run first: ansible-playbook fastopen.shadowsocks.rollout --limit {server}"
+        if one.get("failed") or one.get("unreachable"):
+            why = f"server {server} is outside of this run's limit, and could not be asked whether it accepts SYN data"
+            found.update(dict.fromkeys(question["clients"], f"{why}: {trouble(one)}"))
+        elif any(path["verdict"] != "fast_open" for path in paths):
+            why = f"server {server} does not accept SYN data yet and is outside of this run's limit"
+            found.update(dict.fromkeys(question["clients"], f"{why}. {first}"))
+    return found
+
+
+def not_held(claims: t.Mapping[str, Result]) -> dict[str, str]:
+    """By host why it is not held for this run: another one has it, or it does not answer."""
+    return {
+        host: trouble(claim)
+        for host, claim in claims.items()
+        if claim and not claim.get("skipped") and (claim.get("failed") or lost(claim) or claim["outcome"] == "refused")
+    }
+
+
+def sides(found: t.Sequence[Side], against: t.Mapping[str, str], claims: t.Mapping[str, Result]) -> list[Side]:
+    """The sides of all hosts as that leaves them: refused, unreachable, or failed where what it runs now is not known;
+    whose side has its stage already, or is skipped, stays so."""
+    ended = []
+    for one in found:
+        if one.host in against and one.why == NOT_REACHED:
+            why = against[one.host]
+            outcome = "failed" if why == NOT_DEPLOYED else "unreachable" if lost(claims.get(one.host)) else "refused"
+            one = one._replace(outcome=outcome, why=why)
+        ended.append(one)
+    return ended

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the process that began a journal is there still."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _process
+
+
+def test_process_that_is_gone():
+    """It is as long as it is waited for."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        told = _process.process(child.pid)
+        assert not _process.gone(told)
+    assert _process.gone(told)
+
+
+@pytest.mark.parametrize("change", [0, 1])
+def test_process_elsewhere(change):
+    """Of another boot or machine, or in a container with ids of its own, nothing is known."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        parts = _process.process(child.pid).split(" ")
+    parts[change] += "x"
+    assert not _process.gone(" ".join(parts))
+
+
+def test_process_of_somebody_else(monkeypatch):
+    """It may not be asked, so it is there."""
+
+    def kill(_pid, _signal):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", kill)
+    assert not _process.gone(_process.process(os.getpid()))
+
+
+def test_machine_that_does_not_tell(monkeypatch):
+    """The lease has to do."""
+
+    def readlink(_path):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "readlink", readlink)
+    assert _process.process(os.getpid()) == ""
+    assert not _process.gone("")
