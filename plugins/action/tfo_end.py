@@ -12,7 +12,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._cont
     ControllerAction,
     registered,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._phases import lost
 
 REGISTERED = ("__rollout_seen", "__rollout_wave", "__rollout_taken_back", "__rollout_door", "__rollout_plan")
 
@@ -35,8 +34,10 @@ class ActionModule(ControllerAction):
         if arguments["at"] == "ending":
             return {"revert": back}
         found = _end.taken_back(found, self._results(back, {host: seen[host]["__rollout_taken_back"] for host in back}))
-        gone = [host for host in task_vars["ansible_play_hosts_all"] if host not in hosts]
-        found += [self._gone(host, task_vars) for host in gone]
+        refused = first["__rollout_plan"].get("refused", {})
+        for host in task_vars["ansible_play_hosts_all"]:
+            if host not in hosts:
+                found.append(_end.gone(host, registered(task_vars, host, "__rollout_seen")[0], refused))
         stopped = next((wave for wave in waves.values() if wave.get("verdict") in ("roll_back", "inconclusive")), None)
         clients = task_vars["groups"].get("shadowsocks_clients", [])
         clients_left = bool(clients) and not set(clients) & set(hosts)
@@ -67,11 +68,3 @@ class ActionModule(ControllerAction):
             items = {one["__rollout_back"]["side"]: one for one in whole.get("results", [])}
             found.update({(host, one["side"]): items.get(one["side"], whole) for one in wanted})
         return found
-
-    @staticmethod
-    def _gone(host: str, task_vars: dict[str, t.Any]) -> _end.Side:
-        """A host that left the run in the preflight."""
-        (seen,) = registered(task_vars, host, "__rollout_seen")
-        if lost(seen):
-            return _end.Side(host, "", "unreachable", "not reached in the preflight: it stays as it is")
-        return _end.Side(host, "", "refused", "left the run before its waves, see above")

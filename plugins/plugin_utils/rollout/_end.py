@@ -61,6 +61,25 @@ def _skipped(host: str, look: t.Mapping[str, t.Any], why: str) -> Side:
     return Side(host, look["side"], "failed", f"{why}; {STAYS_ON}")
 
 
+def gone(host: str, seen: Result, refused: t.Mapping[str, str]) -> Side:
+    """A host that left the run in the preflight, by its look, or by what the plan has ``refused`` it for."""
+    if lost(seen):
+        return Side(host, "", "unreachable", "not reached in the preflight: it stays as it is")
+    looks = (seen or {}).get("results", [])
+    failed = next((look for look in looks if look.get("failed")), None)
+    why = refused.get(host, "").partition(f"{host}: ")[2]
+    if failed:
+        why = f"{_said(failed)}. Nothing was changed on it."
+    return Side(host, "", "refused", why or "left the run before its waves, see above")
+
+
+def _said(failed: t.Mapping[str, t.Any]) -> str:
+    """Where a module never came to answer (sudo refuses, say), the last line on stderr tells more than its result."""
+    stderr = str(failed.get("module_stderr") or "").split("\n")
+    last = next((line.strip() for line in reversed(stderr) if line.strip()), "")
+    return f"{trouble(failed).rstrip('.')}{f': {last[:200]}' if last else ''}".rstrip(".")
+
+
 def to_revert(found: t.Sequence[Side], waves: t.Iterable[Wave], everybody: bool) -> dict[str, list[dict[str, str]]]:
     """By host its sides that are taken back at the end of the run, as {side, why, memory} of tfo_stage, the client first.
 
