@@ -13,8 +13,8 @@ import _faults
 import _state
 import pytest
 from _boxes import assert_fast, assert_plain, rollout
-from _hosts import fleet, host, play
-from _seen import arguments
+from _hosts import host, play
+from _seen import arguments, sysctl
 
 NOBODY = {"ansible_host": "10.203.0.99", "ansible_ssh_timeout": 3}
 PASSWORDS = {"c1": "sudo-password-of-c1", "c3": "sudo-password-of-c3", "ss1": "sudo-password-of-ss1"}
@@ -81,5 +81,41 @@ def test_lost_on_the_way_beside_a_slow_one(tmp_path: Path) -> None:
             planned=lambda: make_deaf("c3"),
         )
     assert lost.exists()
-    print(run.outcomes())
-    assert 0
+    assert run.status != 0
+    assert run.outcomes() == {"c2": "promoted", "c3": "unreachable", "c4": "unreachable"}
+    assert run.verdict() == "promote"
+    assert run.reasons("c3").startswith("unreachable before its step: it stays as it is")
+    assert "lost while its step was made to last: what is not confirmed there undoes itself" in run.reasons("c4")
+    assert "Mend what is named above, then run it again" in run.words
+    assert_fast("c2")
+    assert_plain("c3")
+    assert "--fast-open" in arguments("c4", UNIT)  # under its lease, see below
+    (second,) = other
+    assert second.status != 0
+    assert f"c2: claimed by run {run.events[0]['run']} of " in second.words
+    assert {figures["changed"] for figures in second.recap.values()} == {0}
+
+
+def test_way_back_past_hosts_that_cannot_be_worked_on(tmp_path: Path, faults: dict[str, Any]) -> None:
+    """Each is named, and everybody else is plain: the other client, and servers although a client was not reached."""
+    more = _faults.inventory(tmp_path, {name: faults[name] for name in ("c1", "c3", "c9")})
+    run = play("fastopen.shadowsocks.rollback", "--limit", "c1,c3,c9", *more)
+    assert run.status != 0
+    assert {name: figures["failed"] for name, figures in run.recap.items()} == {"c1": 0, "c3": 1, "c9": 1}
+    assert "c3 is not proven plain: client: " in run.words and "ops is not in the sudoers file" in run.words
+    assert "c9 is not proven plain: client: not reached, it goes on as it is: run this again for it" in run.words
+    assert_plain("c1")
+    alone = play("fastopen.shadowsocks.rollback", "--limit", "c9,ss2", *more, rollback_scope="all")
+    assert alone.status != 0
+    assert {name: figures["failed"] for name, figures in alone.recap.items()} == {"c9": 1, "ss2": 0}
+    assert "--fast-open" not in arguments("ss2", "ss-server@main.service")
+    assert sysctl("ss2", "net.ipv4.tcp_fastopen") == "1"
+
+
+def test_lost_host_undoes_its_step() -> None:
+    """Nobody comes to c4 any more: when the lease ends it is plain, by itself."""
+    deadline = time.monotonic() + 300
+    while host("c4").file("/run/fastopen/lease.json").exists:
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    assert_plain("c4")
