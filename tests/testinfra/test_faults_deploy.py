@@ -43,8 +43,8 @@ def running() -> Iterator[dict[str, dict[str, str]]]:
 
 def test_no_apt(tmp_path: Path) -> None:
     """The package cannot be had: refused by name before any host is touched, by deploy and by rollout."""
-    before = {name: _state.read(name) for name in ("c2", "c3")}
     more = _faults.inventory(tmp_path, {"c3": _faults.without_apt("c3")})
+    before = {name: _state.read(name) for name in ("c2", "c3")}
     run = play("fastopen.shadowsocks.deploy", "--limit", "c2,c3", *more)
     assert run.status != 0
     assert "c3: nothing was changed on any host" in run.words
