@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _advice, _before, _end, _refusals
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _advice, _before, _end
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import registered
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._finishing import Ending, FinishingAction
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._phases import lost
 
 BEFORE = ("asked", "held", "deployed")
 """Moments between the plan and the first wave."""
@@ -69,7 +68,7 @@ class ActionModule(FinishingAction):
         if not ends:
             return {"amiss": amiss}
         found = [side for host in looks for side in _end.sides(looks[host], None, host)]
-        found = _before.sides(found, amiss, claims if at == "held" else {}) + self._gone(task_vars, plan, list(looks))
+        found = _before.sides(found, amiss) + self._gone(task_vars, plan, list(looks))
         ending = Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)
         return self._end(task_vars, told, plan, ending)
 
@@ -97,11 +96,6 @@ class ActionModule(FinishingAction):
         found = []
         for host in (host for host in task_vars["ansible_play_hosts_all"] if host not in left):
             seen, undeployable = registered(task_vars, host, "__rollout_seen", "__rollout_undeployable")
-            why = _refusals.bare(host, plan.get("refused", {}).get(host, ""))
-            if lost(seen):
-                found.append(_end.Side(host, "", "unreachable", _end.NOT_REACHED_FIRST))
-            elif undeployable:
-                found.append(_end.Side(host, "", "failed", _before.NOT_DEPLOYED))
-            else:
-                found.append(_end.Side(host, "", "refused", why or "left the run before its waves, see above"))
+            failed = _end.Side(host, "", "failed", _before.NOT_DEPLOYED)
+            found.append(failed if undeployable else _end.gone(host, seen, plan.get("refused", {}).get(host, "")))
         return found

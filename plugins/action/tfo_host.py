@@ -36,6 +36,7 @@ def _wanted(told: t.Mapping[str, t.Any], side: str) -> dict[str, t.Any]:
         "implementation": told["shadowsocks_implementation"],
         "package": told["shadowsocks_package"],
         "packaged": told["shadowsocks_install"] != "none",
+        "by_apt": told["shadowsocks_install"] == "package",
         "sysctl_file": told["tcp_fastopen_sysctl_file"],
         "take_over": told.get("rollout_take_over", ""),
         "retry": told.get("rollout_retry", False),

@@ -29,4 +29,8 @@ options:
         its defaults are somebody's own, it is never masked; while it is in use, the deployment is refused.
     type: bool
     default: true
+  by_apt:
+    description: Whether programs that are missing are to be installed by apt. A host without apt is refused then.
+    type: bool
+    default: false
 """

@@ -78,6 +78,10 @@ side:
   description: The side that was looked at.
   returned: success
   type: str
+machine:
+  description: The same text for the same machine, whatever its name in the inventory; it is another one after each boot.
+  returned: success
+  type: str
 fastopen:
   description: The host's TCP Fast Open, as M(fastopen.shadowsocks.tfo_probe) returns it.
   returned: success
@@ -174,7 +178,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_request.SPEC,
-            **{name: _deploy.SPEC[name] for name in ("limit_nofile", "absent", "prune", "packaged")},
+            **{name: _deploy.SPEC[name] for name in ("limit_nofile", "absent", "prune", "packaged", "by_apt")},
             "implementation": _service.SERVICE_SPEC["implementation"],
             "package": {"type": "str"},
             "probe_paths": {"type": "bool", "default": True},

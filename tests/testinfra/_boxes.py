@@ -88,11 +88,13 @@ def rollout(
     baking: Callable[[], object] | None = None,
     kill: bool = False,
     more: tuple[str, ...] = (),
+    planned: Callable[[], object] | None = None,
     **extra: Any,
 ) -> Run:
     """Roll out over these hosts in one wave, clients that a rollout has taken back before among them.
 
-    ``more`` are further arguments. ``baking`` happens as soon as a step bakes, then ``kill`` ends the run by SIGKILL.
+    ``more`` are further arguments. ``planned`` happens as soon as the plan is shown, ``baking`` as soon as a step bakes, then
+    ``kill`` ends the run by SIGKILL.
     """
     variables = {
         "rollout_bake_seconds": 3,
@@ -111,6 +113,8 @@ def rollout(
         for line in process.stdout:
             print(line, end="")
             lines.append(line)
+            if line == "Plan\n" and planned:
+                planned()
             if BAKING in line and not happened:
                 happened = True
                 if baking:

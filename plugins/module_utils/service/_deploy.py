@@ -39,6 +39,7 @@ SPEC: dict[str, t.Any] = {
     "prune": {"type": "bool", "default": False},
     "limit_nofile": {"type": "int", "default": 65536},
     "packaged": {"type": "bool", "default": True},
+    "by_apt": {"type": "bool", "default": False},
     **_secrets.SPEC,
 }
 
@@ -70,6 +71,7 @@ def build(params: t.Mapping[str, t.Any]) -> _observe.Wanted:
         absent=params["absent"],
         prune=params["prune"],
         packaged=params["packaged"] and any(map(_has_packaged, services)),
+        by_apt=params["by_apt"],
     )
 
 

@@ -43,7 +43,19 @@ def refusals(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
             f"{unit.name} ({unit.active_state}, {'starts' if unit.enabled else 'does not start'} at boot) is somebody's"
             f" service ({seen.packaged.touched}) and would be masked; with shadowsocks_install: none it stays beside ours"
         )
-    return [*(f"{line}. {REMEDY}" for line in found), *changing, *_ports(wanted, seen), *_folder(wanted, seen)]
+    others = [f"{line}. {REMEDY}" for line in found]
+    return [*others, *changing, *_ports(wanted, seen), *_folder(wanted, seen), *_uninstallable(wanted, seen)]
+
+
+def _uninstallable(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
+    """Programs that nothing on this host can install."""
+    missing = sorted({os.path.basename(path) for name, path in seen.programs.items() if name not in seen.installed})
+    if not missing or not wanted.by_apt or seen.apt:
+        return []
+    return [
+        f"{', '.join(missing)} is not installed, and apt-get, which shadowsocks_install: package takes, is not here (no Debian,"
+        " no Ubuntu): set shadowsocks_install: archive, or install it yourself and set none"
+    ]
 
 
 def _template(program: str, seen: _observe.Seen) -> list[str]:

@@ -32,7 +32,8 @@ MARK = "(fastopen.shadowsocks)"
 @dataclasses.dataclass(frozen=True)
 class Wanted:
     """The services of one side. A deployed instance that is not among them goes if it is named in ``absent``, or with
-    ``prune``; else it stays. ``packaged``: whether the package's own server is kept from listening.
+    ``prune``; else it stays. ``packaged``: whether the package's own server is kept from listening. ``by_apt``: whether
+    programs that are missing are to be installed by apt.
     """
 
     side: str
@@ -41,6 +42,7 @@ class Wanted:
     absent: t.Collection[str] = ()
     prune: bool = False
     packaged: bool = True
+    by_apt: bool = False
 
     @property
     def units(self) -> dict[str, t.Mapping[str, t.Any]]:
@@ -67,6 +69,7 @@ class Seen:
     folder: t.Optional[_access.Folder] = None
     programs: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
     installed: t.Mapping[str, float] = dataclasses.field(default_factory=dict)
+    apt: bool = True
     holders: t.Sequence[_listeners.Holder] = ()
     others: t.Collection[str] = ()
     halves: t.Sequence[str] = ()
@@ -96,6 +99,7 @@ def observe(wanted: Wanted) -> Seen:
         folder=_access.folder(),
         programs=binaries,
         installed={program: os.stat(path).st_mtime for program, path in binaries.items() if os.path.exists(path)},
+        apt=_binary.find("apt-get") is not None,
         holders=_listeners.holders(ports, [shown[unit].pid for unit in units if unit in shown and shown[unit].pid]),
         halves=sorted(glob.glob(_files.temporary(f"{glob.escape(_service.CONFIG_DIR)}/*"))),
         others=(_enabled(wanted.side) | running) - set(owned) - set(wanted.units),

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._implementation import Implementation
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _uptime
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _machine, _probe, _uptime
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _binary,
     _deployment,
@@ -58,6 +58,7 @@ def look(
     stage = _stage_of(wanted.side, services, fastopen["sysctl"], paths)
     return {
         "side": wanted.side,
+        "machine": _machine.identity(),
         "fastopen": fastopen,
         "uptime_seconds": _uptime.seconds(),
         "listeners": _listening(request),

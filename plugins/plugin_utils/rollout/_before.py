@@ -37,22 +37,25 @@ def without_servers(asked: t.Mapping[str, Result]) -> dict[str, str]:
 
 
 def not_held(claims: t.Mapping[str, Result]) -> dict[str, str]:
-    """By host why it is not held for this run: another one has it, or it does not answer."""
+    """By host why it is not held for this run, as where another one has it. A host that does not answer any more is its wave's
+    to name: the others go on."""
     return {
         host: trouble(claim)
         for host, claim in claims.items()
-        if claim and not claim.get("skipped") and (claim.get("failed") or lost(claim) or claim["outcome"] == "refused")
+        if claim
+        and not claim.get("skipped")
+        and not lost(claim)
+        and (claim.get("failed") or claim["outcome"] == "refused")
     }
 
 
-def sides(found: t.Sequence[Side], against: t.Mapping[str, str], claims: t.Mapping[str, Result]) -> list[Side]:
-    """The sides of all hosts as that leaves them: refused, unreachable, or failed where what it runs now is not known;
-    whose side has its stage already, or is skipped, stays so."""
+def sides(found: t.Sequence[Side], against: t.Mapping[str, str]) -> list[Side]:
+    """The sides of all hosts as that leaves them: refused, or failed where what it runs now is not known; whose side has its
+    stage already, or is skipped, stays so."""
     ended = []
     for one in found:
         if one.host in against and one.why == NOT_REACHED:
             why = against[one.host]
-            outcome = "failed" if why == NOT_DEPLOYED else "unreachable" if lost(claims.get(one.host)) else "refused"
-            one = one._replace(outcome=outcome, why=why)
+            one = one._replace(outcome="failed" if why == NOT_DEPLOYED else "refused", why=why)
         ended.append(one)
     return ended

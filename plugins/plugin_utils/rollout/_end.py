@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _lines, _refusals
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._phases import Result, lost, trouble
 
 Wave = t.Mapping[str, t.Any]
@@ -60,6 +60,22 @@ def _skipped(host: str, look: t.Mapping[str, t.Any], why: str) -> Side:
     if look["stage"]["state"] in ("plain", "undone"):
         return Side(host, look["side"], "skipped", why)
     return Side(host, look["side"], "failed", f"{why}; {STAYS_ON}")
+
+
+def gone(host: str, seen: Result, refusal: str) -> Side:
+    """A host that left the run in the preflight, by its look, or by the ``refusal`` of the plan."""
+    if lost(seen):
+        return Side(host, "", "unreachable", NOT_REACHED_FIRST)
+    failed = next((look for look in (seen or {}).get("results", []) if look.get("failed")), None)
+    why = f"{_said(failed)}{_refusals.UNCHANGED}" if failed else _refusals.bare(host, refusal)
+    return Side(host, "", "refused", why or "left the run before its waves, see above")
+
+
+def _said(failed: t.Mapping[str, t.Any]) -> str:
+    """Where a module never came to answer (sudo refuses, say), the last line on stderr tells more than its result."""
+    stderr = str(failed.get("module_stderr") or "").split("\n")
+    last = next((line.strip() for line in reversed(stderr) if line.strip()), "")
+    return f"{trouble(failed).rstrip('.')}{f': {last[:200]}' if last else ''}".rstrip(".")
 
 
 def to_revert(found: t.Sequence[Side], waves: t.Iterable[Wave], everybody: bool) -> dict[str, list[dict[str, str]]]:

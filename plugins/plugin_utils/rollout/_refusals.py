@@ -39,6 +39,19 @@ def held(host: str, sides: t.Sequence[Look]) -> list[str]:
     return [f"{host}: {'; '.join(claims)}"] if claims else []
 
 
+def twins(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
+    """Names of one machine, a line each machine: its two names would step and take back one another's services."""
+    names: dict[str, list[str]] = {}
+    for host, sides in looks.items():
+        for machine in {look["machine"] for look in sides if look["machine"]}:
+            names.setdefault(machine, []).append(host)
+    return [
+        f"{', '.join(hosts)} are names of one machine: leave one of them in the inventory, in both groups if it is both"
+        for hosts in names.values()
+        if len(hosts) > 1
+    ]
+
+
 def refusals(sides: t.Sequence[Look]) -> list[str]:
     """Why this host alone is left out: it is not deployed as the inventory says, or may not be stepped."""
     found = [reason for reason in _step_reasons(sides) if not CLAIM.search(reason)]

@@ -34,6 +34,7 @@ LOOK = {
     "foreign": [],
     "reasons": [],
     "deployed": "yes",
+    "machine": "",
     "uptime_seconds": 36_000,
     "listeners": [],
     "paths": [],

@@ -84,6 +84,7 @@ def test_told(run, sent):
         "implementation": "rust",
         "package": "theirs",
         "packaged": False,
+        "by_apt": False,
         "sysctl_file": "/etc/sysctl.d/50.conf",
         "take_over": "",
         "retry": False,

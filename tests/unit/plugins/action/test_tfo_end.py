@@ -92,15 +92,31 @@ def test_end_in_the_journal(run, fleet, tmp_path, verdict):
 
 
 @pytest.mark.parametrize(
-    ("seen", "outcome"), [({**UNREACHABLE, "results": [UNREACHABLE]}, "unreachable"), (None, "refused")]
+    ("seen", "outcome", "why"),
+    [
+        ({**UNREACHABLE, "results": [UNREACHABLE]}, "unreachable", "not reached in the preflight"),
+        (None, "refused", "left the run before its waves"),
+        (
+            {
+                "failed": True,
+                "results": [{"failed": True, "msg": "No start of json", "module_stderr": "sudo: no.\n\n"}],
+            },
+            "refused",
+            "No start of json: sudo: no. Nothing was changed on it.",
+        ),
+        ({"results": [look("client")]}, "refused", "differs. Nothing was changed on it."),
+    ],
 )
-def test_who_left_in_the_preflight(run, fleet, seen, outcome):
-    """Is named by what became of it; its own task has failed already."""
+def test_who_left_in_the_preflight(run, fleet, seen, outcome, why):
+    """Is named by what became of it, and why; its own task has failed already."""
+    if seen and "failed" not in seen and not seen.get("unreachable"):
+        fleet["hostvars"]["ss1"]["__rollout_plan"]["refused"] = {"c2": "c2: differs. Nothing was changed on it."}
     fleet["hostvars"]["c2"] = {"__rollout_seen": seen}
     fleet["ansible_play_hosts_all"] = ["ss1", "c1", "c2"]
     end = run(tfo_end, fleet, at="ended")
     assert "c2" not in end["amiss"]
     assert any(line.startswith(f"  {outcome:<12}") and "c2" in line for line in end["lines"])
+    assert any(line.startswith(f"    c2: {why}") for line in end["lines"])
 
 
 def test_journal_and_its_page(run, fleet, tmp_path):

@@ -30,6 +30,7 @@ def look(side, *, paths=(), differs=(), done=False, outcome="planned", reasons=(
         "foreign": [],
         "reasons": list(reasons),
         "stage": {"intended": "off", "actual": "off"},
+        "machine": "",
         "uptime_seconds": 36_000,
         "listeners": [],
         "paths": list(paths),

@@ -273,3 +273,14 @@ def test_everything_at_once(host):
     assert len(str(caught.value).splitlines()) == 5
     assert _deploy.deploy(WANTED, check=True).refused == refused()
     assert host.tree() == before
+
+
+def test_nothing_installs_what_is_missing(host):
+    """The package is wanted, and there is no apt: refused, before a file is written."""
+    seen = dataclasses.replace(_observe.observe(WANTED), installed={}, apt=False)
+    wanted = dataclasses.replace(WANTED, by_apt=True)
+    (line,) = _foreign.refusals(wanted, seen)
+    assert line.startswith("ss-server is not installed, and apt-get") and "shadowsocks_install: archive" in line
+    assert _foreign.refusals(WANTED, seen) == []
+    assert _foreign.refusals(wanted, dataclasses.replace(seen, apt=True)) == []
+    assert _foreign.refusals(wanted, dataclasses.replace(seen, installed={"ss-server": 1.0})) == []

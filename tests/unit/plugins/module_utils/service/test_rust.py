@@ -31,7 +31,7 @@ def wanted(*services, **change):
     """As a module asks for it."""
     side = "server" if services[0]["program"] == "ss-server" else "client"
     params = {"side": side, "services": services, "secrets": None, "limit_nofile": 1, "absent": [], "prune": False}
-    return _deploy.build({**params, "packaged": True, **change})
+    return _deploy.build({**params, "packaged": True, "by_apt": False, **change})
 
 
 @pytest.fixture(autouse=True)

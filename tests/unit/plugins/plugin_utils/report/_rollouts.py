@@ -100,6 +100,7 @@ class Rollout:
             "foreign": [],
             "reasons": [],
             "stage": {"intended": "off", "actual": "off", "state": "plain"},
+            "machine": "",
             "uptime_seconds": 36_000,
             "listeners": [],
             "paths": paths,

@@ -37,11 +37,11 @@ def test_clients_before_their_servers(result, told):
         (None, None),
         ({"outcome": "refused", "reasons": ["claimed by run r0"]}, "claimed by run r0"),
         ({"failed": True, "msg": "disk full"}, "disk full"),
-        ({"unreachable": True, "msg": "no route"}, "no route"),
+        ({"unreachable": True, "msg": "no route"}, None),
     ],
 )
 def test_who_is_not_held(claim, why):
-    """By another run, or not at all."""
+    """By another run, or not at all; whom the run has lost is its wave's to name."""
     assert _before.not_held({"c1": claim}) == ({"c1": why} if why else {})
 
 
@@ -49,7 +49,7 @@ def test_sides():
     """Others are as they were, and so is a side that has its stage."""
     found = [_end.Side("c1", "server", "promoted", "before this run")]
     found += [_end.Side(host, "client", "refused", _end.NOT_REACHED) for host in ("c1", "c2", "c3", "c4")]
-    against = {"c1": "claimed", "c2": "no route", "c3": _before.NOT_DEPLOYED}
-    ended = _before.sides(found, against, {"c2": {"unreachable": True}})
-    assert [one.outcome for one in ended] == ["promoted", "refused", "unreachable", "failed", "refused"]
-    assert [one.why for one in ended[1:]] == ["claimed", "no route", _before.NOT_DEPLOYED, _end.NOT_REACHED]
+    against = {"c1": "claimed", "c2": "disk full", "c3": _before.NOT_DEPLOYED}
+    ended = _before.sides(found, against)
+    assert [one.outcome for one in ended] == ["promoted", "refused", "refused", "failed", "refused"]
+    assert [one.why for one in ended[1:]] == ["claimed", "disk full", _before.NOT_DEPLOYED, _end.NOT_REACHED]
