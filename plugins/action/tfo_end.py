@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _advice, _before, _end
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _advice, _before, _end, _refusals
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import registered
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._finishing import Ending, FinishingAction
 
@@ -96,6 +96,7 @@ class ActionModule(FinishingAction):
         found = []
         for host in (host for host in task_vars["ansible_play_hosts_all"] if host not in left):
             seen, undeployable = registered(task_vars, host, "__rollout_seen", "__rollout_undeployable")
+            why = _refusals.bare(host, plan.get("refused", {}).get(host, ""))
             failed = _end.Side(host, "", "failed", _before.NOT_DEPLOYED)
-            found.append(failed if undeployable else _end.gone(host, seen, plan.get("refused", {}).get(host, "")))
+            found.append(failed if undeployable else _end.gone(host, seen, why))
         return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _lines, _refusals
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _lines
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._phases import Result, lost, trouble
 
 Wave = t.Mapping[str, t.Any]
@@ -16,6 +16,8 @@ FINE = ("promoted", "skipped", "planned")
 WITH_ALL = "goes back with all clients (rollout_revert: all)"
 STAYS_ON = "TCP Fast Open stays on there, as an earlier run left it: mend that, or roll the host back"
 NOT_REACHED = "not reached: the run stopped before it, and it is as it was"
+UNCHANGED = ". Nothing was changed on it."
+"""How the refusal of a host ends."""
 NOT_REACHED_FIRST = "not reached in the preflight: it stays as it is"
 ORDER = ("promoted", "planned", "skipped", "inconclusive", "reverted", "failed", "refused", "unreachable")
 
@@ -62,12 +64,12 @@ def _skipped(host: str, look: t.Mapping[str, t.Any], why: str) -> Side:
     return Side(host, look["side"], "failed", f"{why}; {STAYS_ON}")
 
 
-def gone(host: str, seen: Result, refusal: str) -> Side:
-    """A host that left the run in the preflight, by its look, or by the ``refusal`` of the plan."""
+def gone(host: str, seen: Result, why: str) -> Side:
+    """A host that left the run in the preflight, by its look, or by ``why`` the plan has refused it."""
     if lost(seen):
         return Side(host, "", "unreachable", NOT_REACHED_FIRST)
     failed = next((look for look in (seen or {}).get("results", []) if look.get("failed")), None)
-    why = f"{_said(failed)}{_refusals.UNCHANGED}" if failed else _refusals.bare(host, refusal)
+    why = f"{_said(failed)}{UNCHANGED}" if failed else why
     return Side(host, "", "refused", why or "left the run before its waves, see above")
 
 

@@ -9,12 +9,11 @@ import re
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import DEPLOY_FIRST
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._end import UNCHANGED
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._plan import Look
 
 CLAIM = re.compile("rollout_take_over|no say on this host")
 """Reasons of a step that is refused because another run holds the host."""
-UNCHANGED = ". Nothing was changed on it."
-"""How the refusal of a host ends."""
 UNFIT = " has no --fast-open"
 """A build that no deployment changes, and no step can do without."""
 

@@ -188,7 +188,7 @@ ASKED = {"__rollout_ask": {"server": "ss1", "clients": ["c1"]}, "paths": [{"verd
     ("registered", "at", "amiss", "outcomes"),
     [
         ({"claim": {"c2": OTHERS}}, "held", ["c2"], {"refused": 3}),
-        ({"claim": {"c2": {"unreachable": True, "msg": "gone"}}}, "held", ["c2"], {"refused": 2, "unreachable": 1}),
+        ({"claim": {"c2": {"failed": True, "msg": "disk full"}}}, "held", ["c2"], {"refused": 3}),
         ({"asked": {"c2": {"results": [ASKED]}}}, "held", ["c1"], {"refused": 3}),
         ({"undeployable": {host: True for host in ("c1", "c2", "198.51.100.9")}}, "deployed", ["c1"], {"failed": 3}),
     ],
