@@ -38,7 +38,9 @@ def full(shell: Shell, *folders: str) -> Iterator[None]:
 @contextmanager
 def read_only_kernel(shell: Shell) -> Iterator[None]:
     """As in a container that may not change its sysctls: /proc/sys can be read only."""
-    shell("mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && ! sysctl -qw net.ipv4.tcp_fastopen=1")
+    shell(
+        "mount --bind /proc/sys /proc/sys && mount -o remount,ro,bind /proc/sys && ! sysctl -qw net.ipv4.tcp_fastopen=1"
+    )
     try:
         yield
     finally:

@@ -96,7 +96,9 @@ def test_kernel_that_cannot_be_written(name: str) -> None:
         pid = host.see()["pid"]
         with read_only_kernel(host.shell):
             host.get("server", "claimed")
-            failed(host, "server", "stepped", "net.ipv4.tcp_fastopen cannot be written", "/proc/sys/net must be writable")
+            failed(
+                host, "server", "stepped", "net.ipv4.tcp_fastopen cannot be written", "/proc/sys/net must be writable"
+            )
             assert host.see()["pid"] == pid
             host.get("server", "plain")
             host.is_("plain", "server")

@@ -181,6 +181,14 @@ def test_service_that_does_not_come_up(stage, side):
     assert (stage.places(side), stage.host.sysctl()) == ([], "1")
 
 
+def test_service_that_may_not_make_its_namespace(stage, side):
+    """LXC without nesting: named where it is proven plain, also by a way down that has nothing to restart."""
+    stage.host.told[UNITS[side]] = {"ActiveState": "activating", "SubState": "auto-restart", "ExecMainStatus": "226"}
+    result = stage.ask("plain", side, run="")
+    assert result.outcome == "failed"
+    assert f"{UNITS[side]} is activating (auto-restart): 226/NAMESPACE: " in result.reasons[0]
+
+
 @pytest.mark.parametrize("state", ["stepped", "confirmed"])
 @pytest.mark.parametrize("text", ["{", "[1]", '{"units": 5}', '{"units": {"ss-local@main.service": {}}}'])
 @pytest.mark.parametrize("name", ["record.json", "lease.json"])
