@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pytest
 from _faults import full, read_only_kernel
-from _life import LINES, Life, life, on_both
+from _life import LINES, SERVER, Life, life, module, on_both, services
 
 STEPPED, CONFIRMED, SYSCTL = "/run/systemd/system", "/etc/systemd/system", "/etc/sysctl.d"
 NO_ROOM = "No space left on device"
@@ -87,6 +87,20 @@ def test_no_room_to_put_back_the_line_beside_lines_of_others(name: str) -> None:
         assert host.shell(f"cat {LINES}") == "net.core.somaxconn = 2222\n"
         host.shell(f"rm {LINES}")
         host.is_("plain", "server")
+
+
+@on_both
+def test_no_room_to_deploy(name: str) -> None:
+    """A new password does not fit: named by its file, and the service runs on with the old one."""
+    with life(name) as host:
+        pid = host.see()["pid"][SERVER]
+        service = services(name)["server"]
+        instance = {"name": "main", "port": 8388, "address": service["server"][0], "method": service["method"]}
+        with full(host.shell, "/etc/shadowsocks"):
+            with pytest.raises(AssertionError, match=f"{NO_ROOM}.*/etc/shadowsocks/ss-server-main.json"):
+                module(name, "tfo_service", side="server", instances=[{**instance, "password": "another-one"}])
+            assert host.see()["pid"][SERVER] == pid
+            host.answers("server")
 
 
 @on_both

@@ -8,8 +8,9 @@ The servers accept already, and every client uses ss1.
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from _seen import arguments
 
 UNIT = "ss-local@main.service"
 INSTANCES = {"ss_client_instances": [{"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}]}
-MORE: dict[str, Any] = {**INSTANCES, "rollout_probe_requests": 0, "rollout_bake_seconds": 5}
+MORE: dict[str, Any] = {**INSTANCES, "rollout_probe_requests": 10, "rollout_bake_seconds": 5}
 
 
 def shell(name: str) -> Shell:
@@ -103,3 +104,24 @@ def test_service_that_crashes_while_it_bakes_beside_a_kernel_that_turned_read_on
         print(run.outcomes(), [run.reasons(name) for name in ("c3", "c4")])
     works("c3", plain=False)
     works("c4", plain=False)
+
+
+def test_journal_with_no_room(tmp_path: Path) -> None:
+    """On the controller, since the step: it is told, and stands in front of nothing (A10)."""
+    reports = tmp_path / "reports"
+    reports.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(reports)], check=True)
+    try:
+        run = rollout("c3", reports, lambda: _fill(reports), **MORE)
+    finally:
+        subprocess.run(["umount", str(reports)], check=True)
+    print(run.status)
+    assert "The journal cannot be written" in run.words
+    fast("c3")
+    back("c3")
+
+
+def _fill(folder: Path) -> None:
+    with suppress(OSError), (folder / "more").open("wb", buffering=0) as stream:
+        while stream.write(b" " * 512):
+            pass

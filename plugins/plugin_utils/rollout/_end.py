@@ -144,7 +144,10 @@ def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: boo
     again = f"Mend what is named above, then run it again: {run}"
     if stopped:
         return [*told, f"The run stopped at {stopped['name']}. {again}"]
-    if outcomes & {"refused", "failed", "unreachable"}:
+    to_mend = any(
+        one.outcome == "reverted" and not one.remembered for one in found
+    )  # by a fault of its host, not its path
+    if to_mend or outcomes & {"refused", "failed", "unreachable"}:
         return [*told, again]
     if "planned" in outcomes:
         return [f"Nothing was changed. Next: {run}"]

@@ -150,6 +150,8 @@ def closed(wave: Wave, confirmed: t.Mapping[str, Result], reverted: t.Mapping[st
             host.since_step = True
         elif result.get("failed") or result.get("outcome") != "plain":
             host.end("failed", f"not proven plain: {trouble(result)}", *host.reasons)
+        elif host.outcome == "failed":  # in its step, or while that was made to last: what runs there is known now
+            host.end("reverted", *host.reasons)
     if not wave.stop and any(wave.weigh()):
         wave.conclude()
 

@@ -160,6 +160,7 @@ def test_lost_side_after_that(result, outcome, why):
         ([side("reverted", remembered=True)], None, False, "-e rollout_retry=true tries them again"),
         ([side("inconclusive")], None, False, "run it again for more samples"),
         ([side("planned")], None, False, "Nothing was changed. Next: ansible-playbook fastopen.shadowsocks.rollout"),
+        ([side("reverted")], None, False, "Mend what is named above, then run it again"),
         ([side("reverted")], wave("reverted", verdict="roll_back"), False, "The run stopped at wave 2."),
     ],
 )

@@ -243,7 +243,7 @@ def test_closed():
         "c3": "reverted",
         "c4": "failed",
         "c5": "unreachable",
-        "c6": "failed",
+        "c6": "reverted",
     }
     assert one.hosts["c4"].reasons[0] == "not proven plain: the tunnel is silent"
     assert one.hosts["c5"].since_step
@@ -256,7 +256,7 @@ def test_one_that_could_not_be_confirmed_does_not_stop_the_run():
     one = wave(["promoted"] * 2)
     one.verdict, one.confirm = "promote", ["c1", "c2"]
     _phases.closed(one, {"c1": CONFIRMED, "c2": FAILED}, {"c2": PLAIN})
-    assert (one.verdict, one.stop, one.hosts["c2"].outcome) == ("promote", False, "failed")
+    assert (one.verdict, one.stop, one.hosts["c2"].outcome) == ("promote", False, "reverted")
 
 
 def test_lost_on_the_way_to_last():
