@@ -99,7 +99,8 @@ def measured_after(
             continue
         finding = judgement["hosts"].get(name, UNHEARD)
         if result.get("reasons") or finding["verdict"] == REVERT:
-            host.end("reverted", *result.get("reasons", []), *finding["reasons"], said=finding["summary"])
+            said = finding["summary"] if finding["verdict"] == REVERT else ""  # a good figure is not why
+            host.end("reverted", *result.get("reasons", []), *finding["reasons"], said=said)
             wave.revert.append(name)
             wave.remember.append(name)
         elif finding["verdict"] == INCONCLUSIVE:

@@ -138,6 +138,7 @@ def test_silent_service_is_reverted_alone():
     """Requests through the running client prove that it works; one that does not is data, not a verdict (A18)."""
     one = wave(["stepped"] * 20)
     assert judged(one, dict.fromkeys(one.hosts, GOOD), {"c3": {"reasons": ["timed out"]}}) == "promote"
+    assert one.hosts["c3"].because().startswith("timed out")  # however well it was measured
     assert (one.revert, len(one.confirm)) == (["c3"], 19)
 
 
