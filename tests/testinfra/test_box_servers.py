@@ -154,7 +154,7 @@ def test_server_with_syn_cookies_only(tmp_path: Path) -> None:
         run = rollout("ss2", tmp_path)
         assert run.status != 0
         assert run.verdict() == "roll_back"
-        assert run.outcomes() == {"ss2": "failed"}
+        assert run.outcomes() == {"ss2": "reverted"}
         assert "port 8388 does not accept SYN data" in run.reasons("ss2")
         assert "--fast-open" not in arguments("ss2", SERVICE)
         assert_plain("c2")

@@ -83,7 +83,7 @@ def _found(proc: str, pid: str, argv: list[str], command: _ss_arguments.Command)
         settings, changed = _config.settings(found.pid, own, proc=proc)
     except _settings.NotUnderstood as error:
         return found._replace(why=str(error), switched=_switched(proc, pid, command))
-    return found._replace(settings=settings, changed=changed > process.started)
+    return found._replace(settings=settings, changed=process.older_than(changed))
 
 
 def _switched(proc: str, pid: str, command: _ss_arguments.Command) -> bool:

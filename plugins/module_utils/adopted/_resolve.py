@@ -19,6 +19,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _identify,
     _listeners,
     _owned,
+    _process,
     _service,
     _systemd,
 )
@@ -95,7 +96,7 @@ def _resolve(side: str, instance: Instance) -> list[Service]:
     argv = process.argv
     if argv[-1:] == [_exec_start.FLAG] and _exec_start.DROP_IN in state.drop_ins:  # ours; any other is theirs
         argv = argv[:-1]
-    return [{**common, **service} for service in _shadowsocks(side, unit, state.pid, argv, process.started, instance)]
+    return [{**common, **service} for service in _shadowsocks(side, unit, state.pid, argv, process, instance)]
 
 
 def _any_program(unit: str, pid: int, port: int) -> Service:
@@ -114,11 +115,13 @@ def _any_program(unit: str, pid: int, port: int) -> Service:
     }
 
 
-def _shadowsocks(side: str, unit: str, pid: int, argv: list[str], started: float, instance: Instance) -> list[Service]:
+def _shadowsocks(
+    side: str, unit: str, pid: int, argv: list[str], process: _process.Process, instance: Instance
+) -> list[Service]:
     """By the running process's own arguments and config. Raises Unfit, NotUnderstood, OSError."""
     settings, changed = _config.settings(pid, argv)
     below = _exec_start.read(unit)[1]
-    if changed > started:
+    if process.older_than(changed):
         raise Unfit(f"the config of {unit} has changed after its start: {_running.RESTART}")
     if settings.program not in _service.SIDES[side]:
         raise Unfit(f"{unit} runs {settings.program}, which is no {side}")

@@ -40,5 +40,5 @@ def refuse_edited(unit: str, state: _systemd.Unit, running: _process.Process) ->
     files += [one for line in told for one in glob.glob(line.partition("=")[2].rpartition(" (")[0])]
     for path in (state.fragment, *files):
         with contextlib.suppress(OSError):
-            if os.stat(path).st_mtime > running.started:
+            if running.older_than(os.stat(path).st_mtime):
                 raise Unfit(f"{path} has changed after the start of {unit}: {RESTART}")

@@ -115,7 +115,7 @@ def _config_reason(proc: str, pid: str, config: str, command: _ss_arguments.Comm
     if found is None:
         return f"{shown} is not understood, {MAY}"
     process = _process.read(int(pid), proc)
-    if process is not None and changed > process.started:
+    if process is not None and process.older_than(changed):
         return f"{shown} changed after its start, so it may still use TCP Fast Open; restart it"
     return None
 

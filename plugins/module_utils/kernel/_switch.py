@@ -186,6 +186,10 @@ def plan_boot(wants: Wants, line: t.Optional[Line], *, file: str = FILE, root: s
     new = _lines.replaced(old, _proc.FASTOPEN, [f"{_proc.FASTOPEN} = {value}"])
     decided, winner = _decided({**others, path: new}, root)
     if (decided ^ value) & (wants.on | wants.off):
+        if _sysctl_files.is_masked(root):
+            raise KernelError(
+                f"systemd-sysctl.service is masked: no boot reads {file}. systemctl unmask systemd-sysctl"
+            )
         if winner is None:
             raise KernelError(f"{file} is not read at boot here. Name a file in /etc/sysctl.d that ends in .conf.")
         raise KernelError(

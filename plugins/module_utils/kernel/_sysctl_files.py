@@ -20,6 +20,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
 _SYSTEMD = ("/usr/lib/systemd/systemd-sysctl", "/lib/systemd/systemd-sysctl")
 _PROCPS_FILE = "/etc/sysctl.conf"
+_MASKS = tuple(f"{top}/systemd/system/systemd-sysctl.service" for top in ("/etc", "/run"))
 
 
 class BootValue(NamedTuple):
@@ -38,6 +39,8 @@ def boot_value(key: str, root: str = "/", overlay: Mapping[str, str] | None = No
 
     `overlay` gives files, by real path, the text that they are going to have.
     """
+    if is_masked(root):
+        return BootValue(None, None)
     overlay = overlay or {}
     path = normalise(key)
     settings: dict[str, tuple[str | None, str]] = {}
@@ -58,6 +61,11 @@ def boot_value(key: str, root: str = "/", overlay: Mapping[str, str] | None = No
     # An exact key, or its exclusion ("-key", no value), wins over every glob, wherever it stands.
     value, winner = settings[path] if path in settings else next(reversed(settings.values()), (None, ""))
     return BootValue(value, None if value is None else winner, unreadable)
+
+
+def is_masked(root: str = "/") -> bool:
+    """Whether no file is applied at boot at all: systemctl mask systemd-sysctl."""
+    return any(os.path.realpath(_below(root, unit)) == os.devnull for unit in _MASKS)
 
 
 def assignments(text: str) -> Iterator[tuple[str, str | None]]:

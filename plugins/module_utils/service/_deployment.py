@@ -142,9 +142,9 @@ def stale(plan: Plan, service: t.Mapping[str, t.Any], unit: _systemd.Unit, seen:
     reads = [_service.unit_path(service["program"]), *_observe.own_paths(_service.unit(service))]
     if set(reads) & {*plan.write, *plan.remove}:
         return "reads a file that changes"
-    newest = max((seen.files[path].mtime for path in reads if seen.files.get(path) is not None), default=0.0)
-    if process.started + _process.TICK_SECONDS < newest:
+    written = [state.mtime for state in map(seen.files.get, reads) if state is not None]
+    if any(map(process.older_than, written)):
         return "runs since before its files were written"
-    if process.started + _process.TICK_SECONDS < seen.installed.get(service["program"], 0.0):
+    if process.older_than(seen.installed.get(service["program"], 0.0)):
         return f"runs since before {seen.programs[service['program']]} was written"
     return ""

@@ -39,8 +39,17 @@ def write(path: str, content: bytes, mode: int, uid: int = 0, gid: int = 0) -> N
     """Put the file there whole or not at all: a temporary file in the same folder, synced, then renamed.
 
     Its name is always the same, so that what a killed run has left of it is overwritten, or found by `temporary`.
+    Raises OSError with the path, which the kernel does not tell of a full disk.
     """
-    folder, half = os.path.dirname(path), temporary(path)
+    try:
+        _replace(path, content, mode, uid, gid)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+    sync_folder(os.path.dirname(path))
+
+
+def _replace(path: str, content: bytes, mode: int, uid: int, gid: int) -> None:
+    half = temporary(path)
     remove(half)
     handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -54,7 +63,6 @@ def write(path: str, content: bytes, mode: int, uid: int = 0, gid: int = 0) -> N
     except BaseException:
         remove(half)
         raise
-    sync_folder(folder)
 
 
 def temporary(path: str) -> str:

@@ -23,6 +23,11 @@ class Process(t.NamedTuple):
     argv: list[str]
     started: float
 
+    def older_than(self, changed: float) -> bool:
+        """Whether it started before a file's last change. A time to come tells nothing, and no restart would mend it:
+        somebody has set it so, or the clock was ahead."""
+        return self.started + TICK_SECONDS < changed <= time.time()
+
 
 def read(pid: int, proc: str = "/proc") -> t.Optional[Process]:
     """The process, or None where it is gone.

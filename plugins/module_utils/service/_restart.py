@@ -47,9 +47,13 @@ def restart(units: t.Mapping[str, t.Optional[int]], configs: t.Iterable[t.Mappin
     starting = {unit for unit, state in _systemd.show(sorted(waiting)).items() if state.sub_state in _STARTING}
     slow = _silent({unit: port for unit, port in waiting.items() if unit in starting}, SLOW_START_SECONDS)
     time.sleep(STEADY_SECONDS)
-    down = [name for name, unit in _systemd.show(sorted(units)).items() if not unit.active]
+    shown = _systemd.show(sorted(units))
+    down = [name for name, unit in shown.items() if not unit.active]
     missing = sorted({*down, *slow, *(set(waiting) - starting)})
-    return [*reasons, *(f"{unit} does not come up: {last_words(unit, configs)}" for unit in missing)]
+    return [
+        *reasons,
+        *(f"{unit} does not come up: {shown[unit].refused or last_words(unit, configs)}" for unit in missing),
+    ]
 
 
 def _silent(ports: t.Mapping[str, int], seconds: float) -> dict[str, int]:

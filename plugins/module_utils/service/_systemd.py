@@ -12,7 +12,8 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
 
 _PROPERTIES = (
-    "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,NRestarts,Result,FragmentPath,DropInPaths"
+    "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,NRestarts,Result,FragmentPath,DropInPaths,"
+    "ExecMainStatus"
 )
 
 
@@ -35,6 +36,7 @@ class Unit:
     result: str = ""
     fragment: str = ""
     drop_ins: str = ""
+    exit_status: int = 0
 
     @property
     def active(self) -> bool:
@@ -45,6 +47,16 @@ class Unit:
     def alive(self) -> bool:
         """Running, or on its way there: what waits for its next automatic start will start."""
         return self.active_state not in ("inactive", "failed")
+
+    @property
+    def refused(self) -> str:
+        """Why systemd itself could not start it, '' where that is not so: EXIT_NAMESPACE in systemd.exec(5)."""
+        if self.active or self.exit_status != 226:
+            return ""
+        return (
+            "226/NAMESPACE: this host does not let it have the file system view that its unit asks for; in an LXC container"
+            " allow nesting"
+        )
 
     @property
     def enabled(self) -> bool:
@@ -108,6 +120,7 @@ def parse_show(text: str) -> list[Unit]:
                     result=fields.get("Result", ""),
                     fragment=fields.get("FragmentPath", ""),
                     drop_ins=fields.get("DropInPaths", ""),
+                    exit_status=_ascii.number(fields.get("ExecMainStatus", "")),
                 )
             )
     return found

@@ -195,11 +195,11 @@ def _bits(
         record.raised &= value.raised
         if lease:
             lease.raised &= value.raised
-            if not lease.units:  # it ends soon, and a bit that stays for others must still be known as ours then
-                record.raised, lease.raised = record.raised | lease.raised, 0
     except KernelError as error:
         failed = True
         result.reasons.append(str(error))
+    if lease and not lease.units:  # it ends soon, and a bit that stays must still be known as ours then
+        record.raised, lease.raised = record.raised | lease.raised, 0
     try:
         file = record.line.file if record.line else descent.sysctl_file
         boot = _switch.plan_boot(_record.wants(record, None), record.line, file=file)

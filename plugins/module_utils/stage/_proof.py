@@ -110,7 +110,8 @@ def plain(units: t.Mapping[str, _record.Unit]) -> tuple[list[dict[str, t.Any]], 
             continue
         process = _process.read(state.pid) if state.active else None
         if process is None:
-            reasons.append(f"{unit} is {state.active_state} ({state.sub_state})")
+            why = f": {state.refused}" if state.refused else ""
+            reasons.append(f"{unit} is {state.active_state} ({state.sub_state}){why}")
         elif entry["mode"] == "flag" and _exec_start.FLAG in process.argv:
             reasons.append(f"{unit} still runs with {_exec_start.FLAG}")
         elif entry["url"]:

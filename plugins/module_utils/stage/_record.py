@@ -245,8 +245,5 @@ def _write(path: str, content: t.Optional[dict[str, t.Any]]) -> None:
         _files.remove(path)
         return
     text = (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        _files.write(path, text, 0o600, os.geteuid(), os.getegid())
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error  # a full disk is told without a path
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    _files.write(path, text, 0o600, os.geteuid(), os.getegid())

@@ -99,7 +99,8 @@ def measured_after(
             continue
         finding = judgement["hosts"].get(name, UNHEARD)
         if result.get("reasons") or finding["verdict"] == REVERT:
-            host.end("reverted", *result.get("reasons", []), *finding["reasons"], said=finding["summary"])
+            said = finding["summary"] if finding["verdict"] == REVERT else ""  # a good figure is not why
+            host.end("reverted", *result.get("reasons", []), *finding["reasons"], said=said)
             wave.revert.append(name)
             wave.remember.append(name)
         elif finding["verdict"] == INCONCLUSIVE:
@@ -154,6 +155,8 @@ def closed(wave: Wave, confirmed: t.Mapping[str, Result], reverted: t.Mapping[st
             host.since_step = True
         elif result.get("failed") or result.get("outcome") != "plain":
             host.end("failed", f"not proven plain: {trouble(result)}", *host.reasons)
+        elif host.outcome == "failed":  # in its step, or while that was made to last: what runs there is known now
+            host.end("reverted", *host.reasons)
     if not wave.stop and any(wave.weigh()):
         wave.conclude()
 

@@ -126,7 +126,7 @@ def test_bad_host_is_taken_back(play):
     """And the run goes on."""
     wave = through(play, {"c1": STEPPED, "c2": FAILED}, confirmed={"c1": CONFIRMED}, reverted={"c2": PLAIN})
     assert (wave["confirm"], wave["revert"], wave["stop"]) == (["c1"], ["c2"], False)
-    assert wave["lines"][-1] == "  failed    c2: it does not come up"
+    assert wave["lines"][-1] == "  reverted  c2: it does not come up"
     assert "    c2: it does not come up" in wave["details"]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 import typing as t
 
 import pytest
@@ -190,6 +191,10 @@ def test_edit_that_is_not_in_effect(host: t.Any, monkeypatch: pytest.MonkeyPatch
     later = host.processes[host.running[UNIT]].started + 1
     os.utime(ours, (later, later))
     assert len(resolved("server").services) == 1
+    os.utime(config, (later, later))
+    assert len(resolved("server").services) == 1  # a time to come tells nothing
+    os.utime(config, (0, 0))
+    monkeypatch.setattr(time, "time", lambda: later + 1)
     files = {"config": config, "unit": host.lib_unit_dir / UNIT, "drop-in": drop_in, "environment file": environment}
     if what in files:
         os.utime(files[what], (later, later))

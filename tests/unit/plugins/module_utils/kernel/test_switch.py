@@ -169,6 +169,20 @@ def test_a_file_that_no_boot_reads(kernel_host) -> None:
         _switch.plan_boot(Wants(needed=2), None, file="/etc/sysctl.d/99-tfo", root=str(kernel_host.root))
 
 
+def test_boot_that_applies_no_file(kernel_host) -> None:
+    """A masked systemd-sysctl: refused where a line would be needed, and no way down waits for it."""
+    root = str(kernel_host.root)
+    line = _switch.plan_boot(Wants(needed=2), None, root=root)
+    _switch.persist(line)
+    unit = kernel_host.root / "etc/systemd/system/systemd-sysctl.service"
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    unit.symlink_to("/dev/null")
+    with pytest.raises(KernelError, match="masked: no boot reads /etc/sysctl.d/99-tfo.conf. systemctl unmask"):
+        _switch.plan_boot(Wants(needed=2), line.line, root=root)
+    assert _switch.plan_boot(Wants(needed=1), None, root=root).line is None
+    assert _switch.plan_boot(Wants(), line.line, root=root).new is None
+
+
 @pytest.mark.parametrize(
     "text",
     [

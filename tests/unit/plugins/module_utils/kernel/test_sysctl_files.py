@@ -52,6 +52,24 @@ def write(root: pathlib.Path, files: dict[str, str]) -> str:
         ({"/etc/sysctl.d/a.conf": f"{KEY} = 3\n-{KEY}"}, None, None),
         ({"/etc/sysctl.d/a.conf": "# nothing", "/etc/sysctl.d/folder.conf/x": ""}, None, None),
         ({"/etc/sysctl.d/a.conf": f"{KEY}="}, "", "/etc/sysctl.d/a.conf"),
+        (
+            {
+                "/etc/sysctl.d/a.conf": f"{KEY} = 3",
+                "/etc/sysctl.d/b.conf": "-> b.conf",
+                "/etc/sysctl.d/c.conf": "-> /nowhere",
+                "/etc/sysctl.d/d.conf/x": "",
+            },
+            "3",
+            "/etc/sysctl.d/a.conf",
+        ),
+        (
+            {
+                "/etc/sysctl.d/a.conf": f"{KEY} = 3",
+                "/etc/systemd/system/systemd-sysctl.service": "-> /dev/null",
+            },
+            None,
+            None,
+        ),
     ],
 )
 def test_boot_value(tmp_path: pathlib.Path, files: dict[str, str], value: str | None, winner: str | None) -> None:

@@ -21,7 +21,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import MARKER, SERVER_SERVICE
 
 GID = 990
-WRITTEN, STARTED = 1000.0, 2000.0
+WRITTEN, STARTED, FUTURE = 1000.0, 2000.0, 9e9
 CONFIG = "/etc/shadowsocks/ss-server-main.json"
 ACL = "/etc/shadowsocks/ss-server-main.acl"
 DROP_IN = "/etc/systemd/system/ss-server@main.service.d/acl.conf"
@@ -145,6 +145,7 @@ TABLE = [
         {"restart": [UNIT]},
         id="process older than its unit",
     ),
+    pytest.param(WANTED, with_file(settled(), CONFIG, mtime=FUTURE), {}, id="a config from the future"),
     pytest.param(
         WANTED,
         with_file(settled(), CONFIG, mtime=STARTED + _process.TICK_SECONDS / 2),

@@ -55,7 +55,7 @@ def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
         _files.write(str(path), b"new", 0o600, *ME)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["config"]

@@ -33,6 +33,14 @@ def test_words_of_a_service_that_dies(units):
     ]
 
 
+def test_service_that_may_not_make_its_namespace(units):
+    """systemd says so by its exit status, whosever service it is; its own last words are of an earlier start."""
+    units.broken = {OURS, THEIRS}
+    units.told = {unit: {"ExecMainStatus": "226"} for unit in (OURS, THEIRS)}
+    for words in _restart.restart({OURS: None, THEIRS: None}):
+        assert "does not come up: 226/NAMESPACE: " in words and "allow nesting" in words
+
+
 def test_words_where_the_record_is_damaged(units):
     """Then nothing tells whose it is."""
     units.put(_owned.path(), "{")

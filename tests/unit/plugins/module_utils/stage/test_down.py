@@ -9,7 +9,7 @@ import os
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _ss_processes, _switch
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _lease, _record
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import (
     FLAG,
     LISTENER,
@@ -181,6 +181,14 @@ def test_service_that_does_not_come_up(stage, side):
     assert (stage.places(side), stage.host.sysctl()) == ([], "1")
 
 
+def test_service_that_may_not_make_its_namespace(stage, side):
+    """LXC without nesting: named where it is proven plain, also by a way down that has nothing to restart."""
+    stage.host.told[UNITS[side]] = {"ActiveState": "activating", "SubState": "auto-restart", "ExecMainStatus": "226"}
+    result = stage.ask("plain", side, run="")
+    assert result.outcome == "failed"
+    assert f"{UNITS[side]} is activating (auto-restart): 226/NAMESPACE: " in result.reasons[0]
+
+
 @pytest.mark.parametrize("state", ["stepped", "confirmed"])
 @pytest.mark.parametrize("text", ["{", "[1]", '{"units": 5}', '{"units": {"ss-local@main.service": {}}}'])
 @pytest.mark.parametrize("name", ["record.json", "lease.json"])
@@ -236,6 +244,21 @@ def test_kernel_that_cannot_be_set(server, monkeypatch):
     result = server.ask("plain", "server", run="")
     assert (result.outcome, server.flagged("server"), server.boot()) == ("failed", False, None)
     assert "/proc/sys/net must be writable" in result.reasons[0]
+
+
+def test_bit_of_a_step_that_cannot_be_cleared_now(server, monkeypatch):
+    """It is still known as ours when the lease is gone, and the next way down clears it."""
+    bring(server, "server", "stepped")
+
+    def refuse(*_arguments):
+        raise PermissionError(30, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_proc, "write_sysctl", refuse)
+        assert server.ask("plain", "server").outcome == "failed"
+        _lease.expire(_record.load_lease())
+    assert server.ask("plain", "server", run="").outcome == "plain"
+    assert server.host.sysctl() == "1"
 
 
 def test_line_that_cannot_be_put_back(server, monkeypatch):

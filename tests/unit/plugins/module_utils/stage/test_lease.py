@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _program, _record
@@ -71,6 +73,21 @@ def test_take_over_of_somebody_else(stage, side):
     """The name must be the one that holds the host."""
     stage.ask("claimed", side)
     assert stage.ask("claimed", side, run="run3", take_over="run2").outcome == "refused"
+
+
+@pytest.mark.parametrize("years", [-30, 30])
+def test_wall_clock_that_jumps(stage, side, monkeypatch, years):
+    """A lease neither ends by that nor lives longer."""
+    for state in ("claimed", "stepped"):
+        assert stage.ask(state, side).outcome == state
+    jumped = time.time() + years * 365 * 86400
+    monkeypatch.setattr(time, "time", lambda: jumped)
+    assert "claimed by run run1" in stage.ask("claimed", side, run="run2").reasons[0]
+    stage.end_lease()
+    assert "has ended" in stage.ask("confirmed", side).reasons[0]
+    assert stage.ask("plain", side).outcome == "plain"
+    assert stage.ask("stepped", side).outcome == "stepped"
+    assert stage.ask("confirmed", side).outcome == "confirmed"
 
 
 def test_step_of_a_dead_run_is_undone_first(stage, side):

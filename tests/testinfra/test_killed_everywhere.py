@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, the fastopen.shadowsocks authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller is killed at every boundary of every play and task, and the command is run again: nobody is left behind.
+
+A host on which nothing differs from before the killed run needs no second one: it would be the first.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import _hosts
+import _state
+import pytest
+from _hosts import fleet, host
+from _killed import again, run
+from _seen import arguments, is_up, sysctl
+
+HOSTS = ("ss2", "c2")
+LIMIT = ",".join(HOSTS)
+UNITS = {"ss2": "ss-server@main.service", "c2": "ss-local@main.service"}
+REQUEST = f"curl --silent --show-error --fail --max-time 20 --output /dev/null --socks5 127.0.0.1:1080 {_hosts.ORIGIN}"
+OURS = ("/var/lib/fastopen", "/run/fastopen", "/usr/local/lib/fastopen")
+OFF = (
+    "{ test ! -e /usr/local/lib/fastopen/fastopen || /usr/local/lib/fastopen/fastopen off >/dev/null; } && "
+    f"systemctl stop 'fastopen-lease*' && rm -rf {' '.join(OURS)}"
+)
+
+
+def states() -> list[dict[str, object]]:
+    """All that _state knows of the hosts."""
+    return [_state.read(name) for name in HOSTS]
+
+
+def answers() -> None:
+    """A request through the client and its server."""
+    host("c2").check_output(REQUEST)
+
+
+def plain() -> None:
+    """Nobody is under TCP Fast Open, and the tunnel works."""
+    for name, unit in UNITS.items():
+        assert is_up(name, unit)
+        assert "--fast-open" not in arguments(name, unit)
+        assert sysctl(name, "net.ipv4.tcp_fastopen") == "1"
+        assert not _stepped(name)
+        assert not _drop_ins(name)
+    answers()
+
+
+def promoted() -> None:
+    """Both are confirmed, and the tunnel works."""
+    for name, unit in UNITS.items():
+        assert is_up(name, unit)
+        assert "--fast-open" in arguments(name, unit)
+        assert sysctl(name, "net.ipv4.tcp_fastopen") == {"ss2": "3", "c2": "1"}[name]
+        assert not _stepped(name)
+        assert _drop_ins(name) == [f"/etc/systemd/system/{unit}.d/zz-fastopen.conf"]
+    answers()
+
+
+def _stepped(name: str) -> list[str]:
+    """What is not confirmed; the claim of a dead run on a host where nothing was left to be done ends by itself."""
+    lease = host(name).run("cat /run/fastopen/lease.json")
+    return list(json.loads(lease.stdout)["units"]) if lease.rc == 0 else []
+
+
+def _drop_ins(name: str) -> list[str]:
+    find = "find /etc/systemd/system /run/systemd/system -name zz-fastopen.conf 2>/dev/null"
+    return host(name).run(find).stdout.split()
+
+
+def off() -> None:
+    """By the host's own program, which leaves the services as a deployment does."""
+    for name in reversed(HOSTS):
+        host(name).check_output(OFF)
+
+
+def on() -> None:
+    """As a role brings a host to its stage, server first."""
+    for name, side in zip(HOSTS, ("server", "client")):
+        command = ["ansible", name, "-i", str(_hosts.INVENTORY), "-m", "fastopen.shadowsocks.tfo_stage"]
+        done = subprocess.run([*command, "-a", json.dumps({"side": side})], check=False, capture_output=True, text=True)
+        assert done.returncode == 0 and '"outcome": "confirmed"' in done.stdout, done.stdout
+
+
+def new() -> None:
+    """Machines that know no Shadowsocks of ours."""
+    fleet("up", "--fresh", *HOSTS)
+
+
+def sweep(
+    playbook: str,
+    reports: Path,
+    begin: Callable[[], None],
+    end: Callable[[], None],
+    running: bool = True,
+    **extra: object,
+) -> None:
+    """Kill it at every boundary; ``begin`` makes what the run begins with, ``end`` tells what it must come to.
+
+    ``running``: the services run before, and answer all the time.
+    """
+    begin()
+    before = states()
+    whole = run(playbook, LIMIT, reports, **extra)
+    assert whole.status == 0, whole.output
+    end()
+    wrong, ended, dirty = [], Counter[str](), True
+    for number in range(1, len(whole.names) + 1):
+        what = f"{playbook} {number}/{len(whole.names)} {whole.names[number - 1]}"
+        try:
+            if dirty:
+                begin()
+                assert states() == before, "not as before"
+            assert run(playbook, LIMIT, reports, kill_at=number, **extra).killed
+            if running:
+                answers()
+            dirty, how = states() != before, "untouched"
+            if dirty:
+                how = again(playbook, LIMIT, reports, **extra)[0]
+                end()
+        except (AssertionError, subprocess.SubprocessError) as error:
+            dirty, how = True, "wrong"
+            wrong.append(f"{what}: {error}")
+        ended[how] += 1
+        print(f"{what}: {how}", flush=True)
+    print(f"{playbook}: {len(whole.names)} boundaries: {dict(ended)}")
+    assert not wrong, "\n\n".join(wrong)
+
+
+def test_rollout(tmp_path: Path) -> None:
+    """Everybody ends promoted."""
+    sweep("rollout", tmp_path, off, promoted)
+
+
+def test_rollback(tmp_path: Path) -> None:
+    """Everybody ends plain."""
+    sweep("rollback", tmp_path, on, plain, rollback_scope="all")
+
+
+def test_deploy(tmp_path: Path) -> None:
+    """On new machines: everybody ends with a tunnel that works, plain."""
+    sweep("deploy", tmp_path, new, plain, running=False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def services(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What rollout and rollback begin with."""
+    again("deploy", LIMIT, tmp_path_factory.mktemp("deploy"))
+    off()
