@@ -29,4 +29,10 @@ options:
         its defaults are somebody's own, it is never masked; while it is in use, the deployment is refused.
     type: bool
     default: true
+  archive:
+    description:
+      - By architecture the checksum of the archive that M(fastopen.shadowsocks.tfo_archive) is to have installed. Where its
+        binaries are other ones, that is told as a difference.
+    type: dict
+    default: {}
 """

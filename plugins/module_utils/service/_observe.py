@@ -32,7 +32,8 @@ MARK = "(fastopen.shadowsocks)"
 @dataclasses.dataclass(frozen=True)
 class Wanted:
     """The services of one side. A deployed instance that is not among them goes if it is named in ``absent``, or with
-    ``prune``; else it stays. ``packaged``: whether the package's own server is kept from listening.
+    ``prune``; else it stays. ``packaged``: whether the package's own server is kept from listening. ``archive``: by
+    architecture the checksum of the archive that the binaries come from, none where that is left to somebody else.
     """
 
     side: str
@@ -41,6 +42,7 @@ class Wanted:
     absent: t.Collection[str] = ()
     prune: bool = False
     packaged: bool = True
+    archive: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def units(self) -> dict[str, t.Mapping[str, t.Any]]:

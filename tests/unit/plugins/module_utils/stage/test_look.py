@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import os
+import platform
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _archive,
     _binary,
     _listeners,
     _observe,
     _process,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _look, _record, _request
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _refusals
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_SERVICE,
     MARKER,
@@ -243,6 +246,22 @@ def test_package(server, version, help_, why):
     differs = look(server, "server")["differs"]
     assert [one["what"] for one in differs] == (["package"] if why else [])
     assert not why or why in differs[0]["why"]
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_archive(server, monkeypatch, installed):
+    """Another archive than the inventory's: deploy first, as for every other difference."""
+    monkeypatch.setattr(_archive, "is_installed", lambda checksum: installed and checksum == "sha256:1")
+    request = server.request("server")
+    wanted = _observe.Wanted("server", request.services, archive={platform.machine(): "sha256:1"})
+    found = _look.look(request, wanted, "shadowsocks-rust", False)
+    assert found["deployed"] == ("yes" if installed else "differs")
+    refused = _refusals.refusals([found])
+    assert refused == (
+        []
+        if installed
+        else ["deployed otherwise than the inventory says (shadowsocks-rust): run playbook deploy first"]
+    )
 
 
 @pytest.mark.parametrize(
