@@ -248,6 +248,16 @@ def test_package(server, version, help_, why):
     assert not why or why in differs[0]["why"]
 
 
+def test_mode_that_was_changed(server, monkeypatch):
+    """Another implementation has another mode: the flag stays until the next step, and is named."""
+    monkeypatch.setattr(_listeners, "tcp", lambda: [])
+    server.ask("present", "server", mode="flag")
+    found = look(server, "server", mode="listener")
+    (told,) = [one for one in found["step"]["differs"] if one["what"] == "mode"]
+    assert (told["name"], told["why"]) == (UNITS["server"], "is under TFO in mode flag, not listener")
+    assert (found["stage"]["intended"], found["done"]) == ("accept", False)
+
+
 @pytest.mark.parametrize("installed", [True, False])
 def test_archive(server, monkeypatch, installed):
     """Another archive than the inventory's: deploy first, as for every other difference."""
