@@ -35,6 +35,7 @@ def _wanted(told: t.Mapping[str, t.Any], side: str) -> dict[str, t.Any]:
         "prune": told[f"ss_{side}_prune"],
         "implementation": told["shadowsocks_implementation"],
         "package": told["shadowsocks_package"],
+        "archive": told["shadowsocks_archive_checksum"] if told["shadowsocks_install"] == "archive" else None,
         "packaged": told["shadowsocks_install"] != "none",
         "by_apt": told["shadowsocks_install"] == "package",
         "sysctl_file": told["tcp_fastopen_sysctl_file"],

@@ -33,4 +33,10 @@ options:
     description: Whether programs that are missing are to be installed by apt. A host without apt is refused then.
     type: bool
     default: false
+  archive:
+    description:
+      - By architecture the checksum of the archive that M(fastopen.shadowsocks.tfo_archive) is to have installed. Where its
+        binaries are other ones, that is told as a difference.
+    type: dict
+    default: {}
 """

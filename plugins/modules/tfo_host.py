@@ -178,7 +178,10 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **_request.SPEC,
-            **{name: _deploy.SPEC[name] for name in ("limit_nofile", "absent", "prune", "packaged", "by_apt")},
+            **{
+                name: _deploy.SPEC[name]
+                for name in ("limit_nofile", "absent", "prune", "packaged", "by_apt", "archive")
+            },
             "implementation": _service.SERVICE_SPEC["implementation"],
             "package": {"type": "str"},
             "probe_paths": {"type": "bool", "default": True},

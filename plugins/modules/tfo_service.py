@@ -88,7 +88,7 @@ steps:
   type: list
   elements: str
 missing:
-  description: Binaries of the listed instances that are not installed.
+  description: Binaries of the listed instances that are not installed, or not from O(archive).
   returned: success
   type: list
   elements: str

@@ -6,7 +6,8 @@
 One round: a fresh fleet; plain Shadowsocks deployed; a rollout from there, and again; an audit; a deployment again; all
 of it rolled back; from there the same state by a play of stock modules, and again. A ping play runs before each, and
 the figures of a round are divided by the median of its own pings: what else the machine does slows both. Wall time is
-as it passes; CPU is the controller's, of ansible-playbook and every process that it waited for.
+as it passes; CPU is the controller's, of ansible-playbook and every process that it waited for. At the end, or with
+--pairings alone, the first byte of each kind of client with each kind of server, see _pairings.py.
 
 With --scale or --measured, instead of that, how a rollout's cost grows up to 100 hosts, see _scale.py; with
 --adopting what requests lose when a service that runs already is adopted, see _adopting.py.
@@ -20,6 +21,7 @@ import signal
 import sys
 
 import _adopting
+import _pairings
 import _scale
 from _plays import Bench, fleet
 from _steps import BY_STOCK, DEPLOY, PING, ROLLBACK, ROLLED_OUT, STATE, Round, Step, table
@@ -62,6 +64,7 @@ def main() -> None:
     parser.add_argument("--scale", action="store_true", help="100 hosts against 25, and taking back 40 against 10")
     parser.add_argument("--measured", action="store_true", help="a rollout of 40 clients that measures each of them")
     parser.add_argument("--adopting", action="store_true", help="what requests lose when a running service is adopted")
+    parser.add_argument("--pairings", action="store_true", help="the first byte of each kind of client and server")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: stopped"))  # by way of `finally`
     settings = "pipelining, warm ssh connections, no facts; hosts and controller share this machine"
@@ -72,7 +75,10 @@ def main() -> None:
         for line in _scale.run(arguments.scale, arguments.measured):
             print(line, flush=True)
     else:
-        run_rounds(arguments.rounds)
+        if not arguments.pairings:
+            run_rounds(arguments.rounds)
+        for line in _pairings.run():
+            print(line, flush=True)
 
 
 if __name__ == "__main__":

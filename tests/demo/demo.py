@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import threading
@@ -24,51 +23,21 @@ from pathlib import Path
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-FLEET = [sys.executable, str(CHECKOUT / "tests" / "fleet" / "fleet")]
+sys.path.append(str(CHECKOUT / "tests" / "fleet"))
+from first_byte import CLIENTS, FLEET, PAIRS, measure, table  # noqa: E402  (the fleet's modules are no package)
+
 INVENTORY = CHECKOUT / "tests" / "fleet" / "inventory"
-CLIENTS = {"c1": "10.203.2.11", "c2": "10.203.2.12", "c3": "10.203.2.11", "c4": "10.203.2.12"}
 IMPLEMENTATION = os.environ.get("IMPLEMENTATION") or "libev"
-# What each client runs, and its server.
-PAIRS = {
-    "libev": dict.fromkeys(CLIENTS, ("libev", "libev")),
-    "rust": dict.fromkeys(CLIENTS, ("rust", "rust")),
-    "mixed": {"c1": ("rust", "rust"), "c2": ("rust", "libev"), "c3": ("libev", "rust"), "c4": ("libev", "libev")},
-}
 PROGRAMS = {"libev": "ss-local", "rust": "sslocal"}
-URL = "http://10.203.2.5/"
-REQUESTS = 15
 BOXED = "c3"
 CANARY = "c1"
 BAKE_SECONDS = 15
-PINGS = f"ping -n -i 0.2 -c {REQUESTS} %s | sed -n 's/.*time=\\([0-9.]*\\) ms/\\1/p'"
-FETCHES = (
-    f"for n in $(seq {REQUESTS}); do "
-    "curl --silent --show-error --max-time 10 --output /dev/null --write-out '%{time_starttransfer}\\n' "
-    f"--socks5-hostname 127.0.0.1:1080 {URL}; done"
-)
 
 
 def cache() -> Path:
     """The folder that the fleet keeps its things in."""
     configured = os.environ.get("FASTOPEN_CACHE")
     return Path(configured) if configured else Path.home() / ".cache" / "fastopen.shadowsocks"
-
-
-def on_host(host: str, *command: str) -> list[float]:
-    """The numbers that a command prints on a host of the fleet."""
-    done = subprocess.run([*FLEET, "exec", host, *command], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{host}: {done.stderr.strip()}")
-    return [float(line) for line in done.stdout.split()]
-
-
-def measure() -> dict[str, tuple[float, float]]:
-    """By client the median first byte through the running tunnel and the median round trip to its server, in ms."""
-    found = {}
-    for client, server in CLIENTS.items():
-        first_byte = statistics.median(on_host(client, "sh", "-c", FETCHES)) * 1000
-        found[client] = (first_byte, statistics.median(on_host(client, "sh", "-c", PINGS % server)))
-    return found
 
 
 def play(name: str, **variables: object) -> int:
@@ -115,21 +84,6 @@ def box_when_enabled(kind: str, started: float) -> None:
         time.sleep(0.2)
 
 
-def table(before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]) -> None:
-    """Print what each client gained against its round-trip time."""
-    print("\nFirst byte through the tunnel (ms, medians of", REQUESTS, "requests)\n")
-    print(
-        f"  {'client':<8}{'runs':<7}{'server':<7}{'before':>9}{'after':>9}{'saved':>9}{'round trip':>13}{'saved / round trip':>21}"
-    )
-    for client, (plain, _trip) in before.items():
-        fast, trip = after[client]
-        saved = plain - fast
-        runs, server = PAIRS[IMPLEMENTATION][client]
-        print(
-            f"  {client:<8}{runs:<7}{server:<7}{plain:>9.1f}{fast:>9.1f}{saved:>9.1f}{trip:>13.1f}{saved / trip:>21.2f}"
-        )
-
-
 def main() -> int:
     """The demo; the exit status is 0 when the fleet ended as it should."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -156,12 +110,12 @@ def main() -> int:
     before = {client: (figures[0], figures[1]) for client, figures in json.loads(kept.read_text("utf-8")).items()}
     if not box:
         status = play("rollout")
-        table(before, measure())
+        print("", *table(IMPLEMENTATION, before, measure()), sep="\n")
         return status
     watcher = threading.Thread(target=box_when_enabled, args=(box, time.time()), daemon=True)
     watcher.start()
     status = play("rollout", rollout_client_waves=["100%"], rollout_bake_seconds=BAKE_SECONDS)
-    table(before, measure())
+    print("", *table(IMPLEMENTATION, before, measure()), sep="\n")
     subprocess.run([*FLEET, "box", BOXED, "off"], check=True, stdout=subprocess.DEVNULL)
     if status == 0:
         print(f"\nThe rollout went through in spite of the box {box!r}.")

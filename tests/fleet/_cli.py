@@ -127,7 +127,7 @@ def do_status(_arguments: argparse.Namespace) -> None:
             if kept := present.get(host.name):
                 addresses = " ".join(address for _name, many in host.attached.values() for address in many)
                 lines.append(
-                    f"{name:6} {host.name:7} {kept['state']:9} {host.release:9} {kept['variant']:6} {addresses}"
+                    f"{name:6} {host.name:7} {kept['state']:9} {kept['release']:9} {kept['variant']:6} {addresses}"
                 )
     print("\n".join(lines) or "no fleet is running; start one with: fleet up")
 

@@ -36,25 +36,26 @@ def container(name: str) -> str:
 
 
 def existing() -> dict[str, dict[str, str]]:
-    """Our containers by host name: `state` (podman's word), `variant`, `recipe`."""
+    """Our containers by host name: `state` (podman's word), `release`, `variant`, `recipe`."""
     found = {}
     for entry in json.loads(podman("ps", "--all", "--format=json", f"--filter=label={LABEL}.number={NUMBER}") or "[]"):
         labels = entry["Labels"]
         name = labels[LABEL]
-        found[name] = {key: labels[f"{LABEL}.{key}"] for key in ("variant", "recipe")} | {"state": entry["State"]}
+        found[name] = {key: labels[f"{LABEL}.{key}"] for key in ("variant", "recipe")}
+        found[name] |= {"state": entry["State"], "release": entry["Image"].rpartition(":")[2].partition("-")[0]}
     return found
 
 
 def up(profile: Profile, fresh: Iterable[str], variant: str | None) -> None:
     """Have every host of the profile run: `fresh` ones anew, others as they are unless their recipe changed."""
-    _images.build()
+    _images.build({*_images.RELEASES, *(host.release for host in profile.hosts)})
     _connect(profile)
     present = existing()
     new = []
     for host in profile.hosts:
         kept = present.get(host.name)
         kind = variant or host.variant
-        if kept and host.name not in fresh:
+        if kept and host.name not in fresh and kept["release"] == host.release:
             kind = kept["variant"]
         recipe = _recipe(profile, host, kind)
         if not kept or host.name in fresh or kept["recipe"] != recipe:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from _machine import CACHE, SSH_KEY, locked, podman, run, say
+from _machine import CACHE, NEXT, SSH_KEY, locked, podman, run, say
 
 RECIPE = Path(__file__).parent / "image"
 NAME = "localhost/fastopen-fleet"
@@ -28,14 +29,15 @@ def tag(release: str, variant: str) -> str:
     return f"{NAME}:{release}{suffix}-{_digest(release)}"
 
 
-def build() -> None:
-    """Build what is missing, both releases side by side; nothing when the recipes are unchanged."""
-    with locked("images.lock"), ThreadPoolExecutor(len(RELEASES)) as pool:
-        list(pool.map(_build_release, RELEASES))
+def build(releases: Collection[str] = RELEASES) -> None:
+    """Build what is missing, the releases side by side; nothing when the recipes are unchanged."""
+    with locked("images.lock"), ThreadPoolExecutor(len(releases)) as pool:
+        list(pool.map(_build_release, releases))
 
 
 def _build_release(release: str) -> None:
-    wanted = {variant: tag(release, variant) for variant in ("plain", "ss")}
+    variants = ("plain",) if release == NEXT else ("plain", "ss")
+    wanted = {variant: tag(release, variant) for variant in variants}
     existing = set(podman("images", "--format", "{{.Repository}}:{{.Tag}}").split())
     if existing >= set(wanted.values()):
         return
@@ -62,8 +64,10 @@ def _import_base(release: str, base: str) -> None:
         for old in archive.parent.glob(f"{release}-base-*.tar"):
             old.unlink()
         part = archive.with_suffix(".part.tar")
-        proxy = [f"--aptopt={line}" for line in _apt_proxy().splitlines()]
-        run("mmdebstrap", "--variant=minbase", f"--include={','.join(INCLUDE)}", *proxy, release, str(part))
+        options = [f"--aptopt={line}" for line in _apt_proxy().splitlines()]
+        if release == NEXT:  # what it consists of is valid for a week, and a mirror may be older
+            options.append('--aptopt=Acquire::Check-Valid-Until "false"')
+        run("mmdebstrap", "--variant=minbase", f"--include={','.join(INCLUDE)}", *options, release, str(part))
         part.rename(archive)
     say(f"{release}: import")
     podman("import", str(archive), base)

@@ -20,6 +20,7 @@ SSH_KEY = CACHE / "fleet/id_ed25519"
 CONTAINERS_CONF = CACHE / "fleet/containers.conf"
 RUN = Path("/run/fastopen-fleet")
 IMPLEMENTATION = os.environ.get("IMPLEMENTATION") or "libev"
+NEXT = "forky"  # Debian's next release, which IMPLEMENTATION names as well: it has no shadowsocks-libev
 """What the inventory has the hosts run: libev, rust, or mixed: each kind of client with each kind of server."""
 NUMBER = int(os.environ.get("FASTOPEN_FLEET") or 0)
 """Which fleet is meant: 0 in the machine's own network namespace, or one beside it, with the same addresses in another."""

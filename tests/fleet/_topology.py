@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from _machine import PREFIX
+from _machine import IMPLEMENTATION, NEXT, PREFIX
 
 MANAGEMENT = f"{PREFIX}-management"
 CLIENTS, SERVERS = f"{PREFIX}-clients", f"{PREFIX}-servers"
@@ -70,7 +70,8 @@ def _demo() -> Profile:
     members += [(f"c{n}", "bookworm" if n % 2 else "trixie", CLIENTS, 20 + n) for n in range(1, 5)]
     for name, release, network, number in members:
         data = _data(1 if network == CLIENTS else 2, number)
-        hosts.append(Host(name, release, "ss", management(number) | {network: ("data", data)}))
+        made = (NEXT, "plain") if IMPLEMENTATION == NEXT else (release, "ss")
+        hosts.append(Host(name, *made, management(number) | {network: ("data", data)}))
     names = {host.name: host.attached[next(reversed(host.attached))][1] for host in hosts if host.name != "router"}
     return Profile(networks, tuple(hosts), names)
 

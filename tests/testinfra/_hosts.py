@@ -65,7 +65,8 @@ def server_of(client: str) -> str:
 def implementation(name: str) -> str:
     """What a host runs, libev or rust, as the inventory has it (group_vars/all.yml)."""
     wanted = os.environ.get("IMPLEMENTATION") or "libev"
-    return {"mixed": "rust" if name in ("ss1", "c1", "c2") else "libev"}.get(wanted, wanted)
+    known = {"mixed": "rust" if name in ("ss1", "c1", "c2") else "libev", "forky": "rust"}
+    return known.get(wanted, wanted)
 
 
 @functools.cache

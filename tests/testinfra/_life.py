@@ -30,6 +30,7 @@ RECORD = "/var/lib/fastopen/record.json"
 LINES = "/etc/sysctl.d/99-tfo.conf"
 SERVER, CLIENT = UNITS["server"], UNITS["client"]
 ON = {"server": 3, "client": 1}
+BINARIES = {"libev": "/usr/bin/ss-server", "rust": "/usr/local/bin/ssserver"}
 COMPARED = ("files", "value", "boot", "argv", "units")
 
 
@@ -67,7 +68,7 @@ def _cache() -> str:
 def services(name: str) -> dict[str, dict[str, Any]]:
     """The host's services by side, as the controller gives them to the modules."""
     (peer,) = set(HOSTS) - {name}
-    both = {"name": "main", "server_port": 8388, "mode": "tcp_only"}
+    both = {"name": "main", "implementation": _hosts.implementation(name), "server_port": 8388, "mode": "tcp_only"}
     both.update(method="aes-256-gcm", password="a-secret-of-both-hosts")
     own, other = (_hosts.variables(host)["data_address"] for host in (name, peer))
     client = {
@@ -116,8 +117,8 @@ class Life:
         self.base: dict[str, Any] = {}
 
     def request(self, side: str, **given: Any) -> dict[str, Any]:
-        """A request of one side."""
-        asked = {"side": side, "services": [services(self.name)[side]], "probe_url": _hosts.ORIGIN}
+        """A request of one side, with the flag on servers whatever they are."""
+        asked = {"side": side, "services": [services(self.name)[side]], "mode": "flag", "probe_url": _hosts.ORIGIN}
         return {**asked, "run": "one", "who": "tester@life", "lease_seconds": 30.0, **given}
 
     def call(self, side: str, state: str, kill: int = 0, **given: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from _boxes import assert_fast, assert_plain, back, rollout
-from _hosts import fleet, host
+from _hosts import fleet, host, implementation
 from _seen import arguments, sysctl, unit
 
 SERVICE = "ss-server@main.service"
@@ -19,8 +19,10 @@ KILL = f"systemctl kill --signal=SIGKILL {SERVICE}"
 def test_servers_that_stop_taking_syn_data(tmp_path: Path) -> None:
     """ss2 loses bit 0x2, ss1 answers with SYN cookies only: data is refused without delay."""
 
+    value = sysctl("ss2", "net.ipv4.tcp_fastopen")
+
     def happens() -> None:
-        host("ss2").check_output("sysctl -qw net.ipv4.tcp_fastopen=1")
+        host("ss2").check_output(f"sysctl -qw net.ipv4.tcp_fastopen={int(value) & ~2}")
         host("ss1").check_output("sysctl -qw net.ipv4.tcp_syncookies=2")
 
     try:
@@ -34,7 +36,7 @@ def test_servers_that_stop_taking_syn_data(tmp_path: Path) -> None:
         assert_plain("c2")
         assert_plain("c3")
     finally:
-        host("ss2").check_output("sysctl -qw net.ipv4.tcp_fastopen=3")
+        host("ss2").check_output(f"sysctl -qw net.ipv4.tcp_fastopen={value}")
         host("ss1").check_output("sysctl -qw net.ipv4.tcp_syncookies=1")
 
 
@@ -165,14 +167,17 @@ def test_server_with_syn_cookies_only(tmp_path: Path) -> None:
 def test_witness_that_cannot_measure(tmp_path: Path) -> None:
     """The servers of its batch are judged by the other clients, every one of them."""
     fleet("up", "--fresh", "ss1")
-    host("c2").check_output("mv /usr/bin/ss-local /usr/bin/ss-local.away")
+    program = {"libev": "/usr/bin/ss-local", "rust": "/usr/local/bin/sslocal"}[implementation("c2")]
+    host("c2").check_output(f"mv {program} {program}.away")
     try:
         run = rollout("ss1,ss2", tmp_path, rollout_server_batches=["100%"])
     finally:
-        host("c2").check_output("mv /usr/bin/ss-local.away /usr/bin/ss-local")
+        host("c2").check_output(f"mv {program}.away {program}")
     assert run.status == 0
     assert run.verdict() == "promote"
     assert run.outcomes() == {"ss1": "promoted", "ss2": "promoted"}
     for server in ("ss1", "ss2"):
-        assert "--fast-open" in arguments(server, SERVICE)
+        rust = implementation(server) == "rust"
+        assert ("--fast-open" in arguments(server, SERVICE)) != rust
+        assert sysctl(server, "net.ipv4.tcp_fastopen") == ("1027" if rust else "3")
     assert_plain("c2")

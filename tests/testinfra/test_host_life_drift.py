@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import pytest
-from _life import LINES, SERVER, Life, life, on_both
+from _hosts import implementation
+from _life import BINARIES, LINES, SERVER, Life, life, on_both
 
 TOP = {"stepped": "/run/systemd/system", "confirmed": "/etc/systemd/system"}
 OVERRIDE = f"/etc/systemd/system/{SERVER}.d/override.conf"
-RUNS = "/usr/bin/ss-server -c /etc/shadowsocks/ss-server-main.json"
+CONFIG = "-c /etc/shadowsocks/ss-server-main.json"
+
+
+def runs(name: str) -> str:
+    """The server's command line, as its template unit has it."""
+    return f"{BINARIES[implementation(name)]} {CONFIG}"
 
 
 def up(host: Life, stage: str) -> str:
@@ -55,10 +61,10 @@ def test_drop_in_edited_by_hand(stage: str) -> None:
     def tried(name: str) -> None:
         with life(name) as host:
             drop_in = up(host, stage)
-            host.shell(f"sed -i 's/--fast-open$/-t 60 --fast-open/' {drop_in}; systemctl daemon-reload")
+            host.shell(f"sed -i 's/--fast-open$/-v --fast-open/' {drop_in}; systemctl daemon-reload")
             assert "zz-fastopen.conf" in host.problems()
             renewed(host, stage)
-            host.shell(f"sed -i 's/--fast-open$/-t 60 --fast-open/' {drop_in}; systemctl daemon-reload")
+            host.shell(f"sed -i 's/--fast-open$/-v --fast-open/' {drop_in}; systemctl daemon-reload")
             host.get("server", "plain", run="")
             host.is_("plain", "server")
 
@@ -87,20 +93,20 @@ def test_exec_start_changed_below(stage: str) -> None:
         with life(name) as host:
             up(host, stage)
             host.shell(
-                f"mkdir -p {OVERRIDE.rpartition('/')[0]}; printf '[Service]\\nExecStart=\\nExecStart={RUNS} -t 61\\n'"
+                f"mkdir -p {OVERRIDE.rpartition('/')[0]}; printf '[Service]\\nExecStart=\\nExecStart={runs(name)} -v\\n'"
                 f" > {OVERRIDE}; systemctl daemon-reload"
             )
             assert f"ExecStart below our drop-in changed in {OVERRIDE}" in host.problems()
             renewed(host, stage)
-            assert host.see()["argv"][SERVER][-3:] == ["-t", "61", "--fast-open"]
+            assert host.see()["argv"][SERVER][-2:] == ["-v", "--fast-open"]
             host.get("server", "plain", run="", why="x")
-            assert host.see()["argv"][SERVER][-2:] == ["-t", "61"]
+            assert host.see()["argv"][SERVER][-1] == "-v"
             host.shell(f"rm -r {OVERRIDE.rpartition('/')[0]}; systemctl daemon-reload; systemctl restart {SERVER}")
             host.shell(
-                "sed -i 's/%p-%i.json$/%p-%i.json -t 62/' /etc/systemd/system/ss-server@.service; systemctl daemon-reload"
+                "sed -i 's/%p-%i.json$/%p-%i.json -v/' /etc/systemd/system/ss-server@.service; systemctl daemon-reload"
             )
             host.get("server", "claimed", "stepped", run="two")
-            host.shell("sed -i 's/ -t 62$//' /etc/systemd/system/ss-server@.service; systemctl daemon-reload")
+            host.shell("sed -i 's/ -v$//' /etc/systemd/system/ss-server@.service; systemctl daemon-reload")
             assert "ExecStart below our drop-in changed in /etc/systemd/system/ss-server@.service" in host.problems()
             host.get("server", "stepped", run="two")
             host.is_("stepped", "server")
@@ -114,7 +120,7 @@ def test_foreign_drop_in_behind_ours(name: str) -> None:
         up(host, "stepped")
         other = f"/etc/systemd/system/{SERVER}.d/zzz-x.conf"
         host.shell(
-            f"mkdir -p {other.rpartition('/')[0]}; printf '[Service]\\nExecStart=\\nExecStart={RUNS}\\n' > {other};"
+            f"mkdir -p {other.rpartition('/')[0]}; printf '[Service]\\nExecStart=\\nExecStart={runs(name)}\\n' > {other};"
             " systemctl daemon-reload"
         )
         assert other in host.problems()
@@ -129,14 +135,14 @@ def test_foreign_drop_in_behind_ours(name: str) -> None:
 def test_password_in_argv_stays_where_it_is(name: str) -> None:
     """A unit of mode 0600 whose command line holds the password: neither diff nor status nor anybody's file shows it."""
     with life(name) as host:
-        secret = "hidden-in-argv"
+        secret = "a-secret-of-both-hosts"
         unit = "/etc/systemd/system/ss-server@main.service"
         address = host.request("server")["services"][0]["server"][0]
+        listen = f"{address}:8388" if implementation(name) == "rust" else f"{address} -p 8388"
+        command = f"{BINARIES[implementation(name)]} -s {listen} -m aes-256-gcm -k {secret}"
         host.shell(
-            f"umask 077; printf '[Service]\\nExecStart=/usr/bin/ss-server -s {address} -p 8388 -m aes-256-gcm"
-            f" -k a-secret-of-both-hosts -n 1024 -a nobody --key {secret}\\n' > {unit};"
-            " sed -i 's/ -n 1024 -a nobody --key .*$/ --plugin-opts hidden-in-argv/' "
-            f"{unit}; systemctl daemon-reload; systemctl restart {SERVER}"
+            f"umask 077; printf '[Service]\\nExecStart={command}\\n' > {unit};"
+            f" systemctl daemon-reload; systemctl restart {SERVER}"
         )
         seen = []
         for state in ("claimed", "stepped", "confirmed"):

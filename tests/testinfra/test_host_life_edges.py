@@ -159,10 +159,11 @@ def test_modules_as_a_user_calls_them(name: str) -> None:
         service = host.request("server")["services"][0]
         instance = {"name": "main", "port": 8388, "address": service["server"][0]}
         instance.update(method=service["method"], password=service["password"])
-        said = module(name, "tfo_stage", side="server", instances=[instance])
+        asked = {"side": "server", "instances": [instance], "fast_open_mode": "flag"}
+        said = module(name, "tfo_stage", **asked)
         assert '"outcome": "confirmed"' in said and service["password"] not in said
         host.is_("confirmed", "server")
-        assert '"changed": false' in module(name, "tfo_stage", side="server", instances=[instance])
+        assert '"changed": false' in module(name, "tfo_stage", **asked)
         said = module(name, "tfo_stage", side="server", state="plain", why="enough")
         assert '"outcome": "plain"' in said
         host.is_("plain", "server")

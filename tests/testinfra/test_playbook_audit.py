@@ -99,3 +99,43 @@ def test_unreachable_host_is_named(tmp_path: Path) -> None:
     strict, _rows = audit(tmp_path, *arguments, audit_strict=True)
     assert strict.status != 0
     assert re.search(r"Not as intended: .*\bc9\b", strict.words)
+
+
+@pytest.mark.skipif(implementation("ss1") != "rust", reason="of libev there is no archive")
+def test_another_archive_is_named_and_refused_until_it_is_deployed(tmp_path: Path) -> None:
+    before = {name: _state.read(name) for name in ("ss1", "c1")}
+    other = {"x86_64": f"sha256:{'0' * 64}", "aarch64": f"sha256:{'0' * 64}"}
+    named = {
+        "shadowsocks_archive_checksum": other,
+        "shadowsocks_archive_url": dict.fromkeys(other, "http://192.0.2.1/x"),
+    }
+    _run, rows = audit(tmp_path, **named)
+    for key, row in rows.items():
+        assert row["state"] == "drift", key
+        assert any(re.search("shadowsocks-rust is of the archive .*, not of sha256:000", line) for line in row["drift"])
+    refused = play("fastopen.shadowsocks.rollout", *LIMIT, rollout_probe_requests=0, **named)
+    assert refused.status != 0
+    for name in ("ss1", "c1"):
+        line = f"{name}: deployed otherwise than the inventory says (shadowsocks-rust): run playbook deploy first"
+        assert line in refused.words
+    assert {name: _state.read(name) for name in before} == before
+
+
+@pytest.mark.skipif(implementation("c1") != "rust", reason="libev takes the flag twice")
+def test_flag_that_a_variable_brings_as_well_is_named_before_a_restart(tmp_path: Path) -> None:
+    """What it warns of is so: the unit does not start then."""
+    shell, unit = host("c1"), "ss-local@main.service"
+    folder, file = f"/etc/systemd/system/{unit}.d", "/etc/default/fleet"
+    command = "/usr/local/bin/sslocal -c /etc/shadowsocks/%%p-%%i.json $ARGS"
+    text = f"[Service]\\nEnvironmentFile={file}\\nExecStart=\\nExecStart={command}\\n"
+    shell.check_output(f"echo ARGS= > {file}; printf '{text}' > {folder}/override.conf; systemctl daemon-reload")
+    try:
+        assert play("fastopen.shadowsocks.rollout", *LIMIT, rollout_probe_requests=0).status == 0
+        shell.check_output(f"echo ARGS=--tcp-fast-open > {file}")
+        _run, rows = audit(tmp_path)
+        named = f"{unit}: ARGS in {file} gives --fast-open as well, and sslocal does not start with it twice"
+        assert any(line.startswith(named) for line in rows[("c1", "client")]["drift"])
+        assert shell.run(f"systemctl restart {unit}; sleep 1; systemctl is-active {unit}").stdout.strip() != "active"
+    finally:
+        shell.check_output(f"rm {folder}/override.conf {file}; systemctl daemon-reload; systemctl restart {unit}")
+        assert play("fastopen.shadowsocks.rollout", *LIMIT, rollout_probe_requests=0).status == 0

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from _hosts import CLIENTS, SERVERS, host, implementation, server_of, variables
+from _hosts import CLIENTS, MEMBERS, SERVERS, host, implementation, server_of, variables
 from _seen import arguments, counters, is_up, sysctl
 from _traffic import captured, fetch, first_bytes, from_client, saved
 
@@ -40,6 +42,15 @@ def test_client(client: str) -> None:
     assert is_up(client, "ss-local@main.service")
     assert "--fast-open" in arguments(client, "ss-local@main.service")
     assert sysctl(client, "net.ipv4.tcp_fastopen") == "1"
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_hardened(name: str) -> None:
+    """The drop-in takes nothing of it away, whatever release of systemd rates it."""
+    service = "ss-server@main.service" if name in SERVERS else "ss-local@main.service"
+    rating = host(name).check_output(f"systemd-analyze security --no-pager {service}")
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", rating)
+    assert exposure and float(exposure[1]) <= 1.5
 
 
 @every_client

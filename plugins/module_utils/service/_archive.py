@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import re
 import subprocess
 import tarfile
@@ -67,6 +68,24 @@ def is_installed(checksum: str) -> bool:
     states = [_files.read(path) for path in _paths(TARGET)]
     whole = all(state is not None and (state.link, state.mode) == (False, 0o755) for state in states)
     return whole and current.checksum == checksum and _digests(TARGET) == dict(current.binaries)
+
+
+def difference(checksums: t.Mapping[str, str]) -> str:
+    """Why the binaries here are not those of the archive for this host's architecture, '' where they are. Raises ArchiveError.
+
+    ``checksums`` are by architecture, as ansible_facts['architecture'] has it; without any there is no archive wanted.
+    """
+    if not checksums:
+        return ""
+    machine = re.sub(r"i[3456]86", "i386", platform.machine())
+    if machine not in checksums:
+        return f"has no archive for {machine}"
+    if is_installed(checksums[machine]):
+        return ""
+    installed = load().current.checksum
+    if installed == checksums[machine]:
+        return f"was changed in {TARGET} since it was installed"
+    return f"is of {f'the archive {installed}' if installed else 'no archive'}, not of {checksums[machine]}"
 
 
 def hindrances() -> list[str]:

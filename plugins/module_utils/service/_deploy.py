@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _apply,
+    _archive,
     _binary,
     _deployment,
     _diff,
@@ -28,7 +29,7 @@ class Refused(Exception):
     """Something of somebody else is in the way; the message has a line for each. Nothing was changed."""
 
 
-EXPECTED = (Refused, _apply.ApplyError, _owned.OwnedError, _systemd.SystemdError, OSError)
+EXPECTED = (Refused, _apply.ApplyError, _archive.ArchiveError, _owned.OwnedError, _systemd.SystemdError, OSError)
 """The failures that the module reports as its own message."""
 
 SPEC: dict[str, t.Any] = {
@@ -40,6 +41,7 @@ SPEC: dict[str, t.Any] = {
     "limit_nofile": {"type": "int", "default": 65536},
     "packaged": {"type": "bool", "default": True},
     "by_apt": {"type": "bool", "default": False},
+    "archive": {"type": "dict", "default": {}},
     **_secrets.SPEC,
 }
 
@@ -49,7 +51,7 @@ class Outcome:
     """What was not as wanted, {what, name, why} each, and the same as Ansible's diff.
 
     ``refused`` are the lines of what is in the way, ``steps`` what happens to things that are there already, ``missing``
-    the binaries that are not installed, ``left`` the deployed units that nobody lists any more.
+    the binaries that are not installed, or not from the wanted archive, ``left`` the deployed units that nobody lists any more.
     """
 
     changed: bool
@@ -72,6 +74,7 @@ def build(params: t.Mapping[str, t.Any]) -> _observe.Wanted:
         prune=params["prune"],
         packaged=params["packaged"] and any(map(_has_packaged, services)),
         by_apt=params["by_apt"],
+        archive=params["archive"],
     )
 
 
@@ -93,5 +96,7 @@ def deploy(wanted: _observe.Wanted, check: bool, before_restart: t.Optional[t.Ca
         _apply.apply(plan, wanted, seen, before_restart)
     steps = [f"{step['name']} {step['why']}" for step in plan.differs if not step["why"].startswith("is missing")]
     binaries = {_implementations.of(one).binaries[one["program"]] for one in wanted.services}
-    missing = sorted(binary for binary in binaries if _binary.find(binary) is None)
+    other = _archive.difference(wanted.archive) if binaries else ""
+    missing = sorted(binary for binary in binaries if other or _binary.find(binary) is None)
+    steps += [f"{path} {other}" for path in map(_binary.find, missing) if path]
     return Outcome(bool(plan.differs), plan.differs, _diff.diff(plan, seen), refused, steps, missing, plan.left)

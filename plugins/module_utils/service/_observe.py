@@ -33,7 +33,8 @@ MARK = "(fastopen.shadowsocks)"
 class Wanted:
     """The services of one side. A deployed instance that is not among them goes if it is named in ``absent``, or with
     ``prune``; else it stays. ``packaged``: whether the package's own server is kept from listening. ``by_apt``: whether
-    programs that are missing are to be installed by apt.
+    programs that are missing are to be installed by apt. ``archive``: by architecture the checksum of the archive that the
+    binaries come from, none where that is left to somebody else.
     """
 
     side: str
@@ -43,6 +44,7 @@ class Wanted:
     prune: bool = False
     packaged: bool = True
     by_apt: bool = False
+    archive: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def units(self) -> dict[str, t.Mapping[str, t.Any]]:

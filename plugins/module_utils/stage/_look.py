@@ -13,6 +13,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementatio
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._implementation import Implementation
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _machine, _probe, _uptime
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _archive,
     _binary,
     _deployment,
     _exec_start,
@@ -42,7 +43,7 @@ def look(
     fastopen = _probe.observe()
     packaged = _package.read(package, asked(wanted, implementation))
     packaged.update(packaged_unit=seen.packaged.unit.load_state, touched=seen.packaged.touched)
-    differs = [*(_package_differs(packaged) if wanted.services else []), *plan.differs]
+    differs = [*(_package_differs(packaged, wanted.archive) if wanted.services else []), *plan.differs]
     foreign = _foreign.refusals(wanted, seen)
     deployed = _deployed(wanted, seen, bool(differs or foreign))
     step = Outcome("planned")
@@ -146,12 +147,13 @@ def actual(
     return "accept" if paths and all(path["verdict"] == "fast_open" for path in paths) else "off"
 
 
-def _package_differs(package: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
+def _package_differs(package: t.Mapping[str, t.Any], archive: t.Mapping[str, str]) -> list[dict[str, str]]:
     if package["binary"] is None:
         return [{"what": "package", "name": package["name"], "why": "is not installed"}]
     if not package["knows_fast_open"] and os.path.basename(package["binary"]) != "ss-tunnel":
         return [{"what": "package", "name": package["name"], "why": f"{package['binary']} has no --fast-open"}]
-    return []
+    why = _archive.difference(archive)
+    return [{"what": "package", "name": package["name"], "why": why}] if why else []
 
 
 def _services(request: Request, seen: _observe.Seen) -> list[dict[str, t.Any]]:

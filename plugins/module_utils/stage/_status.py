@@ -15,7 +15,12 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
     _sysctl_files,
     _tfo_bits,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start, _process, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _exec_start,
+    _process,
+    _systemd,
+    _twice,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record
 
 
@@ -128,6 +133,12 @@ def _problems(unit: str, stepped: bool, drop_in: t.Optional[_drop_in.DropIn], fl
         found.append(f"{_drop_in.path(unit, drop_in.folders[0])} was edited by hand")
     elif below.digest != drop_in.digest:
         found.append(f"ExecStart below our drop-in changed in {below.setter}")
+    twice = _twice.setter(unit, below)
+    if twice:
+        found.append(
+            f"{twice} gives {_exec_start.FLAG} as well, and {below.program} does not start with it twice: take it out"
+            " there before anybody restarts the service"
+        )
     if not flag:
         found.append(f"its process runs without {_exec_start.FLAG}")
     return found

@@ -68,6 +68,7 @@ TOLD = {
     "shadowsocks_implementation": "rust",
     "shadowsocks_package": "mine",
     "shadowsocks_install": "none",
+    "shadowsocks_archive_checksum": {"x86_64": "sha256:1"},
     "tcp_fastopen_sysctl_file": "/etc/sysctl.d/50.conf",
 }
 
@@ -96,7 +97,14 @@ def test_told_nothing(run, sent):
     told = {**TOLD, "ss_server_fast_open_mode": None, "shadowsocks_package": None}
     told.update({"ss_server_limit_nofile": 1024, "ss_server_prune": False})
     run(tfo_host, variables("ss1"), side="server", instances=[SERVER_INSTANCE], told=told)
-    assert not {"fast_open_mode", "package"} & set(sent[0])
+    assert not {"fast_open_mode", "package", "archive"} & set(sent[0])
+
+
+def test_told_of_an_archive(run, sent):
+    """Its checksums, where it is what is installed."""
+    told = {**TOLD, "shadowsocks_install": "archive"}
+    run(tfo_host, variables("c1"), side="client", instances=[CLIENT_INSTANCE], told=told)
+    assert sent[0]["archive"] == {"x86_64": "sha256:1"}
 
 
 def test_server(run, sent):

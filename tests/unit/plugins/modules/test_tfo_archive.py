@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import platform
 import tarfile
 
 import pytest
@@ -237,3 +238,27 @@ def test_disk_that_fills_up_between_two_binaries(host, install, monkeypatch):
     monkeypatch.setattr(_archive, "_write", write)
     assert install(archive)["changed"] is True
     assert install(archive)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("machine", "change", "why"),
+    [
+        ("x86_64", None, ""),
+        ("i686", None, ""),
+        ("aarch64", None, "has no archive for aarch64"),
+        ("x86_64", "edit", "was changed in"),
+        ("x86_64", "other", "not of sha256:"),
+        ("x86_64", "never", "is of no archive, not of sha256:"),
+    ],
+)
+def test_difference(host, install, monkeypatch, machine, change, why):
+    """What is told of a host whose binaries are other ones than an archive's."""
+    wanted = host.archive("one.tar.xz", good("1.25.0"))
+    if change != "never":
+        install(host.archive("two.tar.xz", good("1.24.0")) if change == "other" else wanted)
+    if change == "edit":
+        (host.target / "ssserver").write_bytes(b"other")
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    told = _archive.difference(dict.fromkeys(["x86_64", "i386"], wanted["checksum"]))
+    assert (why in told, bool(told)) == (True, bool(why))
+    assert _archive.difference({}) == ""

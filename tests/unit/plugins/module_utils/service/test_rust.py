@@ -11,6 +11,7 @@ import os
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _back,
+    _binary,
     _deploy,
     _deployment,
     _foreign,
@@ -31,7 +32,7 @@ def wanted(*services, **change):
     """As a module asks for it."""
     side = "server" if services[0]["program"] == "ss-server" else "client"
     params = {"side": side, "services": services, "secrets": None, "limit_nofile": 1, "absent": [], "prune": False}
-    return _deploy.build({**params, "packaged": True, "by_apt": False, **change})
+    return _deploy.build({**params, "packaged": True, "by_apt": False, "archive": {}, **change})
 
 
 @pytest.fixture(autouse=True)
@@ -121,3 +122,16 @@ def test_missing(fake_host):
     done = _deploy.deploy(wanted(SERVER), check=True)
     assert done.missing == ["ssserver"]
     assert _observe.observe(wanted(SERVER)).programs == {"ss-server": "/usr/local/bin/ssserver"}
+
+
+def test_another_archive(fake_host, monkeypatch):
+    """It is to be installed as if there were none, and what it replaces is told."""
+    monkeypatch.setattr(_deploy._archive, "difference", lambda checksums: "is another" if checksums else "")
+    for archive, missing in (({}, []), ({"x86_64": "sha256:1"}, ["ssserver"])):
+        done = _deploy.deploy(wanted(SERVER, archive=archive), check=True)
+        assert (done.missing, [line for line in done.steps if line.endswith("is another")]) == (
+            missing,
+            [f"{_binary.find(one)} is another" for one in missing],
+        )
+    nobody = wanted(SERVER, services=[], archive={"x86_64": "sha256:1"})
+    assert _deploy.deploy(nobody, check=True).missing == []

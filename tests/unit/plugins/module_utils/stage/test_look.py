@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import os
+import platform
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _archive,
     _binary,
     _listeners,
     _observe,
     _process,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _look, _record, _request
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _refusals
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_SERVICE,
     MARKER,
@@ -243,6 +246,32 @@ def test_package(server, version, help_, why):
     differs = look(server, "server")["differs"]
     assert [one["what"] for one in differs] == (["package"] if why else [])
     assert not why or why in differs[0]["why"]
+
+
+def test_mode_that_was_changed(server, monkeypatch):
+    """Another implementation has another mode: the flag stays until the next step, and is named."""
+    monkeypatch.setattr(_listeners, "tcp", lambda: [])
+    server.ask("present", "server", mode="flag")
+    found = look(server, "server", mode="listener")
+    (told,) = [one for one in found["step"]["differs"] if one["what"] == "mode"]
+    assert (told["name"], told["why"]) == (UNITS["server"], "is under TFO in mode flag, not listener")
+    assert (found["stage"]["intended"], found["done"]) == ("accept", False)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_archive(server, monkeypatch, installed):
+    """Another archive than the inventory's: deploy first, as for every other difference."""
+    monkeypatch.setattr(_archive, "is_installed", lambda checksum: installed and checksum == "sha256:1")
+    request = server.request("server")
+    wanted = _observe.Wanted("server", request.services, archive={platform.machine(): "sha256:1"})
+    found = _look.look(request, wanted, "shadowsocks-rust", False)
+    assert found["deployed"] == ("yes" if installed else "differs")
+    refused = _refusals.refusals([found])
+    assert refused == (
+        []
+        if installed
+        else ["deployed otherwise than the inventory says (shadowsocks-rust): run playbook deploy first"]
+    )
 
 
 @pytest.mark.parametrize(

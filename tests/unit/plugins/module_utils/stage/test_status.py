@@ -103,6 +103,17 @@ def test_service_that_does_not_run(stage, side):
     assert unit["problems"] == ["its process runs without --fast-open"]
 
 
+def test_flag_that_came_twice(stage, side, monkeypatch):
+    """Named before a restart would end it."""
+    stage.ask("present", side)
+    monkeypatch.setattr(_status._twice, "setter", lambda unit, below: f"ARGS of {unit} {below.program}")
+    (problem,) = problems()
+    program = UNITS[side].partition("@")[0]
+    assert problem.startswith(
+        f"ARGS of {UNITS[side]} {program} gives --fast-open as well, and {program} does not start"
+    )
+
+
 @pytest.mark.parametrize(
     ("value", "killed", "missing"),
     [
