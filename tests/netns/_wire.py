@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import subprocess
 import sys
+from collections.abc import Iterator
 
 HERE = pathlib.Path(__file__).parent
 PORT = 8388
@@ -59,9 +61,9 @@ class Wire:
     def __init__(self, client: Namespace, server: Namespace, stack: contextlib.ExitStack) -> None:
         self.client, self.server, self._stack = client, server, stack
 
-    def listen(self, queue: int = 16, port: int = PORT, backlog: int = 128) -> None:
+    def listen(self, queue: int = 16, port: int = PORT, backlog: int = 128, address: str = "::") -> None:
         """Start a listener at the server."""
-        command = [sys.executable, str(HERE / "listener.py"), str(port), str(queue), str(backlog)]
+        command = [sys.executable, str(HERE / "listener.py"), str(port), str(queue), str(backlog), address]
         process = self._stack.enter_context(
             subprocess.Popen(["ip", "netns", "exec", self.server.name, *command], stdout=subprocess.PIPE, text=True)
         )
@@ -81,6 +83,33 @@ class Wire:
     def warm(self) -> None:
         """Give the client the server's cookies."""
         assert set(self.verdicts().values()) == {"fast_open"}
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[Wire]:
+    """The two namespaces, joined by a veth pair: both ends up, both bits on, no cookie known, no listener yet. Needs root."""
+    client, server = (Namespace(f"fastopen-{end}-{os.getpid()}") for end in ("client", "server"))
+    with contextlib.ExitStack() as stack:
+        for namespace in (client, server):
+            _ip("netns", "add", namespace.name)
+            stack.callback(_ip, "netns", "del", namespace.name)
+        _ip("-n", client.name, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", server.name)
+        for namespace, addresses in ((client, CLIENT), (client, OTHER_CLIENT), (server, SERVER)):
+            life = "0" if addresses is OTHER_CLIENT else "forever"  # deprecated: only a source when it is asked for
+            for address, length in ((addresses["ipv4"], 24), (addresses["ipv6"], 64)):
+                command = ("addr", "add", f"{address}/{length}", "dev", "wire", "preferred_lft", life)
+                _ip("-n", namespace.name, *command, *(["nodad"] if ":" in address else []))
+        for namespace in (client, server):
+            for link in ("lo", "wire"):
+                _ip("-n", namespace.name, "link", "set", link, "up")
+        client.sysctl(tcp_fastopen=1, tcp_fastopen_blackhole_timeout_sec=0)
+        server.sysctl(tcp_fastopen=3)
+        with contextlib.ExitStack() as processes:
+            yield Wire(client, server, processes)
+
+
+def _ip(*command: str) -> None:
+    subprocess.run(["ip", *command], check=True)
 
 
 def syn_with_data(action: str) -> list[str]:
