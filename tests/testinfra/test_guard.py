@@ -93,16 +93,16 @@ def test_hardened() -> None:
 
 def test_outage_is_nobodys_fault() -> None:
     """The server is gone for a while: nothing is undone, and what was found is said."""
-    with traffic():
-        wait(lambda: metrics()['tfo_syn_data_total{side="client",result="acked"}'] > 5, 90)
-        host("ss2").check_output("iptables -I INPUT -p tcp --dport 8388 -j DROP")
+    with traffic("c1"):
+        wait(lambda: metrics("c1")['tfo_syn_data_total{side="client",result="acked"}'] > 5, 90)
+        host("ss1").check_output("iptables -I INPUT -p tcp --dport 8388 -j DROP")
         try:
-            told = wait(lambda: "not reachable" in host(CLIENT).check_output(STATUS), 120)
+            told = wait(lambda: "not reachable" in host("c1").check_output(STATUS), 120)
         finally:
-            host("ss2").check_output("iptables -D INPUT -p tcp --dport 8388 -j DROP")
+            host("ss1").check_output("iptables -D INPUT -p tcp --dport 8388 -j DROP")
         print(f"the outage was looked into after {told:.0f} s")
-        assert flagged()
-    assert_fast(CLIENT)
+        assert flagged("c1")
+    assert_fast("c1")
 
 
 @pytest.fixture(name="seconds", scope="module")

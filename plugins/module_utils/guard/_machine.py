@@ -187,6 +187,7 @@ def rest(state: State, host: Host) -> None:
         state.evidence[target].pairs = _evidence.fresh(state.evidence[target].pairs, host.now)
         if not state.evidence[target].pairs:
             del state.evidence[target]
+            state.found.pop(target, None)
     if host.suspected:
         close = 0 <= host.now - state.rested < 2 * state.rest + REST_SECONDS
         state.rest = min(2 * state.rest, MOST_REST_SECONDS) if close else REST_SECONDS

@@ -3,4 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The collection's version, for hosts, where no galaxy.yml is."""
 
+from __future__ import annotations
+
 VERSION = "0.1.0"

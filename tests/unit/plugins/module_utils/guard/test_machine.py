@@ -96,6 +96,7 @@ def test_old_evidence_goes():
     assert state.evidence
     _machine.rest(state, host(1000.0 + _evidence.AGE_SECONDS + 10, suspected=False))
     assert not state.evidence
+    assert not state.found
 
 
 def test_rests():
