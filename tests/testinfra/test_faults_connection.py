@@ -79,11 +79,13 @@ def test_lost_on_the_way_beside_a_slow_one(tmp_path: Path) -> None:
             lambda: other.append(play("fastopen.shadowsocks.rollout", "--limit", "c2,c3")),
             more=_faults.inventory(tmp_path, faults),
             planned=lambda: make_deaf("c3"),
+            rollout_client_waves=[2, "100%"],
         )
     assert lost.exists()
     assert run.status != 0
     assert run.outcomes() == {"c2": "promoted", "c3": "unreachable", "c4": "unreachable"}
-    assert run.verdict() == "promote"
+    closed = [event for event in run.events if event.get("what") == "closed"]
+    assert [(one["name"], one["verdict"]) for one in closed] == [("wave 1", "promote"), ("wave 2", "promote")]
     assert run.reasons("c3").startswith("unreachable before its step: it stays as it is")
     assert "lost while its step was made to last: what is not confirmed there undoes itself" in run.reasons("c4")
     assert "Mend what is named above, then run it again" in run.words
