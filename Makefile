@@ -61,6 +61,10 @@ browser: ## reports in a real browser: roles, accessibility, no network (Debian'
 netns: ## real packets between network namespaces (root)
 	@$(TOOLS) pytest tests/netns
 
+.PHONY: kernels
+kernels: ## Debian's kernels 5.10, 6.1, 6.12 and the newest, booted in qemu (NAME="5.10 newest": only these; RECORD=1: renew tests/unit's samples)
+	@$(TOOLS) python tests/kernels/kernels.py $(if $(RECORD),--record) $(NAME)
+
 .PHONY: package
 package: ## build the artifact, install it elsewhere, use it from there, let Galaxy's importer read it
 	@$(TOOLS) python tests/tools/package.py
