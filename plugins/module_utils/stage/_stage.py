@@ -9,7 +9,7 @@ import contextlib
 import os
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _service, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
     _confirm,
@@ -144,6 +144,7 @@ def _sweep() -> None:
     with contextlib.suppress(OSError, _record.RecordError):
         if _record.load() != _record.Record() or _record.load_lease() is not None:
             return
+        _folders.check(os.path.dirname(_program.PATH))
         _files.remove(_program.PATH)
     for folder in (os.path.dirname(_program.PATH), _record.FOLDER):
         with contextlib.suppress(OSError):
