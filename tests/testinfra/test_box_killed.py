@@ -98,6 +98,8 @@ def test_measurement_killed() -> None:
             )
             assert written.stdout == ""
             owners = [int(uid) for uid in shell.check_output(f"ps -o uid= -p {','.join(clients)}").split()]
+            cores = shell.check_output(f"cat /proc/{clients[0]}/limits /proc/{clients[1]}/limits | grep 'core file'")
+            assert all(line.split()[4:6] == ["0", "0"] for line in cores.splitlines())
             everyone = [int(uid) for uid in shell.check_output("ps -e -o uid=").split()]
             assert len(owners) == 2 and all(65520 <= uid < 65534 and everyone.count(uid) == 1 for uid in owners)
             (module,) = set(shell.check_output(f"ps -o ppid= -p {','.join(clients)}").split())

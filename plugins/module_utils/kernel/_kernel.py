@@ -27,7 +27,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._trans
     below,
     is_unset_key,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
 
 SNAPSHOT = "/var/lib/fastopen/kernel.json"
 NUMBERS = {
@@ -138,7 +138,10 @@ def plan_back(
 
 
 def load(path: str) -> t.Optional[Snapshot]:
-    """The snapshot at ``path``, None where there is none. Raises KernelError where it is damaged."""
+    """The snapshot at ``path``, None where there is none. Raises KernelError where it is damaged, or not to be trusted."""
+    refusal = _folders.refusal(os.path.dirname(path))
+    if refusal:
+        raise KernelError(refusal)
     state = _files.read(path)
     if state is None:
         return None

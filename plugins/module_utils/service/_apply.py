@@ -14,8 +14,10 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _access,
     _back,
+    _binary,
     _deployment,
     _files,
+    _folders,
     _observe,
     _owned,
     _packaged,
@@ -58,7 +60,8 @@ def _carry_out(
     before_restart: t.Optional[t.Callable[[], None]],
 ) -> None:
     if any(file.group for file in plan.files.values()) and seen.gid is None:
-        _command(["groupadd", "--system", _service.GROUP])
+        # The PATH of a user who became root by su has no sbin.
+        _command([_binary.find("groupadd") or "groupadd", "--system", _service.GROUP])
     gid = _access.group_id() or 0
     if plan.mask:
         _systemd.systemctl("mask", "--now", _packaged.UNIT)
@@ -104,6 +107,7 @@ def remove_folder(path: str) -> None:
 
 
 def _make_folder(folder: str) -> None:
+    _folders.check(folder)
     if not os.path.isdir(folder):
         os.makedirs(folder)
         os.chmod(folder, 0o755)
@@ -114,9 +118,9 @@ def _make_config_folder(plan: _deployment.Plan, seen: _observe.Seen, gid: int) -
     if not any(file.group for file in plan.files.values()):
         return
     if seen.folder is None:
-        os.makedirs(_service.CONFIG_DIR, mode=0o700, exist_ok=True)
+        _folders.make(_service.CONFIG_DIR, 0o700)
     if seen.folder is None or not _access.readable(seen.folder, gid):
-        _files.set_attributes(os.path.realpath(_service.CONFIG_DIR), 0o750, 0, gid)
+        _files.set_attributes(_service.CONFIG_DIR, 0o750, 0, gid)
 
 
 def _command(command: list[str]) -> None:

@@ -20,7 +20,7 @@ import tarfile
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._rust import RUST
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary, _files
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _binary, _files, _folders
 
 TARGET = RUST.folder
 BINARIES = tuple(sorted(set(RUST.binaries.values())))
@@ -136,7 +136,8 @@ def unpack(archive: bytes, checksum: str) -> dict[str, bytes]:
 def try_out(binaries: t.Mapping[str, bytes], version: t.Optional[str]) -> str:
     """The version that they tell of themselves, run from a folder of their own. Raises ArchiveError."""
     folder = f"{FOLDER}/new"
-    os.makedirs(folder, mode=0o755, exist_ok=True)
+    _folders.check(FOLDER)
+    _folders.make(folder, 0o755)
     told = set()
     try:
         for name, content in binaries.items():
@@ -160,11 +161,11 @@ def install(binaries: t.Mapping[str, bytes], checksum: str, version: str) -> Non
     record = load()
     new = Release(checksum, version, {name: _sha256(content) for name, content in binaries.items()})
     if record.current.checksum not in ("", checksum) and _digests(TARGET) == dict(record.current.binaries):
-        os.makedirs(f"{FOLDER}/previous", mode=0o755, exist_ok=True)
+        _folders.make(f"{FOLDER}/previous", 0o755)
         for name, content in _contents(TARGET).items():
             _write(f"{FOLDER}/previous/{name}", content)
         record = Record(record.current, record.current)
-    os.makedirs(FOLDER, mode=0o755, exist_ok=True)
+    _folders.make(FOLDER, 0o755)
     kept = {"current": dataclasses.asdict(new), "previous": dataclasses.asdict(record.previous)}
     _files.write(_record(), f"{json.dumps(kept, indent=1)}\n".encode(), 0o644, os.geteuid(), os.getegid())
     for name, content in binaries.items():

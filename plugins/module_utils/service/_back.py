@@ -60,7 +60,7 @@ def put_back(plan: _deployment.Plan, seen: _observe.Seen, renew: t.Optional[t.Ca
     if tried:  # systemd starts them again and again, as before
         do(_systemd.systemctl, "restart", *tried)
     ports = {unit: _port(unit, seen) for unit in ran}
-    found = do(_restart.restart, ports, configs(plan, seen)) or []
+    found = do(_restart.restart, ports, configs(plan, seen), True) or []
     problems += [f"not put back: {problem}" for problem in found]
     if plan.mask and not seen.packaged.masked:
         do(_systemd.systemctl, "unmask", _packaged.UNIT)
@@ -95,4 +95,4 @@ def _remove_empty(plan: _deployment.Plan, seen: _observe.Seen) -> None:
         if seen.folder is None:
             os.rmdir(_service.CONFIG_DIR)
         else:
-            _files.set_attributes(os.path.realpath(_service.CONFIG_DIR), *seen.folder)
+            _files.set_attributes(_service.CONFIG_DIR, *seen.folder)

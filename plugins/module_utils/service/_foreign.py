@@ -158,6 +158,8 @@ def _is_name(address: str) -> bool:
 
 def _folder(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
     """The services' user reads its config as a member of the group: a folder of somebody else may shut it out."""
+    if seen.distrusted:
+        return [seen.distrusted]
     if not wanted.services or seen.folder is None:
         return []
     if _access.readable(seen.folder, seen.gid) or seen.owned:  # ours: apply puts it right

@@ -16,6 +16,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _binary,
     _exec_start,
     _files,
+    _folders,
     _listeners,
     _owned,
     _packaged,
@@ -59,7 +60,7 @@ class Seen:
     ``owned`` are the units that this collection has deployed, of both sides, with their instances. ``programs`` are the
     files that the wanted services' programs are and ``installed`` when each was written; ``others`` the enabled or running
     instances of our templates that we did not deploy, ``halves`` files that a killed run has left half-written, maybe with
-    a password in them.
+    a password in them. ``distrusted``: why nothing is written to the folder of the configs, '' where it may be.
     """
 
     owned: t.Mapping[str, str]
@@ -75,6 +76,7 @@ class Seen:
     holders: t.Sequence[_listeners.Holder] = ()
     others: t.Collection[str] = ()
     halves: t.Sequence[str] = ()
+    distrusted: str = ""
 
 
 def observe(wanted: Wanted) -> Seen:
@@ -103,6 +105,7 @@ def observe(wanted: Wanted) -> Seen:
         installed={program: os.stat(path).st_mtime for program, path in binaries.items() if os.path.exists(path)},
         apt=_binary.find("apt-get") is not None,
         holders=_listeners.holders(ports, [shown[unit].pid for unit in units if unit in shown and shown[unit].pid]),
+        distrusted=_folders.refusal(_service.CONFIG_DIR),
         halves=sorted(glob.glob(_files.temporary(f"{glob.escape(_service.CONFIG_DIR)}/*"))),
         others=(_enabled(wanted.side) | running) - set(owned) - set(wanted.units),
     )

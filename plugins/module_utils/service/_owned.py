@@ -13,7 +13,7 @@ import json
 import os
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders, _service
 
 FOLDER = "/var/lib/fastopen.shadowsocks"
 
@@ -29,6 +29,9 @@ def path() -> str:
 
 def load() -> dict[str, str]:
     """Units that were deployed, ``ss-server@main-1.service``, and the instance of the inventory that each is of."""
+    refusal = _folders.refusal(FOLDER)
+    if refusal:
+        raise OwnedError(refusal)
     state = _files.read(path())
     if state is None:
         return {}
@@ -52,7 +55,7 @@ def text(units: t.Mapping[str, str]) -> str:
 def store(units: t.Mapping[str, str]) -> None:
     """Write the record; without any unit there is none."""
     if units:
-        os.makedirs(FOLDER, mode=0o755, exist_ok=True)
+        _folders.make(FOLDER, 0o755)
         _files.write(path(), text(units).encode(), 0o644)
         return
     _files.remove(path())

@@ -13,8 +13,10 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
 
 TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
-_LISTENER = re.compile(" *[0-9]+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A ")
-"""A row of /proc/net/tcp (get_tcp4_sock() in net/ipv4/tcp_ipv4.c)."""
+_LISTENER = re.compile(
+    " *[0-9]+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A (?:[^ ]+ [^ ]+ [^ ]+ +[0-9]+ +[0-9]+ ([0-9]{1,20}))?"
+)
+"""Port and inode of a row of /proc/net/tcp (get_tcp4_sock() in net/ipv4/tcp_ipv4.c)."""
 
 
 class Process(t.NamedTuple):
@@ -54,12 +56,19 @@ def arguments(raw: bytes) -> list[str]:
 
 
 def listening(port: int, proc: str = "/proc") -> bool:
-    """Whether a TCP socket of this network namespace listens on the port (state 0A in /proc/net/tcp and tcp6)."""
+    """Whether a TCP socket of this network namespace listens on the port."""
+    return bool(listeners(port, proc))
+
+
+def listeners(port: int, proc: str = "/proc") -> set[int]:
+    """The inodes of the TCP sockets that listen on the port (state 0A in /proc/net/tcp and tcp6)."""
+    found = set()
     for table in ("tcp", "tcp6"):
         try:
             rows = _ascii.lines(_ascii.read(f"{proc}/net/{table}"))[1:]
         except FileNotFoundError:
             continue
-        if any(found is not None and int(found[1], 16) == port for found in map(_LISTENER.match, rows)):
-            return True
-    return False
+        for row in filter(None, map(_LISTENER.match, rows)):
+            if int(row[1], 16) == port:
+                found.add(int(row[2] or 0))
+    return found

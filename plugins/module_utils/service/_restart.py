@@ -28,24 +28,53 @@ STEADY_SECONDS = 0.2
 """A service that dies of its config does so at once; this long after listening it counts as running."""
 
 
-def restart(units: t.Mapping[str, t.Optional[int]], configs: t.Iterable[t.Mapping[str, t.Any]] = ()) -> list[str]:
+def restart(
+    units: t.Mapping[str, t.Optional[int]], configs: t.Iterable[t.Mapping[str, t.Any]] = (), go_on: bool = False
+) -> list[str]:
     """Restart the units (unit to its TCP port, None where there is none), and say which do not come up, and why not.
 
-    The secrets of ``configs`` are not shown either: the journal may tell of a config that was there before.
+    Units that share a port take turns, so that something listens there all the time; where one does not come up, those
+    whose turn is later are left as they are, unless we are to ``go_on``. The secrets of ``configs`` are not shown either:
+    the journal may tell of a config that was there before.
     """
     if not units:
         return []
-    reasons = []
     with contextlib.suppress(_systemd.SystemdError):  # of one that it has not loaded there is nothing to reset
         _systemd.systemctl("reset-failed", *sorted(units))  # where there is a limit of starts, it counts ours as well
+    reasons: list[str] = []
+    configs, ports = list(configs), list(units.values())
+    shared = {port for port in ports if port is not None and ports.count(port) > 1}
+    for turn in turns(units):
+        if go_on or not reasons:
+            reasons += _at_once(turn, shared, configs)
+    return reasons
+
+
+def turns(units: t.Mapping[str, t.Optional[int]]) -> list[dict[str, t.Optional[int]]]:
+    """The units that may be restarted at the same time, one group after the other: of each port one in each."""
+    found: list[dict[str, t.Optional[int]]] = []
+    for unit, port in sorted(units.items()):
+        free = next((turn for turn in found if port is None or port not in turn.values()), None)
+        if free is None:
+            found.append({})
+        (found[-1] if free is None else free)[unit] = port
+    return found
+
+
+def _at_once(
+    units: t.Mapping[str, t.Optional[int]], shared: t.Collection[int], configs: t.Iterable[t.Mapping[str, t.Any]]
+) -> list[str]:
+    """Of ``shared`` ports another unit listens there too: only a socket that was not there before is this one's."""
+    reasons = []
+    before = {port: _process.listeners(port) for port in shared if port in units.values()}
     try:
         _systemd.systemctl("restart", *sorted(units))
     except _systemd.SystemdError as error:
         reasons.append(str(error))
     ports = {unit: port for unit, port in units.items() if port is not None}
-    waiting = _silent(ports, START_SECONDS)
+    waiting = _silent(ports, START_SECONDS, before)
     starting = {unit for unit, state in _systemd.show(sorted(waiting)).items() if state.sub_state in _STARTING}
-    slow = _silent({unit: port for unit, port in waiting.items() if unit in starting}, SLOW_START_SECONDS)
+    slow = _silent({unit: port for unit, port in waiting.items() if unit in starting}, SLOW_START_SECONDS, before)
     time.sleep(STEADY_SECONDS)
     shown = _systemd.show(sorted(units))
     down = [name for name, unit in shown.items() if not unit.active]
@@ -56,14 +85,18 @@ def restart(units: t.Mapping[str, t.Optional[int]], configs: t.Iterable[t.Mappin
     ]
 
 
-def _silent(ports: t.Mapping[str, int], seconds: float) -> dict[str, int]:
+def _silent(ports: t.Mapping[str, int], seconds: float, before: t.Mapping[int, t.Collection[int]]) -> dict[str, int]:
     """Those units that do not listen on their port after so long; none is waited for longer than it needs."""
     deadline = time.monotonic() + seconds
     waiting = dict(ports)
     while waiting and time.monotonic() < deadline:
-        waiting = {unit: port for unit, port in waiting.items() if not _process.listening(port)}
+        waiting = {unit: port for unit, port in waiting.items() if not _listens(port, before.get(port))}
         time.sleep(0.02)
     return waiting
+
+
+def _listens(port: int, before: t.Optional[t.Collection[int]]) -> bool:
+    return _process.listening(port) if before is None else bool(_process.listeners(port) - set(before))
 
 
 def stop(units: t.Sequence[str]) -> None:

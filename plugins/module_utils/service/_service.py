@@ -181,7 +181,8 @@ def unit_text(
 
     Debian's binaries carry file capabilities, and the kernel refuses to start them where these are not in the bounding
     set (capabilities(7)); without ambient ones the process has none all the same (NoNewPrivileges). It never gives up: at
-    boot a name may not resolve yet, and systemd's limit of five starts would end it for good (systemd.unit(5)).
+    boot a name may not resolve yet, and systemd's limit of five starts would end it for good (systemd.unit(5)). Its memory
+    holds the password, so none of it is ever dumped.
     """
     capabilities = "CAP_NET_BIND_SERVICE CAP_NET_ADMIN" if program == "ss-redir" else "CAP_NET_BIND_SERVICE"
     ambient = capabilities if capable else ""
@@ -200,6 +201,7 @@ Type=simple
 ExecStart={command}
 Restart=on-failure
 RestartSec=1
+LimitCORE=0
 LimitNOFILE={limit_nofile}
 DynamicUser=true
 SupplementaryGroups={GROUP}

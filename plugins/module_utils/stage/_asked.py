@@ -19,7 +19,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
     _transaction,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 
 BITS = {"accept": _tfo_bits.ACCEPT, "send": _tfo_bits.SEND, "all_listeners": _tfo_bits.ALL_LISTENERS}
@@ -192,6 +192,8 @@ def _locked() -> t.Iterator[None]:
 
 def _make_private(folder: str) -> None:
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        _folders.make(folder, 0o700)
+    except _folders.FolderError as error:
+        raise _transaction.KernelError(str(error)) from None
     except OSError as error:
         raise _transaction.refused(error) from error

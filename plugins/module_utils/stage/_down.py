@@ -64,7 +64,7 @@ def down(descent: Descent, check: bool) -> Outcome:
     if not check:
         if any(units[unit]["mode"] == "listener" for unit in restart):
             before = _all_listeners.stop(record, lease)
-        result.reasons += _restart.restart({unit: units[unit]["port"] for unit in restart})
+        result.reasons += _restart.restart({unit: units[unit]["port"] for unit in restart}, go_on=True)
         left = _still_up(units, shown)
         tunnels, reasons = _proof.plain({**descent.known, **units})
         result.tunnels, result.reasons = tunnels, [*result.reasons, *reasons]

@@ -52,8 +52,11 @@ def present() -> dict[str, DropIn]:
 
 
 def foreign(unit: str) -> t.Optional[str]:
-    """The path of somebody else's file of the same name, which is in our way; None where there is none."""
+    """The path of somebody else's file of the same name, which is in our way, or of a link in place of its folder, which
+    may lead to another unit's; None where there is none."""
     for file in (path(unit, CONFIRMED), path(unit, STEPPED)):
+        if os.path.islink(os.path.dirname(file)):
+            return os.path.dirname(file)
         if os.path.lexists(file) and not _parse(file)[0]:
             return file
     return None

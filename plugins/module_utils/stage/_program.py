@@ -13,7 +13,7 @@ import sys
 import typing as t
 import zipfile
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
 
 PATH = "/usr/local/lib/fastopen/fastopen"
 _PREFIX = "ansible_collections."
@@ -23,12 +23,12 @@ _OLDEST = (1980, 1, 1, 0, 0, 0)
 
 def install(main: str) -> bool:
     """Put the program there where it is another one, and say whether that was so. ``main`` is the name of the imported
-    module whose main() it runs. Raises OSError."""
+    module whose main() it runs. Raises FolderError, OSError."""
     content = build(main)
+    _folders.make(os.path.dirname(PATH), 0o755)
     old = _files.read(PATH)
     if old is not None and (old.content, old.mode) == (content, 0o755):
         return False
-    os.makedirs(os.path.dirname(PATH), mode=0o755, exist_ok=True)
     _files.write(PATH, content, 0o755, os.geteuid(), os.getegid())
     return True
 

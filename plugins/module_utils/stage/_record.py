@@ -22,7 +22,7 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _tfo_bits
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._switch import Line, Wants
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
 
 FOLDER = "/var/lib/fastopen"
 RUN_FOLDER = "/run/fastopen"
@@ -140,8 +140,8 @@ def lock() -> t.Iterator[None]:
 def _try_lock(path: str) -> t.Optional[int]:
     """The descriptor of the locked file; None where somebody has it, or removed it meanwhile."""
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _folders.make(os.path.dirname(path), 0o700)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except (FileExistsError, FileNotFoundError):  # the folder went in between
         return None
     try:
@@ -175,6 +175,7 @@ def store(record: Record) -> None:
 
 def ensure_room() -> None:
     """Raise OSError where the record could not be kept, before anything is changed on the host."""
+    _folders.check(FOLDER)
     try:
         os.makedirs(FOLDER, mode=0o700, exist_ok=True)
         with tempfile.NamedTemporaryFile(prefix=".", suffix=".fastopen-new", dir=FOLDER) as stream:
@@ -229,18 +230,26 @@ def _check(kept: t.Union[Record, Lease], empty: t.Union[Record, Lease]) -> None:
 
 def _read(path: str) -> dict[str, t.Any]:
     try:
-        with open(path, "rb") as stream:
-            kept = json.load(stream)
+        _folders.check(os.path.dirname(path))
+        state = _files.read(path)
+        if state is None:
+            return {}
+        if state.link:
+            raise ValueError("it is a link")
+        kept = json.loads(state.content)
         if not isinstance(kept, dict):
             raise ValueError(f"a {type(kept).__name__}")
         return kept
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
+    except PermissionError:
         return {}
+    except _folders.FolderError as error:
+        raise RecordError(str(error)) from None
     except ValueError as error:
         raise RecordError(f"{path} is damaged ({error}): move it away and run again") from None
 
 
 def _write(path: str, content: t.Optional[dict[str, t.Any]]) -> None:
+    _folders.check(os.path.dirname(path))
     if content is None:
         _files.remove(path)
         return

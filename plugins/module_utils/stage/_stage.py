@@ -10,7 +10,7 @@ import os
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _units
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _service, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
     _confirm,
@@ -140,6 +140,7 @@ def sweep() -> None:
     with contextlib.suppress(OSError, _record.RecordError):
         if _units.installed() or _record.load() != _record.Record() or _record.load_lease() is not None:
             return
+        _folders.check(os.path.dirname(_program.PATH))
         _files.remove(_program.PATH)
     for folder in (os.path.dirname(_program.PATH), _record.FOLDER):
         with contextlib.suppress(OSError):

@@ -11,6 +11,7 @@ import errno
 import grp
 import os
 import pwd
+import resource
 import secrets
 import shutil
 import signal
@@ -202,6 +203,7 @@ def _restrict(parent: int, config: int, owner: tuple[int, int]) -> t.Callable[[]
             os.setgid(group)
             os.setuid(user)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # its memory holds the password
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)

@@ -111,14 +111,11 @@ class FakeHost(FakeSystemd):
             code, out = (0, asked) if self.version else (1, "")
         elif command[0] == "journalctl":
             code, out = 0, "ERROR: the last words\n\n"
-        elif command[0] == "groupadd":
+        elif command[0] == "/usr/bin/groupadd":
             self.group, code, out = 990, 0, ""
-        elif command[0] == "groupdel":
-            self.group, code, out = None, 0, ""
+            self.done.append(" ".join(command))
         else:
             raise AssertionError(command)
-        if command[0] in ("groupadd", "groupdel"):
-            self.done.append(" ".join(command))
         err = "" if code == 0 else out
         if not options.get("text"):
             return subprocess.CompletedProcess(command, code, out.encode(), err.encode())
@@ -130,6 +127,11 @@ class FakeHost(FakeSystemd):
 
     def listening(self, port: int) -> bool:
         """Whether a running service listens, by the config that its process names."""
+        return bool(self.listeners(port))
+
+    def listeners(self, port: int) -> set[int]:
+        """Stands for _process.listeners: of each service that listens the number of its process is its socket's, too."""
+        found = set()
         for pid in self.running.values():
             argv = self.processes[pid].argv
             path = Path(argv[argv.index("-c") + 1]) if "-c" in argv else Path()
@@ -138,8 +140,8 @@ class FakeHost(FakeSystemd):
                 server = argv[0].endswith(("ss-server", "ssserver"))
                 end, *_same = config.get("servers" if server else "locals", [config])
                 if port == end["server_port" if server else "local_port"]:
-                    return True
-        return False
+                    found.add(pid)
+        return found
 
     def probe(self, host: str, port: int, attempts: int) -> dict[str, object]:
         """Stands for _path.probe."""
@@ -229,6 +231,7 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
         monkeypatch.setattr(_packaged, name, str(path))
     monkeypatch.setattr(_process, "read", host.process)
     monkeypatch.setattr(_process, "listening", host.listening)
+    monkeypatch.setattr(_process, "listeners", host.listeners)
     monkeypatch.setattr(_attempt, "plain", host.connect)
     monkeypatch.setattr(_path, "probe", host.probe)
     monkeypatch.setattr(_tunnel, "fetch", host.fetch)

@@ -62,7 +62,7 @@ def test_virgin_host(fake_host):
     """Group, mask, files, systemd, in this order, and the second time nothing."""
     bring(WANTED)
     assert fake_host.done == [
-        "groupadd --system shadowsocks",
+        "/usr/bin/groupadd --system shadowsocks",  # by its path: that of a user who became root by su has no sbin
         f"mask --now {PACKAGED}",
         "daemon-reload",
         f"enable {UNIT}",

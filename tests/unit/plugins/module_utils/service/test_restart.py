@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _owned, _process, _restart
@@ -70,3 +71,44 @@ def test_slow_start(units, monkeypatch, sub_state, reasons):
 def test_never_listens(units):
     """A limit stands behind everything."""
     assert len(_restart.restart({THEIRS: 443})) == 1
+
+
+WORKERS = [f"ss-server@main-{number}.service" for number in (1, 2, 3)]
+
+
+@pytest.fixture
+def workers(fake_host):
+    """Three that listen on one port, and what is said of each restart: how many listen there then."""
+    for unit in WORKERS:
+        config = fake_host.config_dir / f"{unit[len('ss-server@'):-len('.service')]}.json"
+        fake_host.put(config, json.dumps({"server_port": 8388}))
+        fake_host.put(fake_host.unit_dir / unit, f"[Service]\nExecStart=/usr/bin/ss-server -c {config}\n")
+        fake_host._systemctl("start", unit)
+    fake_host.done.clear()
+    return fake_host
+
+
+def restarts(host):
+    """The restarts in their order."""
+    return [words for words in host.done if words.startswith("restart")]
+
+
+def test_units_that_share_a_port_take_turns(workers):
+    """So that something listens there all the time; all others go with the first."""
+    workers.put(workers.lib_unit_dir / THEIRS, "[Service]\nExecStart=/usr/bin/ss-server -c /nowhere\n")
+    assert _restart.restart({THEIRS: None, **{unit: 8388 for unit in WORKERS}}) == []
+    assert restarts(workers) == [f"restart {THEIRS} {WORKERS[0]}", f"restart {WORKERS[1]}", f"restart {WORKERS[2]}"]
+
+
+@pytest.mark.parametrize(("go_on", "restarted"), [(False, 2), (True, 3)])
+def test_one_that_does_not_come_up_is_the_last(workers, monkeypatch, go_on, restarted):
+    """That another one listens on its port proves nothing of it; on the way down everyone has its turn."""
+    listeners, known = workers.listeners, workers.running[WORKERS[1]]
+    monkeypatch.setattr(
+        _process,
+        "listeners",
+        lambda port: listeners(port) - {workers.running[WORKERS[1]]} | {known},  # it runs, and is deaf
+    )
+    (reason,) = _restart.restart({unit: 8388 for unit in WORKERS}, go_on=go_on)
+    assert reason.startswith(f"{WORKERS[1]} does not come up")
+    assert len(restarts(workers)) == restarted

@@ -103,7 +103,9 @@ def test_another_binary(fake_host, tmp_path, monkeypatch):
     """What runs since before its binary was written is restarted."""
     binary = tmp_path / "ssserver"
     binary.touch()
-    monkeypatch.setattr(_observe._binary, "find", lambda _name: str(binary))
+    monkeypatch.setattr(
+        _observe._binary, "find", lambda name: str(binary) if name == "ssserver" else f"/usr/bin/{name}"
+    )
     deploy(SERVER)
     process = fake_host.processes[fake_host.running[UNIT]]
     written = process.started + 10

@@ -88,6 +88,7 @@ def test_unit(program):
     assert (parsed["Unit"]["StartLimitIntervalSec"], parsed["Service"]["Restart"]) == ("0", "on-failure")
     assert parsed["Service"]["ExecStart"] == f"/usr/bin/{program} -c /etc/shadowsocks/%p-%i.json"
     assert parsed["Service"]["LimitNOFILE"] == "4096"
+    assert parsed["Service"]["LimitCORE"] == "0"
     assert parsed["Service"]["Restart"] == "on-failure"
     assert parsed["Service"]["SupplementaryGroups"] == "shadowsocks"
     assert parsed["Install"]["WantedBy"] == "multi-user.target"
