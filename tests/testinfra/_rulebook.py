@@ -21,7 +21,7 @@ from typing import Any
 
 from _hosts import INVENTORY, ROOT
 
-ADDRESS, PORT, TOKEN = "10.203.0.1", 5050, "the fleet's token"
+ADDRESS, PORT, TOKEN = "10.203.0.1", 5050, "fleet-7f3a"
 START_SECONDS = 120
 PINNED = ROOT / "requirements" / "event.txt"
 
