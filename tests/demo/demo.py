@@ -6,7 +6,7 @@
 IMPLEMENTATION=rust has all hosts run shadowsocks-rust; mixed has each kind of client use each kind of server.
 
 With --box KIND the remaining clients are enabled first, then client c3's network starts to misbehave while they bake, so
-that the rollout takes the wave back by itself.
+that the rollout takes it back by itself.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import threading
 import time
 from pathlib import Path
 
+import _record
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -27,6 +28,7 @@ sys.path.append(str(CHECKOUT / "tests" / "fleet"))
 from first_byte import CLIENTS, FLEET, PAIRS, measure, table  # noqa: E402  (the fleet's modules are no package)
 
 INVENTORY = CHECKOUT / "tests" / "fleet" / "inventory"
+NUMBER = os.environ.get("FASTOPEN_FLEET") or ""
 IMPLEMENTATION = os.environ.get("IMPLEMENTATION") or "libev"
 PROGRAMS = {"libev": "ss-local", "rust": "sslocal"}
 BOXED = "c3"
@@ -40,17 +42,22 @@ def cache() -> Path:
     return Path(configured) if configured else Path.home() / ".cache" / "fastopen.shadowsocks"
 
 
-def play(name: str, **variables: object) -> int:
-    """Run a playbook of the collection over the fleet, with its output on the terminal."""
+def play(name: str, folder: Path | None = None, **variables: object) -> int:
+    """Run a playbook of the collection over the fleet, with its output on the terminal, and kept in ``folder``."""
     command = ["ansible-playbook", f"--inventory={INVENTORY}", f"fastopen.shadowsocks.{name}"]
     command += ["--extra-vars", json.dumps(variables)] if variables else []
     settings = {
         "ANSIBLE_STDOUT_CALLBACK": "fastopen.shadowsocks.rollout",
         "ANSIBLE_PIPELINING": "true",
         "ANSIBLE_FORKS": "10",
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": f"~/.ansible/cp{NUMBER}",  # hosts of every fleet have the same addresses
     }
-    print(f"\n$ {' '.join(command)}", flush=True)
-    return subprocess.run(command, env={**os.environ, **settings}, check=False).returncode
+    typed = f"$ {' '.join(command)}"
+    print(f"\n{typed}", flush=True)
+    command = [*FLEET, "inside", *command]
+    if not folder:
+        return subprocess.run(command, env={**os.environ, **settings}, check=False).returncode
+    return _record.run(command, {**os.environ, **settings}, folder)
 
 
 def running(client: str) -> str:
@@ -73,7 +80,7 @@ def stage_of_fleet() -> str:
 def box_when_enabled(kind: str, started: float) -> None:
     """Wait until the journal of this run says that the last wave was enabled, then let the network misbehave."""
     while True:
-        for path in (cache() / "reports").glob("rollout-*.jsonl"):
+        for path in (cache() / f"reports{NUMBER}").glob("rollout-*.jsonl"):
             if path.stat().st_mtime < started:
                 continue
             events = _journal.read(str(path)).events
@@ -90,7 +97,11 @@ def main() -> int:
     parser.add_argument(
         "--box", metavar="KIND", help="what c3's network starts to do, see `tests/fleet/fleet box --help`"
     )
-    box = parser.parse_args().box
+    parser.add_argument(
+        "--record", metavar="FOLDER", type=Path, help="keep output and journal, as tests/report has them"
+    )
+    arguments = parser.parse_args()
+    box = arguments.box
     if IMPLEMENTATION not in PAIRS:
         sys.exit(f"IMPLEMENTATION is one of {', '.join(PAIRS)}, not {IMPLEMENTATION}")
     subprocess.run([*FLEET, "up"], check=True)
@@ -98,7 +109,7 @@ def main() -> int:
     for kind in [box, "off"] if box else ["off"]:
         if subprocess.run([*FLEET, "box", BOXED, *kind.split()], check=False).returncode != 0:
             return 2
-    kept = cache() / f"demo-{IMPLEMENTATION}.json"
+    kept = cache() / f"demo-{IMPLEMENTATION}{NUMBER}.json"
     stage = stage_of_fleet()
     if stage == "other" or (stage == "send" and (box or not kept.exists())):
         play("rollback", rollback_scope="all")
@@ -109,21 +120,21 @@ def main() -> int:
         kept.write_text(json.dumps(measure()), encoding="utf-8")
     before = {client: (figures[0], figures[1]) for client, figures in json.loads(kept.read_text("utf-8")).items()}
     if not box:
-        status = play("rollout")
+        status = play("rollout", arguments.record)
         print("", *table(IMPLEMENTATION, before, measure()), sep="\n")
         return status
     watcher = threading.Thread(target=box_when_enabled, args=(box, time.time()), daemon=True)
     watcher.start()
-    status = play("rollout", rollout_client_waves=["100%"], rollout_bake_seconds=BAKE_SECONDS)
+    status = play("rollout", arguments.record, rollout_client_waves=["100%"], rollout_bake_seconds=BAKE_SECONDS)
     print("", *table(IMPLEMENTATION, before, measure()), sep="\n")
     subprocess.run([*FLEET, "box", BOXED, "off"], check=True, stdout=subprocess.DEVNULL)
     if status == 0:
         print(f"\nThe rollout went through in spite of the box {box!r}.")
         return 1 if watcher.is_alive() else 0
     if watcher.is_alive() or "--fast-open" in running(BOXED) or "--fast-open" not in running(CANARY):
-        print(f"\nThe rollout ended otherwise than by taking the wave of {BOXED} back: see above.")
+        print(f"\nThe rollout ended otherwise than by taking {BOXED} back: see above.")
         return 1
-    print(f"\nThe wave of {BOXED} went back to plain TCP by itself, as it should; {CANARY}, the canary, keeps TFO.")
+    print(f"\n{BOXED} went back to plain TCP by itself, as it should; {CANARY}, the canary, keeps TFO.")
     return 0
 
 

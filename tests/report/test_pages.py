@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reports in a real browser: of a good, a reverted and a refused run, of one that was killed, and of an audit.
+"""Reports in a real browser: of a good, a reverted and a refused run, of one that was killed, of an audit, and of a real run.
 
 The screenshots stay in $FASTOPEN_CACHE/report; with FASTOPEN_PICTURES set, those of docs are written anew.
 """
@@ -23,6 +23,7 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services impor
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Run
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.report import _rollouts
 
+RECORDED = Path(__file__).parent / "recorded" / "rollout.jsonl"
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PICTURES = {"top.png": "report.png", "wave.png": "report-wave.png"}
 MOST_BYTES = 140_000
@@ -33,8 +34,9 @@ STORIES = {
     "everybody_refused": "Refused: nothing was changed",
     "killed": "Ended without an end",
     "audit": "1 host not as intended",
+    "recorded": "Ended, with 1 host not promoted",
 }
-WITH_WAVES = ("good", "reverted", "refused", "killed")
+WITH_WAVES = ("good", "reverted", "refused", "killed", "recorded")
 
 
 @pytest.fixture(scope="module", name="browser")
@@ -73,6 +75,8 @@ def fixture_page(
     kind, folder = request.param, tmp_path_factory.mktemp(request.param)
     if kind == "audit":
         audit(folder)
+    elif kind == "recorded":
+        shutil.copy(RECORDED, folder)
     else:
         getattr(_rollouts, kind)(run, str(folder))
     (journal,) = folder.glob("*.json*")
@@ -147,7 +151,7 @@ def test_no_secret(page: dict[str, Any]) -> None:
 
 def test_pictures_of_the_documentation(page: dict[str, Any]) -> None:
     """Small; how they look is for people to judge."""
-    for shot, name in PICTURES.items() if page["kind"] == "reverted" else ():
+    for shot, name in PICTURES.items() if page["kind"] == "recorded" else ():
         if os.environ.get("FASTOPEN_PICTURES"):
             shutil.copy(page["kept"] / shot, DOCS / name)
         assert 10_000 < (DOCS / name).stat().st_size < MOST_BYTES
