@@ -51,13 +51,10 @@ WITH_RUST = (
     "adopted@rust",
     "box_bake@rust",
     "box_killed@mixed",
-    "box_servers@mixed",
-    "host_life@rust",
     "playbook_audit@mixed",
     "playbook_rollback@rust",
     "playbook_rollout@forky",
     "playbook_rollout@mixed",
-    "role_ss_client@forky",
     "role_ss_client@rust",
 )
 """Scenarios that run once more over other programs: rust everywhere, on that release of Debian as well, or each kind of client
