@@ -101,9 +101,12 @@ def with_old_python(name: str) -> dict[str, Any]:
 
 def _listens_on(name: str, port: int, *options: str) -> None:
     more = " ".join(f"-o {option}" for option in options)
+    command = (
+        f"mkdir -p /run/sshd && exec /usr/sbin/sshd -D -p {port} {more}"  # a stop of ssh.service takes the folder away
+    )
     _hosts.host(name).check_output(
-        f"mkdir -p /run/sshd; systemctl is-active -q fleet-{port} || "
-        f"systemd-run --quiet --collect --unit=fleet-{port} /usr/sbin/sshd -D -p {port} {more}"
+        f"systemctl is-active -q fleet-{port} || systemd-run --quiet --collect --property=Restart=always "
+        f"--property=RestartSec=1 --unit=fleet-{port} /bin/sh -c '{command}'"
     )
 
 
