@@ -37,6 +37,7 @@ def image(name: str, suites: tuple[str, ...]) -> Image:
     recipe = [*suites, *PROGRAMS, Path(_initramfs.__file__).read_text(encoding="utf-8")]
     folder = CACHE / f"{name}-{hashlib.sha256(' '.join(recipe).encode()).hexdigest()[:12]}"
     if not folder.exists():
+        print(f"{name}: fetching {', '.join(suites)}", flush=True)
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             _make(Path(scratch), suites).rename(folder)

@@ -18,7 +18,7 @@ def rendered(looks: dict[str, dict]) -> str:
     cells = [head, *([row[column] for column in head] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells]
-    return "\n".join(["", *lines, "", *_differences(looks), ""])
+    return "\n".join(["", *lines, "", *_differences(looks), ""]) if looks else ""
 
 
 def _row(seen: dict) -> dict[str, str]:
