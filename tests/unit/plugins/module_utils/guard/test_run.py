@@ -174,12 +174,26 @@ def test_return_that_is_in_the_way(taken, path, said):
 
 
 def test_operator_decides(taken, said):
-    """After `rollback_scope=all` nothing is remembered, so nothing comes back."""
-    taken.ask("plain", "client", run="", memory="forget")
+    """After a rollback, whatever its scope, nothing comes back."""
+    taken.ask("plain", "client", run="")
     hold_ends()
     look(said, because="look", returns=True)
     assert not taken.flagged("client")
-    assert not _state.load().machine.taken
+    taken.ask("plain", "client", run="", memory="forget")
+    assert _state.load() == _state.Kept()
+    look(said, because="look", returns=True)
+    assert not taken.flagged("client")
+
+
+def test_what_was_never_confirmed_does_not_come_back(client, path, said):
+    """It was a rollout's try, and that has read it as reverted."""
+    client.ask("stepped", "client")
+    path["fast"] = True
+    look(said)
+    path["fast"] = False
+    hold_ends()
+    look(said, because="look", returns=True)
+    assert not client.flagged("client")
 
 
 def test_textfile(client, path, said, tmp_path):
