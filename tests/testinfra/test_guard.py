@@ -147,9 +147,8 @@ def test_audit_and_rollout_know(seconds: float, tmp_path: Path) -> None:
     box(CLIENT, "off")
 
 
-def test_it_acts_while_a_rollout_holds_the_host(seconds: float, tmp_path: Path) -> None:
+def test_it_acts_while_a_rollout_holds_the_host(tmp_path: Path) -> None:
     """Between the step and its confirmation: the rollout reads it as reverted, and says why."""
-    del seconds
 
     def happens() -> None:
         with boxes(f"{CLIENT} drop-data"):

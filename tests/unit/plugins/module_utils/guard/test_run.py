@@ -82,6 +82,20 @@ def test_path_that_loses_data(client, path, said, state):
     assert client.ask("stepped", "client", run="run2", retry=True).outcome == "stepped"
 
 
+def test_what_the_tick_notices(client, said):
+    """A step, its confirmation and what takes it off: each is looked at, so that a step is watched, too."""
+    look(said, because="look")
+    for state in ("claimed", "stepped", "confirmed", "released", "plain"):
+        before = _tick.read(_state.tick_path())["signature"]
+        client.ask(state, "client")
+        assert (
+            _tick.signature(str(client.host.state_dir / "record.json"), str(client.host.run_dir / "lease.json"))
+            != before
+        )
+        look(said, because="look")
+        assert _tick.read(_state.tick_path())["watched"] == str(int(client.flagged("client")))
+
+
 def test_outage(client, path, said):
     """Not a reason."""
     client.ask("present", "client")
