@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the guard costs a host: CPU and memory of a tick and of a full look, beside a Python that does nothing.
 
-Here it is the kernel's account of processes on this machine (getrusage(2)), in turn, so that whatever else it does slows all
-alike. With --host it is systemd's account of the installed unit on a host of the fleet: its own start counts along.
+By the kernel's account of processes (getrusage(2)), in turn, so that whatever else this machine does slows all alike.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _program
 
 INTERVAL = 30
-FLEET = Path(__file__).parents[1] / "fleet" / "fleet"
 MOST_CORE = 0.001
 MOST_MEGABYTES = 20
 
@@ -85,31 +83,12 @@ def here(count: int, python: str) -> bool:
     return core < MOST_CORE and statistics.median(row[1] for row in made["tick"]) < MOST_MEGABYTES
 
 
-def there(host: str, count: int) -> None:
-    """Systemd's account of the unit on a host of the fleet."""
-    show = "systemctl show --value -p CPUUsageNSec -p MemoryPeak fastopen-guard.service"
-    script = f"for n in $(seq {count}); do systemctl start fastopen-guard.service; {show} | xargs; done"
-    text = subprocess.run(
-        [FLEET, "exec", host, "sh", "-c", script], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-    rows = [line.split() for line in text.splitlines()]
-    milliseconds = statistics.median(int(row[0]) / 1e6 for row in rows)
-    print(f"{host}, by systemd: {milliseconds:.1f} ms of CPU a start, {milliseconds / INTERVAL / 10:.3f} % of a core")
-    peaks = [int(row[1]) / 1048576 for row in rows if len(row) > 1 and row[1].isdigit()]
-    if peaks:
-        print(f"{host}, by systemd: {statistics.median(peaks):.1f} MB at most, page cache included")
-
-
 def main() -> int:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20, help="how often each is run (default: 20)")
     parser.add_argument("--python", default="/usr/bin/python3", help="the interpreter (default: the distribution's)")
-    parser.add_argument("--host", help="a host of the fleet on which the guard is installed")
     arguments = parser.parse_args()
-    if arguments.host:
-        there(arguments.host, arguments.count)
-        return 0
     return 0 if here(arguments.count, arguments.python) else 1
 
 

@@ -26,7 +26,7 @@ def come_back(unit: str, entry: t.Mapping[str, t.Any]) -> str:
     with _record.lock():
         _tidy.tidy()
         record = _record.load()
-        if record.undone.get(unit, {}).get("by") != "guard":
+        if not is_intended(record, unit):
             return "somebody else has decided about it meanwhile"
         file = record.line.file if record.line else _switch.FILE
         request = Request(
@@ -47,6 +47,12 @@ def come_back(unit: str, entry: t.Mapping[str, t.Any]) -> str:
         except (_lease.Refused, _eligible.Skipped) as error:
             return str(error)
     return "" if result.outcome == "confirmed" else "; ".join(result.reasons) or result.outcome
+
+
+def is_intended(record: _record.Record, unit: str) -> bool:
+    """Whether a rollout had confirmed it, the guard took it off, and nobody has decided anything else since."""
+    undone = record.undone.get(unit)
+    return undone is not None and undone["by"] == "guard" and undone.get("intended") == _record.STAGES[undone["side"]]
 
 
 def services(unit: str, entry: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:

@@ -81,9 +81,9 @@ def _host(kept: _state.Kept, asked: Asked, now: float) -> _machine.Host:
             del machine.taken[unit]
     for target in [one for one in machine.found if one.unit not in units]:
         del machine.found[target]
-    may_return = [unit for unit, one in machine.taken.items() if not one.returned] if asked.returns else []
-    if lease and lease.live:
-        may_return = []
+    away = [unit for unit, one in machine.taken.items() if not one.returned]
+    free = asked.returns and not (lease and lease.live)
+    may_return = [unit for unit in away if free and _return.is_intended(record, unit)]
     targets = [target for unit, entry in sorted(units.items()) for target in _machine.targets(unit, entry)]
     return _machine.Host(now, asked.because == "suspicion", targets, may_return)
 

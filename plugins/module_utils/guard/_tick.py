@@ -54,14 +54,19 @@ def counters(path: str = "/proc/net/netstat") -> dict[str, str]:
 
 def signature(record: str = RECORD, lease: str = LEASE, sysctl: str = "/proc/sys/net/ipv4/tcp_fastopen") -> str:
     """What changes when somebody steps, confirms, undoes, or sets the bits: then everything is looked at anew."""
-    try:
-        kept = os.stat(record)
-        told = f"{kept.st_ino}.{kept.st_mtime_ns}"
-    except OSError:
-        told = "-"
+    told = ""
+    for path in (
+        record,
+        lease,
+    ):  # a run that holds the host renews its lease at every call: units may be under it by then
+        try:
+            kept = os.stat(path)
+            told += f"{kept.st_ino}.{kept.st_mtime_ns}/"
+        except OSError:
+            told += "-/"
     with open(sysctl, "rb") as stream:
         value = stream.read().strip().decode("ascii", "replace")
-    return f"{told}/{int(os.path.exists(lease))}/{value}"
+    return f"{told}{value}"
 
 
 def read(path: str = "") -> dict[str, str]:

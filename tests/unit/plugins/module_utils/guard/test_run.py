@@ -82,6 +82,20 @@ def test_path_that_loses_data(client, path, said, state):
     assert client.ask("stepped", "client", run="run2", retry=True).outcome == "stepped"
 
 
+def test_what_the_tick_notices(client, said):
+    """A step, its confirmation and what takes it off: each is looked at, so that a step is watched, too."""
+    look(said, because="look")
+    for state in ("claimed", "stepped", "confirmed", "released", "plain"):
+        before = _tick.read(_state.tick_path())["signature"]
+        client.ask(state, "client")
+        assert (
+            _tick.signature(str(client.host.state_dir / "record.json"), str(client.host.run_dir / "lease.json"))
+            != before
+        )
+        look(said, because="look")
+        assert _tick.read(_state.tick_path())["watched"] == str(int(client.flagged("client")))
+
+
 def test_outage(client, path, said):
     """Not a reason."""
     client.ask("present", "client")
@@ -174,12 +188,26 @@ def test_return_that_is_in_the_way(taken, path, said):
 
 
 def test_operator_decides(taken, said):
-    """After `rollback_scope=all` nothing is remembered, so nothing comes back."""
-    taken.ask("plain", "client", run="", memory="forget")
+    """After a rollback, whatever its scope, nothing comes back."""
+    taken.ask("plain", "client", run="")
     hold_ends()
     look(said, because="look", returns=True)
     assert not taken.flagged("client")
-    assert not _state.load().machine.taken
+    taken.ask("plain", "client", run="", memory="forget")
+    assert _state.load() == _state.Kept()
+    look(said, because="look", returns=True)
+    assert not taken.flagged("client")
+
+
+def test_what_was_never_confirmed_does_not_come_back(client, path, said):
+    """It was a rollout's try, and that has read it as reverted."""
+    client.ask("stepped", "client")
+    path["fast"] = True
+    look(said)
+    path["fast"] = False
+    hold_ends()
+    look(said, because="look", returns=True)
+    assert not client.flagged("client")
 
 
 def test_textfile(client, path, said, tmp_path):
