@@ -40,7 +40,8 @@ class Status:
     """Times are ISO 8601 in UTC. ``step`` is 0 before the first of ``steps``; ``outcomes`` has the hosts by outcome, of all
     steps, ``wave_outcomes`` those of this wave. ``until`` is the end of a bake, else ''. ``died``: a run that
     does not go on is SILENT, when nothing was written for longer than the lease of its hosts, or GONE, see _watch.
-    ``lacks`` says what cannot be read of the journal. ``process`` is what _process.process told of it. ``amiss`` says by host why a run that ended did so badly.
+    ``lacks`` says what cannot be read of the journal, ``process`` is what _process.process told of the run's. ``amiss`` says
+    by host why a run that ended did so badly.
     """
 
     run: str

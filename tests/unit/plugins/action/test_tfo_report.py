@@ -48,7 +48,8 @@ def test_nothing_is_written_in_check_mode(run, journal, tmp_path):
     [
         (
             {"report_dir": "/nonexistent"},
-            "There is no journal of a rollout in /nonexistent: name its folder as for the rollout, with rollout_report_dir, or give the file with -e report_journal=FILE",
+            "There is no journal of a rollout in /nonexistent: name its folder as for the rollout, with rollout_report_dir,"
+            " or give the file with -e report_journal=FILE",
         ),
         ({"journal": "/nonexistent.json"}, "/nonexistent.json: the journal cannot be read: No such file or directory"),
         ({"page": "/nonexistent/page.html"}, "report_page: /nonexistent/page.html: No such file or directory"),
