@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## start a fleet of containers, roll out over it, show what was gained (BOX=drop-data: and a network in the way; IMPLEMENTATION=rust, mixed)
@@ -82,13 +82,21 @@ molecule: ## Molecule over the fleet of containers (SCENARIO="a b": only these; 
 	@$(TOOLS) python tests/tools/scenarios.py $(if $(KEEP),--keep) $(if $(SLOW),--slow) $(SCENARIO)
 
 .PHONY: bench
-bench: ## what rollout and re-run cost, in plays with one ping (ROUNDS=1: not three times; SCALE=1, MEASURED=1: 100 hosts; ADOPTING=1)
+bench: ## what rollout and re-run cost, in plays with one ping (ROUNDS=1: not three times; SCALE=1, MEASURED=1: 100 hosts; ADOPTING=1, PAIRINGS=1: only that)
 	@$(TOOLS) python tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SCALE),--scale) \
-		$(if $(MEASURED),--measured) $(if $(ADOPTING),--adopting)
+		$(if $(MEASURED),--measured) $(if $(ADOPTING),--adopting) $(if $(PAIRINGS),--pairings)
+
+.PHONY: bench-guard
+bench-guard: ## what a look of the guard costs, beside a Python that does nothing
+	@$(TOOLS) python tests/bench/guard.py
 
 .PHONY: simulate
 simulate: ## how often the judge is right, as a table
 	@$(TOOLS) python tests/simulate
+
+.PHONY: simulate-guard
+simulate-guard: ## how often the guard is right, and how soon, as a table
+	@$(TOOLS) python tests/simulate/guard.py
 
 .PHONY: docs
 docs: ## write docs/variables.md from the schema

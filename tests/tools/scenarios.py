@@ -34,9 +34,23 @@ RUST = str(CHECKOUT / "tests" / "fleet" / "rust.py")
 FLEETS = 4
 AGAIN = (1, 2)
 """So many that fail are run once more."""
-LONG = ("box_bake", "box_servers", "host_life", "box_boundaries", "box_killed", "box_before")
+LONG = (
+    "faults_connection",
+    "host_life",
+    "guard",
+    "faults_host",
+    "box_bake",
+    "box_servers",
+    "faults_deploy",
+    "faults_rollout",
+    "load",
+    "secrets",
+    "box_boundaries",
+    "box_killed",
+    "box_before",
+)
 """These begin first, or one of them would be waited for at the end."""
-SLOW = ("box_servers@mixed", "event", "host_life@rust", "killed_everywhere", "playbook_rollout@forky")
+SLOW = ("event", "killed_everywhere", "playbook_rollout@forky")
 """Left out unless they are asked for, by name or with --slow."""
 # A line in quotes is what the verifying tests printed of playbooks that they ran themselves.
 FALSE_GREEN = re.compile(
@@ -127,6 +141,12 @@ def work(number: int, waiting: SimpleQueue[Scenario], scratch: Path, installed: 
         subprocess.run([FLEET, "down"], check=True, env=environment)
 
 
+def _place(name: str) -> tuple[int, str]:
+    """Where a scenario stands in the queue."""
+    base = name.partition("@")[0]
+    return (LONG.index(base) if base in LONG else len(LONG), name)
+
+
 def left_out(lines: list[str]) -> list[str]:
     """The lines that tell of something that was not run; that a wave has no host left is no such thing."""
     found, play = [], ""
@@ -144,7 +164,7 @@ def main() -> int:
     known = sorted(path.parent.name for path in CHECKOUT.glob("molecule/*/molecule.yml"))
     passed_over = ("default", *(() if arguments.slow else SLOW))
     names = arguments.scenarios or [name for name in (*known, *WITH_RUST) if name not in passed_over]
-    scenarios = [Scenario(name) for name in sorted(names, key=lambda name: (name.partition("@")[0] not in LONG, name))]
+    scenarios = [Scenario(name) for name in sorted(names, key=_place)]
     subprocess.run([FLEET, "images"], check=True)
     if not arguments.scenarios and subprocess.run([sys.executable, RUST], check=False).returncode != 0:
         scenarios = [one for one in scenarios if "@" not in one.name]
