@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,18 @@ def test_role_has_a_scenario(role: str) -> None:
         path for path in (ROOT / "molecule").glob("*/converge.yml") if names_role(path.read_text("utf-8"), role)
     ]
     assert converging, f"no molecule/*/converge.yml applies fastopen.shadowsocks.{role}"
+
+
+DRIVERS = {"_life_driver.py"}
+"""Run on a host, with the modules' own code beside it."""
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in sorted((ROOT / "tests" / "testinfra").glob("*.py")) if path.name not in DRIVERS]
+)
+def test_verified_by_other_means(path: Path) -> None:
+    """Where scenarios run, the collection is installed for Ansible alone; no test sees with its eyes."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    named = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    named += [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    assert [name for name in named if name.startswith("ansible_collections")] == []

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple
 import _hosts
 from _seen import arguments, sysctl
 from _traffic import PORT, SYN, WITH_DATA, first_bytes
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
 
 BAKING = ", baking "
 REQUESTS = 9
@@ -123,7 +122,7 @@ def rollout(
                     os.killpg(process.pid, signal.SIGKILL)
     assert happened or not (baking or kill), "the run ended before it baked"
     journals = set(reports.glob("rollout-*.jsonl")) - known  # none where the run was refused before its plan
-    events = [event for path in journals for event in _journal.read(str(path)).events]
+    events = [event for path in journals for event in _hosts.journal(path)]
     return Run(process.returncode, "".join(lines), events)
 
 

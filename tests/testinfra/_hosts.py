@@ -37,6 +37,12 @@ _SSH = (
 )
 
 
+def journal(path: Path) -> list[dict[str, Any]]:
+    """The events of a run; a last line that was cut short when its writer was killed is none."""
+    _head, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
 class Play(NamedTuple):
     """A finished ansible-playbook: exit status, everything it printed, and the recap as {host: {"changed": 0, …}}."""
 

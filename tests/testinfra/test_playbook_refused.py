@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from _boxes import rollout, same_as_golden
-from _hosts import play
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
+from _hosts import journal, play
 
 SERVER = {"name": "main", "port": 8388, "method": "aes-256-gcm", "password": "molecule"}
 CLIENT = {"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}
@@ -141,7 +140,8 @@ def test_rollback_refuses_unknown_scope() -> None:
 def test_canary_before_its_servers(tmp_path: Path) -> None:
     """Its journal has an end."""
     run = play("fastopen.shadowsocks.rollout", "--limit", "canary", rollout_report_dir=str(tmp_path))
-    end = _journal.read(_journal.newest(str(tmp_path), "rollout")).first("end")
+    (path,) = tmp_path.glob("rollout-*.jsonl")
+    end = next(event for event in journal(path) if event.get("step") == "end")
     assert (end["stopped"], list(end["amiss"])) == ("the preflight", ["c1"])
     assert run.status != 0
     assert "c1: server ss1 does not accept SYN data yet and is outside of this run's limit" in run.words

@@ -18,7 +18,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _observe,
     _owned,
     _packaged,
-    _process,
     _service,
     _systemd,
 )

@@ -121,8 +121,8 @@ def told(receiver):
     ("stage", "event", "verdict", "outcomes", "stopped"),
     [
         ([STEPPED, STEPPED, STEPPED], "step_done", "promote", {"promoted": 3}, ""),
-        ([STEPPED, STEPPED, FAILED], "step_done", "promote", {"promoted": 2, "failed": 1}, ""),
-        ([STEPPED, FAILED, FAILED], "rolled_back", "roll_back", {"reverted": 1, "failed": 2}, "roll_back"),
+        ([STEPPED, STEPPED, FAILED], "step_done", "promote", {"promoted": 2, "reverted": 1}, ""),
+        ([STEPPED, FAILED, FAILED], "rolled_back", "roll_back", {"reverted": 3}, "roll_back"),
     ],
 )
 def test_run(run, tmp_path, warned, stage, event, verdict, outcomes, stopped):
@@ -145,7 +145,7 @@ def test_run(run, tmp_path, warned, stage, event, verdict, outcomes, stopped):
 
 @pytest.mark.parametrize(
     ("stage", "exit_status", "outcomes"),
-    [([STEPPED] * 3, 0, {"promoted": 3}), ([STEPPED, FAILED, FAILED], 2, {"reverted": 1, "failed": 2})],
+    [([STEPPED] * 3, 0, {"promoted": 3}), ([STEPPED, FAILED, FAILED], 2, {"reverted": 3})],
 )
 def test_metrics(run, tmp_path, warned, monkeypatch, stage, exit_status, outcomes):
     """At the start, after the step, at the end."""

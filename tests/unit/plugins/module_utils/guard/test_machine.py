@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _evidence, _machine
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard._evidence import Pair, Target
 

@@ -150,7 +150,7 @@ def test_program(fake_host, monkeypatch, spoil, told):
     before = elsewhere(fake_host.program.parent)
     with pytest.raises(_folders.FolderError, match=told):
         _program.install(_cli.__name__)
-    _stage._sweep()
+    _stage.sweep()
     assert elsewhere(fake_host.program.parent) == before
 
 

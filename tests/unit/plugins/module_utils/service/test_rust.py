@@ -109,6 +109,7 @@ def test_another_binary(fake_host, tmp_path, monkeypatch):
     deploy(SERVER)
     process = fake_host.processes[fake_host.running[UNIT]]
     written = process.started + 10
+    monkeypatch.setattr(_process.time, "time", lambda: written + 20)
     os.utime(binary, (written, written))
     seen = _observe.observe(wanted(SERVER))
     plan = _deployment.compare(wanted(SERVER), seen)
