@@ -15,7 +15,9 @@ SECONDS = 1800  # 100 on a machine that does nothing else
 _MACHINE = (
     "qemu-system-x86_64 -accel tcg -cpu qemu64,+rdrand -nodefaults -no-reboot -display none -serial stdio".split()
 )
-_ARGUMENTS = "console=ttyS0 random.trust_cpu=on quiet loglevel=1 panic=-1 rdinit=/fastopen/guest/init"
+_ARGUMENTS = (
+    "console=ttyS0 random.trust_cpu=on quiet loglevel=1 panic=-1 rdinit=/usr/bin/python3 -- /fastopen/guest/init.py"
+)
 
 
 def boot(kernel: Path, initramfs: Path, seen: Callable[[str], None]) -> None:

@@ -36,7 +36,7 @@ def drawn() -> dict[str, str]:
     """One secret of each kind. The cookie key has the kernel's form."""
     kinds = ("server key", "plugin option", "login password", "root password", "foreign key", "notify token")
     found = {kind: f"{kind.replace(' ', '-')}-{secrets.token_hex(8)}" for kind in kinds}
-    return {**found, "cookie key": "-".join(secrets.token_hex(4) for _ in range(4))}
+    return {**found, "cookie key": "-".join(secrets.token_hex(4) for _group in range(4))}
 
 
 def forms(secret: str) -> list[str]:

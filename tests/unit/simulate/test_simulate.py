@@ -188,8 +188,8 @@ def test_runs_are_a_table(
 
 def test_the_picture_tells_every_bar_in_words(simulate: dict[str, ModuleType]) -> None:
     picture = simulate["_picture"]
-    bars = [(case, size) for case in picture.CASES for size in picture.SIZES]
-    shares = {bar: 90.3 + number for number, bar in enumerate(bars)}
+    places = [(case, size) for case in picture.CASES for size in picture.SIZES]
+    shares = {place: 90.3 + number for number, place in enumerate(places)}
     drawn = picture.draw(shares)
     assert drawn.count("<rect") == len(picture.SIZES) * (1 + len(picture.CASES))
     for share in shares.values():

@@ -97,10 +97,10 @@ class Rollout:
         end = self.task(tfo_end, check_mode, at="ended")
         return {**end, "lines": [line for line in end["lines"] if not line.startswith("Report: ")]}
 
-    def register(self, name, by_host, other=SKIPPED):
-        """As the role does."""
+    def register(self, name, by_host):
+        """As the role does; a host without a result was skipped."""
         for host in self.hosts:
-            self.hostvars[host][f"__rollout_{name}"] = by_host.get(host, other)
+            self.hostvars[host][f"__rollout_{name}"] = by_host.get(host, SKIPPED)
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_run_that_ends_before_its_waves(run, tmp_path, warned, registered, at, a
         plan = rollout.task(tfo_plan, False, hosts=rollout.hosts, run="r1")
         rollout.register("plan", dict.fromkeys(rollout.hosts, plan))
         for name, by_host in registered.items():
-            rollout.register(name, by_host, None)
+            rollout.register(name, {**dict.fromkeys(rollout.hosts), **by_host})
         end = rollout.task(tfo_end, False, at=at)
     start, finished = told(receiver)
     assert (start["event"], finished["event"], finished["outcomes"]) == ("start", "finished", outcomes)
@@ -227,7 +227,7 @@ def test_run_that_goes_on(run, tmp_path, warned, registered, at):
     plan = rollout.task(tfo_plan, False, hosts=rollout.hosts, run="r1")
     rollout.register("plan", dict.fromkeys(rollout.hosts, plan))
     for name, by_host in registered.items():
-        rollout.register(name, by_host, None)
+        rollout.register(name, {**dict.fromkeys(rollout.hosts), **by_host})
     end = rollout.task(tfo_end, False, at=at)
     assert (list(end["amiss"]), "lines" in end) == ([] if at == "held" else ["c1"], False)
     assert len(_journal.read(plan["journal"]).events) == 1
