@@ -14,7 +14,7 @@ from _collection import ROOT
 DOCUMENT = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| `(tfo_\w+)` \| (gauge|counter) \|(.*?)\| (.+) \|$", DOCUMENT, re.MULTILINE)
 LISTED = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels, _meaning in ROWS}
-PATTERN = re.search(r"^```\n(\^.*\$)\n```$", DOCUMENT, re.MULTILINE)
+PATTERN = re.search(r"^```text\n(\^.*\$)\n```$", DOCUMENT, re.MULTILINE)
 
 
 def recorded() -> dict[str, tuple[str, set[str]]]:
