@@ -71,7 +71,7 @@ def test_client_gone_and_one_that_cannot_measure(tmp_path: Path) -> None:
     assert run.verdict() == "promote"  # passed over: one may be undecided, and one may get lost
     assert run.outcomes() == {"c2": "inconclusive", "c3": "unreachable"}
     assert "its measurement failed" in run.reasons("c2")
-    assert "Inconclusive hosts are plain; run it again for more samples" in run.words
+    assert "Inconclusive hosts are plain; later runs try them again" in run.words
     assert run.reverted() == ["c2"]
     assert_plain("c2")
     assert_plain("c3")  # its step did not outlive the power cut
