@@ -90,7 +90,7 @@ def test_server_with_syn_cookies_only(tmp_path: Path) -> None:
         host("ss1").check_output("sysctl -qw net.ipv4.tcp_syncookies=1")
     assert run.status != 0
     assert "c3: server ss1 does not accept SYN data yet and is outside of this run's limit" in run.words
-    assert [event["step"] for event in run.events] == ["preflight"]
+    assert [event["step"] for event in run.events] == ["preflight", "end"]
     assert_plain("c3")
 
 

@@ -41,11 +41,14 @@ class Measured:
         self.servers_now = {**self.servers_now, **self._hear(run, wave, self.after)}
 
     def stepped(self, results: t.Mapping[str, _phases.Result]) -> None:
-        """The step of servers has sent SYN data to them, and has restarted those that it changed: systemd counts from there."""
+        """The step of servers has sent SYN data to them, and has restarted those units that it changed: of these systemd
+        counts from there. Others of the host go on, one that starts again and again among them."""
         for server, result in results.items():
             self._probed(server, (result or {}).get("paths", []))
-            if result and result.get("changed"):
-                for service in (self.servers_before.get(server) or {}).get("services", []):
+            names = [one["name"] for one in (result or {}).get("differs", [])]
+            for service in (self.servers_before.get(server) or {}).get("services", []):
+                unit = service["unit"]
+                if any(name == unit or f"/{unit}.d/" in name for name in names):
                     service.update(restarts=0, state="active")
 
     def _probed(self, server: str, paths: t.Sequence[t.Mapping[str, t.Any]]) -> None:

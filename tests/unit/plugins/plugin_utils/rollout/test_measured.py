@@ -130,14 +130,23 @@ def test_question_that_got_no_answer_is_trouble():
     assert measured.findings_before(Run(), wave())["c1"]["measured"] is False
 
 
-def test_restart_by_the_step_is_no_restart():
-    """systemd counts from there."""
-    measured = Measured(
-        servers_before={"ss1": {"counters": {}, "services": [{"unit": "u", "restarts": 5, "state": "x"}]}}
-    )
-    measured.stepped({"ss1": {"changed": True}, "ss2": {"changed": False}, "ss9": {"changed": True}, "ss8": None})
-    measured.servers_now = {"ss1": {"counters": {}, "services": [{"unit": "u", "restarts": 1, "state": "active"}]}}
-    assert measured.since(wave())["ss1"]["restarts"] == 1
+@pytest.mark.parametrize(
+    ("name", "restarts"),
+    [
+        ("/run/systemd/system/u.service.d/zz-fastopen.conf", 1),
+        ("u.service", 1),
+        ("net.ipv4.tcp_fastopen", 0),
+        ("/run/systemd/system/su.service.d/zz-fastopen.conf", 0),
+    ],
+)
+def test_restart_by_the_step_is_no_restart(name, restarts):
+    """systemd counts from there; of a unit that the step leaves alone it goes on counting."""
+    was, now = ({"unit": "u.service", "restarts": number, "state": "active"} for number in (5, 1 if restarts else 5))
+    measured = Measured(servers_before={"ss1": {"counters": {}, "services": [was]}})
+    step = {"changed": True, "differs": [{"what": "x", "name": name, "why": "x"}]}
+    measured.stepped({"ss1": step, "ss2": {"changed": False, "differs": []}, "ss9": step, "ss8": None})
+    measured.servers_now = {"ss1": {"counters": {}, "services": [now]}}
+    assert measured.since(wave())["ss1"]["restarts"] == restarts
 
 
 def test_clients_before_their_step():
