@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import threading
@@ -25,7 +26,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 sys.path.append(str(CHECKOUT / "tests" / "fleet"))
-from first_byte import CLIENTS, FLEET, PAIRS, measure, table  # noqa: E402  (the fleet's modules are no package)
+sys.path.append(str(CHECKOUT / "tests" / "fleet" / "roles" / "router"))
+from boxes import KINDS  # noqa: E402  (the fleet's modules are no package)
+from first_byte import CLIENTS, FLEET, PAIRS, Figures, measure, table  # noqa: E402  (likewise)
 
 INVENTORY = CHECKOUT / "tests" / "fleet" / "inventory"
 NUMBER = os.environ.get("FASTOPEN_FLEET") or ""
@@ -91,6 +94,22 @@ def box_when_enabled(kind: str, started: float) -> None:
         time.sleep(0.2)
 
 
+def last_words(before: Figures, after: Figures) -> str:
+    """What was saved, where the report is, and what to try next."""
+    saved = statistics.median(plain - after[client][0] for client, (plain, _trip) in before.items())
+    trip = statistics.median(trip for _plain, trip in after.values())
+    pages = sorted((cache() / f"reports{NUMBER}").glob("rollout-*.html"))
+    kinds = ", ".join(name for name, kind in KINDS.items() if not kind.argument)
+    return "\n".join(
+        [
+            f"Saved: {saved:.0f} ms of each first byte, where a round trip takes {trip:.0f} ms.",
+            *(f"Report: {page}" for page in pages[-1:]),
+            f"Next: make demo BOX=drop-data, a network that turns bad (or BOX={kinds}); make demo IMPLEMENTATION=rust;",
+            f"      tests/fleet/fleet exec {CANARY} /usr/local/lib/fastopen/fastopen status; make demo-down",
+        ]
+    )
+
+
 def main() -> int:
     """The demo; the exit status is 0 when the fleet ended as it should."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -120,8 +139,8 @@ def main() -> int:
         kept.write_text(json.dumps(measure()), encoding="utf-8")
     before = {client: (figures[0], figures[1]) for client, figures in json.loads(kept.read_text("utf-8")).items()}
     if not box:
-        status = play("rollout", arguments.record)
-        print("", *table(IMPLEMENTATION, before, measure()), sep="\n")
+        status, after = play("rollout", arguments.record), measure()
+        print("", *table(IMPLEMENTATION, before, after), "", last_words(before, after), sep="\n")
         return status
     watcher = threading.Thread(target=box_when_enabled, args=(box, time.time()), daemon=True)
     watcher.start()
