@@ -30,7 +30,7 @@ SERVERS = ("ss1", "ss2")
 CLIENTS = ("c1", "c2", "c3", "c4")
 MEMBERS = (*SERVERS, *CLIENTS)
 ORIGIN = "http://10.203.2.5/"
-PLAY_SECONDS = 300
+PLAY_SECONDS = 600
 _SSH = (
     "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o IdentitiesOnly=yes "
     "-o ServerAliveInterval=5 -o ServerAliveCountMax=3"

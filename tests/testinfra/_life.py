@@ -48,7 +48,7 @@ def put(name: str) -> None:
     run(name, f"rm -rf {FOLDER}; mkdir {FOLDER}; tar xzf - -C {FOLDER}", stream.getvalue())
 
 
-def run(name: str, command: str, given: bytes = b"", seconds: float = 300.0) -> str:
+def run(name: str, command: str, given: bytes = b"", seconds: float = 900.0) -> str:
     """A shell's output on the host, with something on its standard input."""
     key = f"{_cache()}/fleet/id_ed25519"
     address = f"root@{_hosts.variables(name)['ansible_host']}"

@@ -88,7 +88,7 @@ def play(
     ):
         if meanwhile:
             meanwhile(process)
-        status = process.wait(3 * _hosts.PLAY_SECONDS)
+        status = process.wait(2 * _hosts.PLAY_SECONDS)
     said = words.read_text(encoding="utf-8")
     shown = planted.in_text(said)
     assert not shown, f"{playbook} ended with {status} and told {len(shown)} times: " + "\n".join(shown[:5])

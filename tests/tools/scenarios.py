@@ -35,12 +35,13 @@ FLEETS = 4
 AGAIN = (1, 2)
 """So many that fail are run once more."""
 LONG = (
-    "faults_connection",
+    "box_bake",
     "host_life",
+    "box_servers",
+    "faults_connection",
     "guard",
     "faults_host",
-    "box_bake",
-    "box_servers",
+    "adopted",
     "faults_deploy",
     "faults_rollout",
     "load",
@@ -50,7 +51,7 @@ LONG = (
     "box_before",
 )
 """These begin first, or one of them would be waited for at the end."""
-SLOW = ("event", "killed_everywhere", "playbook_rollout@forky")
+SLOW = ("event", "killed_everywhere", "playbook_rollback@rust", "playbook_rollout@forky")
 """Left out unless they are asked for, by name or with --slow."""
 # A line in quotes is what the verifying tests printed of playbooks that they ran themselves.
 FALSE_GREEN = re.compile(
