@@ -175,7 +175,7 @@ HOLD = """
 import fcntl, time
 with open("/var/lib/dpkg/lock-frontend", "w") as stream:
     fcntl.lockf(stream, fcntl.LOCK_EX)
-    time.sleep(25)
+    time.sleep(90)
 """
 
 
