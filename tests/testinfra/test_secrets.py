@@ -20,13 +20,14 @@ from typing import Any
 import _hosts
 import pytest
 from _life import run
-from _secrets import PLUGIN, WATCHED, Planted
+from _secrets import LOGIN, PLUGIN, WATCHED, Planted
 
 COLLECTION = "fastopen.shadowsocks"
 COOKIE_KEY = str(Path(__file__).parent / "cookie_key.yml")
 CHANGE = {"ss_server_limit_nofile": 20000}
 ROLLOUT = {"rollout_accept_unmanaged": True, "rollout_retry": True, "rollout_probe_requests": 5}
 HOSTS = ",".join(WATCHED)
+MODULES = f"/home/{LOGIN}/.ansible/tmp"
 Seen = tuple[list[dict[str, Any]], dict[str, list[dict[str, Any]]]]
 
 
@@ -132,7 +133,11 @@ def test_rollout_that_is_refused(planted: Planted) -> None:
 
 
 def test_rollout_that_is_killed(planted: Planted) -> None:
-    """In the middle of the server's step, together with all that it has started here; a rollback then takes it back."""
+    """In the middle of the server's step, together with all that it has started here; a rollback then takes it back.
+
+    c1 is asked as well, as a client of another server, and su has no pipelining: what Ansible leaves there is its
+    user's alone, and goes from here as the documentation says.
+    """
 
     def kill(process: subprocess.Popen[str]) -> None:
         run("ss2", "until test -e /run/fastopen/lease.json; do sleep 0.1; done; sleep 1")
@@ -140,6 +145,9 @@ def test_rollout_that_is_killed(planted: Planted) -> None:
 
     assert play(planted, f"{COLLECTION}.rollout", "ss2,c2", kill, **ROLLOUT)[0] == -signal.SIGKILL
     assert play(planted, f"{COLLECTION}.rollback", "ss2,c2", rollback_scope="all")[0] == 0
+    left = [one for one in planted.in_files("c1") if one["path"].startswith(MODULES)]
+    assert {one["mode"] for one in left} <= {"0700"}
+    run("c1", f"rm -rf {MODULES}/ansible-tmp-*")
 
 
 def test_rollout(planted: Planted) -> None:
