@@ -220,7 +220,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _resolve
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service, _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _record, _requests
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _lock, _requests
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _answers, _pair, _temporary
 
@@ -253,7 +253,7 @@ def main() -> None:
         own = _secrets.join(params["services"], params["secrets"])
         services = _measured([*own, *adopted.services], params["servers"], adopted.reasons)
         if params["run"] and not module.check_mode:
-            with _record.lock():
+            with _lock.hold():
                 _lease.keep(params["run"], params["lease_seconds"])
         terms = _pair.Terms(params["url"], params["arms"], params["timeout_seconds"], params["pause_seconds"])
         try:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from _collection import MODULES, PLAYBOOKS, ROLES, ROOT
@@ -24,6 +25,8 @@ def test_readme_names_nothing_else() -> None:
     assert NAMED <= {*MODULES, *PLAYBOOKS, *ROLES, *plugins}
 
 
-def test_links_lead_somewhere() -> None:
-    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", README)
+@pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda path: path.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """The pages of docs/ are held to theirs by the gate site."""
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (ROOT / target).exists()] == []

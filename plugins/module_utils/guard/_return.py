@@ -12,6 +12,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _eligible,
     _lease,
+    _lock,
     _present,
     _record,
     _tidy,
@@ -23,7 +24,7 @@ LEASE_SECONDS = 300.0
 
 def come_back(unit: str, entry: t.Mapping[str, t.Any]) -> str:
     """Why it stays plain; '' where it is under TFO again, and that is proven and lasts. Raises what the host's edges raise."""
-    with _record.lock():
+    with _lock.hold():
         _tidy.tidy()
         record = _record.load()
         if not is_intended(record, unit):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _lease, _record, _tidy
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _lease, _lock, _record, _tidy
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome
 
 
@@ -17,7 +17,7 @@ def locked(say: t.Callable[[str], None]) -> t.Iterator[None]:
     """The host's lock; without it where it cannot be had, for the way down waits for nobody."""
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(_record.lock())
+            stack.enter_context(_lock.hold())
             _tidy.tidy()
         except (OSError, _record.RecordError) as error:
             say(f"going on without the lock: {error}")

@@ -20,7 +20,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lock, _record
 
 BITS = {"accept": _tfo_bits.ACCEPT, "send": _tfo_bits.SEND, "all_listeners": _tfo_bits.ALL_LISTENERS}
 
@@ -184,7 +184,7 @@ def _forget(snapshot: str) -> None:
 def _locked() -> t.Iterator[None]:
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(_record.lock())
+            stack.enter_context(_lock.hold())
         except OSError as error:
             raise _transaction.refused(error) from error
         yield

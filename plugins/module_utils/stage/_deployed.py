@@ -18,13 +18,13 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _service,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _lock, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
 def deploy(wanted: _observe.Wanted, check: bool) -> _deploy.Outcome:
     """Deploy the services of a side. Raises what _deploy.deploy and the record raise."""
-    with contextlib.nullcontext() if check else _record.lock():
+    with contextlib.nullcontext() if check else _lock.hold():
         # The record is read first: a damaged one is told before anything changes.
         gone = _orphans(wanted.side) | set(_deployment.leaving(wanted, _owned.load()))
         result = _deploy.deploy(wanted, check, lambda: _renew(wanted.side))

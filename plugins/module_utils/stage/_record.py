@@ -6,14 +6,12 @@
 /var/lib/fastopen/record.json   Record: what was confirmed, asked for, undone, and the kill switch
 /run/fastopen/lease.json        Lease: which run holds the host, and its step that is not confirmed yet
 /run/fastopen/ended.json        the run that was ended here before it was through, and by what
-/run/fastopen/lock              one change at a time
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import os
 import tempfile
@@ -26,9 +24,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 
 FOLDER = "/var/lib/fastopen"
 RUN_FOLDER = "/run/fastopen"
-LOCK_SECONDS = 120.0
-"""Longer than any change that holds the lock: restarts, and a request of each kind."""
-
 ROOM_BYTES = 16384
 """More than a record of dozens of services."""
 
@@ -48,7 +43,7 @@ each, for the guard."""
 
 
 class RecordError(Exception):
-    """A kept file cannot be read, or the lock is not to be had; the message says what to do."""
+    """A kept file cannot be read, or the lock (see _lock) is not to be had; the message says what to do."""
 
 
 @dataclasses.dataclass
@@ -114,44 +109,6 @@ def wants(record: Record, lease: t.Optional[Lease]) -> Wants:
     for unit in [*record.units.values(), *(lease.units.values() if lease else ())]:
         needed |= BITS[(unit["side"], unit["mode"])]
     return Wants(needed, record.asked, record.refused, record.killed is not None)
-
-
-@contextlib.contextmanager
-def lock() -> t.Iterator[None]:
-    """Hold the host's lock. Raises RecordError where somebody else holds it for too long."""
-    path = f"{RUN_FOLDER}/lock"
-    deadline = time.monotonic() + LOCK_SECONDS
-    handle = _try_lock(path)
-    while handle is None:
-        if time.monotonic() > deadline:
-            raise RecordError(f"{path} is held for {LOCK_SECONDS:.0f} s: `fuser {path}` tells by whom")
-        time.sleep(0.05)
-        handle = _try_lock(path)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # nothing is left where nothing else is kept; whoever waits makes it anew
-            if os.listdir(RUN_FOLDER) == ["lock"]:
-                os.unlink(path)
-                os.rmdir(RUN_FOLDER)
-        os.close(handle)
-
-
-def _try_lock(path: str) -> t.Optional[int]:
-    """The descriptor of the locked file; None where somebody has it, or removed it meanwhile."""
-    try:
-        _folders.make(os.path.dirname(path), 0o700)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    except (FileExistsError, FileNotFoundError):  # the folder went in between
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.path.samestat(os.fstat(handle), os.stat(path)):
-            return handle
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(handle)
-    return None
 
 
 def load() -> Record:

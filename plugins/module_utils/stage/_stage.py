@@ -18,6 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
     _eligible,
     _kill,
     _lease,
+    _lock,
     _present,
     _program,
     _record,
@@ -32,7 +33,7 @@ def run(state: str, request: Request, check: bool) -> Outcome:
     with contextlib.ExitStack() as stack:
         try:
             if not check:
-                stack.enter_context(_record.lock())
+                stack.enter_context(_lock.hold())
                 _tidy.tidy(request.sysctl_file)
         except (OSError, _record.RecordError):
             if state not in COMING_DOWN:  # bookkeeping never stands in front of a way down

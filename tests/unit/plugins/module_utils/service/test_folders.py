@@ -21,6 +21,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
     _drop_in,
+    _lock,
     _program,
     _record,
     _stage,
@@ -129,7 +130,7 @@ def test_lock_that_is_a_link(fake_host, tmp_path):
     fake_host.run_dir.mkdir(parents=True)
     (fake_host.run_dir / "lock").symlink_to(tmp_path / "made")
     with pytest.raises(OSError, match="symbolic links"):
-        _record.lock().__enter__()
+        _lock.hold().__enter__()
     assert not (tmp_path / "made").exists()
 
 

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _ss_processes
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._switch import Line
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lock, _record
 
 KEY = _proc.FASTOPEN
 SERVER = {"side": "server", "mode": "flag", "program": "ss-server", "port": 8388, "address": "::1", "url": ""}
@@ -270,6 +270,6 @@ def test_a_record_that_cannot_be_kept_stops_it_before_the_kernel(kernel_host, mo
 
 
 def test_it_waits_for_its_turn(kernel_host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_record, "LOCK_SECONDS", 0.05)
-    with _record.lock(), pytest.raises(_record.RecordError, match="is held"):
+    monkeypatch.setattr(_lock, "SECONDS", 0.05)
+    with _lock.hold(), pytest.raises(_record.RecordError, match="is held"):
         kernel_host.converge(accept=True)

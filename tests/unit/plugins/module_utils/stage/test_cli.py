@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _drop_in, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _drop_in, _lock, _record
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 
@@ -182,8 +182,8 @@ def test_unit_that_is_not_under_tfo(stage, capsys):
 def test_way_down_without_the_lock(stage, side, monkeypatch, capsys):
     """Said, and done all the same."""
     stage.ask("stepped", side)
-    monkeypatch.setattr(_record, "LOCK_SECONDS", 0.05)
-    with _record.lock():
+    monkeypatch.setattr(_lock, "SECONDS", 0.05)
+    with _lock.hold():
         assert _cli.main(["off"]) == 0
     assert "going on without the lock: " in capsys.readouterr().err
     assert not stage.flagged(side)

@@ -9,7 +9,7 @@ import os
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _ss_processes, _switch
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _lease, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _lease, _lock, _record
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import (
     FLAG,
     LISTENER,
@@ -307,7 +307,7 @@ def test_no_lock(stage, side, monkeypatch):
     def refuse():
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(_record, "lock", refuse)
+    monkeypatch.setattr(_lock, "hold", refuse)
     assert stage.ask("plain", side, run="").outcome == "plain"
     assert not stage.flagged(side)
     with pytest.raises(OSError, match="Read-only"):

@@ -10,12 +10,13 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _observe, _owned, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
+    _confirm,
     _deployed,
     _down,
     _drop_in,
+    _lock,
     _record,
     _request,
-    _confirm,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, SERVER_SERVICE
 
@@ -110,8 +111,8 @@ def test_present_in_check_mode(stage, side):
 def test_lock_that_somebody_holds(server, monkeypatch, state):
     """The way up waits for it and says by whom; the way down waits no longer than that, and goes."""
     server.ask("stepped", "server")
-    monkeypatch.setattr(_record, "LOCK_SECONDS", 0.05)
-    with _record.lock():
+    monkeypatch.setattr(_lock, "SECONDS", 0.05)
+    with _lock.hold():
         with pytest.raises(_record.RecordError, match="run/fastopen/lock is held for"):
             server.ask("confirmed", "server")
         assert server.ask(state, "server", run="").outcome == state
