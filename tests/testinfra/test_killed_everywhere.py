@@ -34,9 +34,22 @@ OFF = (
 )
 
 
-def states() -> list[dict[str, object]]:
-    """All that _state knows of the hosts."""
-    return [_state.read(name) for name in HOSTS]
+def states() -> dict[str, object]:
+    """All that _state knows of the hosts, by host, kind and name."""
+    found = {name: _state.read(name) for name in HOSTS}
+    return {
+        f"{name}, {kind}, {key}": value
+        for name, kinds in found.items()
+        for kind, values in kinds.items()
+        for key, value in (values.items() if isinstance(values, dict) else [("all", values)])
+    }
+
+
+def changed(before: dict[str, object]) -> dict[str, tuple[object, object]]:
+    """What is not as before: what it was, and what it is."""
+    now = states()
+    both = {key: (before.get(key), now.get(key)) for key in {**before, **now}}
+    return {key: (was, is_) for key, (was, is_) in both.items() if was != is_}
 
 
 def answers() -> None:
@@ -93,8 +106,8 @@ def on() -> None:
 
 
 def new() -> None:
-    """Machines that know no Shadowsocks of ours."""
-    fleet("up", "--fresh", *HOSTS)
+    """Machines without Shadowsocks."""
+    fleet("up", "--fresh", *HOSTS, "--plain")
 
 
 def sweep(
@@ -121,11 +134,11 @@ def sweep(
         try:
             if dirty:
                 begin()
-                assert states() == before, "not as before"
+                assert not changed(before)
             assert run(playbook, LIMIT, reports, kill_at=number, **extra).killed
             if running:
                 answers()
-            dirty, how = states() != before, "untouched"
+            dirty, how = bool(changed(before)), "untouched"
             if dirty:
                 how = again(playbook, LIMIT, reports, **extra)[0]
                 end()
