@@ -9,6 +9,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _door, _inventory, _variables
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._templates import evaluation
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _refusals
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import ControllerAction
 
 ROLE_SIDES = {"ss_server": ("server",), "ss_client": ("client",)}
@@ -23,10 +24,14 @@ class ActionModule(ControllerAction):
         "used_by": {"type": "str", "required": True, "choices": list(_variables.USED)},
         "refuse": {"type": "bool", "default": True},
         "hosts": {"type": "list", "elements": "str"},
+        "machines": {"type": "dict"},
     }
 
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Check this host, or with ``hosts`` gather what was found on all of them, and refuse it."""
+        """Check this host, or with ``hosts`` gather what was found on all of them, or compare ``machines``; refuse it."""
+        if arguments["machines"] is not None:
+            self._refuse(_refusals.twins(arguments["machines"]))
+            return {}
         if arguments["hosts"] is not None:
             found = {host: _inventory.plain(task_vars["hostvars"][host].get(REGISTERED)) for host in arguments["hosts"]}
             if arguments["used_by"] == "rollback":

@@ -122,7 +122,7 @@ class ActionModule(FinishingAction):
         demands: t.Mapping[str, _demand.Demand],
     ) -> dict[str, str]:
         """The hosts that are left out, and why. Raises what speaks against the run as a whole, or against all hosts."""
-        self._refuse(_refusals.twins(looks))
+        self._refuse(_refusals.twins({host: sides[0]["machine"] for host, sides in looks.items()}))
         self._refuse([line for host, sides in looks.items() for line in _refusals.kept_out(host, sides, told[host])])
         self._refuse([line for host, sides in looks.items() for line in _refusals.held(host, sides)])
         reasons = {host: _refusals.refusals(sides) for host, sides in looks.items()}

@@ -31,6 +31,11 @@ options:
         of them, and with decisions of the run about which they disagree.
     type: list
     elements: str
+  machines:
+    description:
+      - By host which machine it is, as M(fastopen.shadowsocks.tfo_service) returns it. The task then fails where two hosts are
+        names of one machine.
+    type: dict
 extends_documentation_fragment: [fastopen.shadowsocks._controller]
 """
 
@@ -44,11 +49,11 @@ EXAMPLES = r"""
 RETURN = r"""
 variables:
   description: The values that are no secrets and no instances, typed and with their defaults, by name.
-  returned: without O(hosts)
+  returned: without O(hosts) and O(machines)
   type: dict
 errors:
   description: What is wrong, a line each with host, variable, value and remedy.
-  returned: without O(hosts)
+  returned: without O(hosts) and O(machines)
   type: list
   elements: str
 """

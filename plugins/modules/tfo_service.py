@@ -66,6 +66,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+machine:
+  description: The same text for the same machine, whatever its name in the inventory; it is another one after each boot.
+  returned: success
+  type: str
 differs:
   description: What was not as wanted, with C(what), C(name) and C(why).
   returned: success
@@ -102,6 +106,7 @@ left:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _machine
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _deployed
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
@@ -119,7 +124,7 @@ def main() -> None:
         result = _deployed.deploy(_deploy.build(module.params), module.check_mode)
     except (*_deploy.EXPECTED, *EXPECTED) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(**dataclasses.asdict(result))
+    module.exit_json(machine=_machine.identity(), **dataclasses.asdict(result))
 
 
 if __name__ == "__main__":

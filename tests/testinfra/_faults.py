@@ -99,6 +99,20 @@ def with_old_python(name: str) -> dict[str, Any]:
     return {"ansible_python_interpreter": "/opt/old/python3.8"}
 
 
+@contextmanager
+def old_systemd(name: str) -> Iterator[None]:
+    """A systemd that says it is 245."""
+    path, shell = "/usr/local/bin/systemctl", _hosts.host(name)
+    told = 'test "$2" != --version || exec echo "systemd 245 (245.4-4ubuntu3.24)"'
+    shell.check_output(
+        f"printf %%s %s > {path} && chmod 0755 {path}", f'#!/bin/sh\n{told}\nexec /usr/bin/systemctl "$@"'
+    )
+    try:
+        yield
+    finally:
+        shell.check_output(f"rm {path}")
+
+
 def _listens_on(name: str, port: int, *options: str) -> None:
     more = " ".join(f"-o {option}" for option in options)
     command = (

@@ -17,7 +17,8 @@ from typing import Any
 import _hosts
 
 # The cookie key is left out: the kernel draws one by itself when something starts to listen with TFO, and forgets it
-# only at a reboot. Services count while they run or have failed; left out are those that a login starts.
+# only at a reboot. Services count while they run, have failed, or wait for their next start; left out are those that a
+# login starts, and what a timer of the system has just begun.
 SCRIPT = r"""
 import hashlib, json, os, stat, subprocess
 
@@ -49,7 +50,7 @@ for top in ("/etc/sysctl.d", "/etc/sysctl.conf", "/etc/shadowsocks", "/etc/shado
         files.update({f"{folder}/{name}": entry(f"{folder}/{name}") for name in folders + names})
 unit_files = {line[0]: line[1] for line in lines("systemctl", "list-unit-files", "--no-legend", "--plain")}
 units = lines("systemctl", "list-units", "--type=service", "--state=running,failed,activating", "--no-legend", "--plain")
-services = {line[0]: line[2:4] for line in units if not line[0].startswith("user")}
+services = {line[0]: line[2:4] for line in units if not line[0].startswith("user") and line[3] != "start"}
 packages = {line[0]: line[1] for line in lines("dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\\n")}
 listeners = sorted(line[3] for line in lines("ss", "-Hltn"))
 print(json.dumps({"sysctls": sysctls, "files": files, "unit files": unit_files, "services": services,

@@ -57,6 +57,27 @@ def test_no_apt(tmp_path: Path) -> None:
     assert {name: _state.read(name) for name in before} == before
 
 
+def test_one_machine_under_two_names(tmp_path: Path) -> None:
+    """Nothing is changed on any host, for its names would overwrite one another's services."""
+    before = {name: _state.read(name) for name in ("c2", "c3")}
+    more = _faults.inventory(tmp_path, {"c9": {"ansible_host": "10.203.0.22"}})
+    run = play("fastopen.shadowsocks.deploy", "--limit", "c2,c3,c9", *more)
+    assert run.status != 0
+    assert "no host was changed: c2, c9 are names of one machine" in run.words
+    assert {name: _state.read(name) for name in before} == before
+
+
+def test_systemd_that_is_too_old() -> None:
+    """Refused by name before it is touched, by deploy and by rollout."""
+    before = _state.read("c4")
+    with _faults.old_systemd("c4"):
+        runs = [play(f"fastopen.shadowsocks.{name}", "--limit", "c4") for name in ("deploy", "rollout")]
+    for run in runs:
+        assert run.status != 0
+        assert "systemd is 245 on this host, and fastopen.shadowsocks needs 247 or later" in run.words
+    assert _state.read("c4") == before
+
+
 @pytest.fixture
 def amiss() -> Iterator[None]:
     """c2 reaches no mirror, on c3 dpkg was interrupted, on c4 somebody holds apt's lock and does not let it go."""

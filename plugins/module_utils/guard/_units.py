@@ -131,6 +131,8 @@ def plan(wanted: t.Optional[Wanted]) -> Plan:
     """What is to be done; None: everything goes. Raises Refused, OSError, SystemdError."""
     found = Plan()
     desired = {} if wanted is None else files(wanted)
+    if wanted is not None:
+        _systemd.require()
     for path in sorted({*desired, tick_path(), unit_path(SERVICE), unit_path(TIMER)}):
         state = _files.read(path)
         ours = state is not None and not state.link and _OURS in state.content.split(b"\n", 1)[0]

@@ -80,7 +80,9 @@ class Seen:
 
 
 def observe(wanted: Wanted) -> Seen:
-    """Read files, units, processes and listeners that matter to this side. Raises OwnedError, SystemdError, OSError."""
+    """Read files, units, processes and listeners that matter to this side. Raises OwnedError, OSError, and SystemdError,
+    also where systemd is too old for what would be written."""
+    _systemd.require()
     owned = _owned.load()
     mine = _owned.side(owned, wanted.side)
     units = sorted({*wanted.units, *mine})

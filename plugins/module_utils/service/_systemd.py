@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import typing as t
 
@@ -15,6 +16,9 @@ _PROPERTIES = (
     "Id,LoadState,ActiveState,SubState,UnitFileState,MainPID,NeedDaemonReload,NRestarts,Result,FragmentPath,DropInPaths,"
     "ExecMainStatus"
 )
+
+OLDEST = 247
+"""It knows ProtectProc= and ProcSubset= of our units; before 242 a lease cannot have RestrictSUIDSGID= (systemd.exec(5))."""
 
 
 class SystemdError(Exception):
@@ -62,6 +66,15 @@ class Unit:
     def enabled(self) -> bool:
         """Starts at boot."""
         return self.file_state == "enabled"
+
+
+def require() -> None:
+    """Raises SystemdError where there is no systemd, or one that is too old."""
+    found = re.match(r"systemd (\d+)", systemctl("--version"))
+    if found and int(found[1]) < OLDEST:
+        raise SystemdError(
+            f"systemd is {found[1]} on this host, and fastopen.shadowsocks needs {OLDEST} or later. Nothing was changed"
+        )
 
 
 def systemctl(*arguments: str) -> str:

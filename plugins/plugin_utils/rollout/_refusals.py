@@ -38,11 +38,14 @@ def held(host: str, sides: t.Sequence[Look]) -> list[str]:
     return [f"{host}: {'; '.join(claims)}"] if claims else []
 
 
-def twins(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
-    """Names of one machine, a line each machine: its two names would step and take back one another's services."""
+def twins(machines: t.Mapping[str, str]) -> list[str]:
+    """Names of one machine, a line each machine: its two names would change and take back one another's services.
+
+    By host which machine it is, '' where nobody knows.
+    """
     names: dict[str, list[str]] = {}
-    for host, sides in looks.items():
-        for machine in {look["machine"] for look in sides if look["machine"]}:
+    for host, machine in machines.items():
+        if machine:
             names.setdefault(machine, []).append(host)
     return [
         f"{', '.join(hosts)} are names of one machine: leave one of them in the inventory, in both groups if it is both"

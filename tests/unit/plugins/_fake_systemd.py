@@ -21,7 +21,7 @@ class FakeSystemd:
 
     Units are files in ``unit_dir`` (/etc), ``run_unit_dir`` and ``lib_unit_dir``, with their drop-ins beside them.
     ``done`` lists what changed something, in order. ``broken`` units die at their start. ``told`` overrides what is shown
-    of a unit, {unit: {property: value}}. ``transient`` units are those of systemd-run;
+    of a unit, {unit: {property: value}}, ``systemd`` its version. ``transient`` units are those of systemd-run;
     ``waiting`` are timers.
     """
 
@@ -39,6 +39,7 @@ class FakeSystemd:
         self.transient: set[str] = set()
         self.waiting: set[str] = set()
         self.told: dict[str, dict[str, str]] = {}
+        self.systemd = 252
         self.owners: dict[int, tuple[int, int]] = {}
         for folder in (self.unit_dir, self.run_unit_dir, self.lib_unit_dir):
             folder.mkdir(parents=True)
@@ -55,6 +56,8 @@ class FakeSystemd:
         options = [word for word in arguments if word.startswith("--")]
         named = [word for word in arguments if not word.startswith("--")]
         units = [self._id(unit) for word in named for unit in self._matching(word)]
+        if verb == "--version":
+            return 0, f"systemd {self.systemd} ({self.systemd}.1-1)\n+PAM -BPF\n"
         if verb == "show":
             asked = options[0].removeprefix("--property=").split(",")
             return 0, "\n".join(self._show(unit, asked) for unit in units)

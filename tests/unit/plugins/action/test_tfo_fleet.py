@@ -112,3 +112,10 @@ def test_unknown_user(run):
     """A role or playbook of this collection, by name."""
     with pytest.raises(AnsibleActionFail, match="value of used_by must be one of"):
         run(tfo_fleet, variables("ss1"), used_by="role")
+
+
+def test_two_names_of_one_machine(run):
+    """They are named; two machines, and what nobody knows, are not."""
+    run(tfo_fleet, variables("ss1"), used_by="deploy", machines={"ss1": "m1", "c1": "m2", "c2": "", "c3": ""})
+    with pytest.raises(AnsibleActionFail, match="no host was changed:\nss1, c1 are names of one machine: leave one"):
+        run(tfo_fleet, variables("ss1"), used_by="deploy", machines={"ss1": "m1", "c1": "m1"})

@@ -51,6 +51,16 @@ def test_changes(fake_host, guard):
     assert fake_host.done[-1] == f"restart {TIMER}"
 
 
+def test_systemd_that_is_too_old(fake_host, guard):
+    """Nothing is written; what is there can go."""
+    guard()
+    fake_host.systemd = 246
+    before = fake_host.tree()
+    assert "systemd is 246 on this host" in guard(interval_seconds=60)["msg"]
+    assert fake_host.tree() == before
+    assert guard(state="absent")["changed"]
+
+
 @pytest.mark.parametrize("spoil", ["stop", "disable"])
 def test_started_again(fake_host, guard, spoil):
     """Where somebody stopped it, or took it from the boot."""

@@ -14,6 +14,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _observe,
     _owned,
     _service,
+    _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE
 
@@ -39,6 +40,13 @@ def test_virgin(fake_host):
     assert seen.units[UNIT].load_state == "not-found"
     assert seen.processes[UNIT] is None
     assert fake_host.done == []
+
+
+def test_systemd_that_is_too_old(fake_host):
+    """Whoever looks is told, before anything is compared or written."""
+    fake_host.systemd = 246
+    with pytest.raises(_systemd.SystemdError, match="needs 247 or later"):
+        _observe.observe(WANTED)
 
 
 def test_deployed(deployed):

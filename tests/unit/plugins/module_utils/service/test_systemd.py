@@ -124,6 +124,21 @@ def test_failure(systemctl):
     assert "journalctl" in message
 
 
+@pytest.mark.parametrize("told", ["247 (247.3-7+deb11u6)", "252 (252.39-1~deb12u1)", "~257", "1000"])
+def test_new_enough(systemctl, told):
+    """By what it says first; who says nothing of the kind is let in."""
+    systemctl(f"systemd {told}\n+PAM +AUDIT\n")
+    _systemd.require()
+
+
+@pytest.mark.parametrize("told", ["239 (239-82.el8)", "245 (245.4-4ubuntu3.24)", "246"])
+def test_too_old(systemctl, told):
+    """It is named, and what is needed."""
+    systemctl(f"systemd {told}\n+PAM +AUDIT\n")
+    with pytest.raises(_systemd.SystemdError, match=f"systemd is {told[:3]} on this host, .* needs 247 or later"):
+        _systemd.require()
+
+
 def test_no_systemd(tmp_path, monkeypatch):
     """A host without systemd is told so."""
     monkeypatch.setenv("PATH", str(tmp_path))
