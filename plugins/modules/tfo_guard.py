@@ -89,7 +89,7 @@ differs:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _units
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _program, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _program, _record, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
 
@@ -118,7 +118,7 @@ def main() -> None:
     try:
         planned = _units.plan(wanted if present else None)
         if present and not module.check_mode and _program.install(_cli.__name__):
-            planned.note("file", _program.PATH, "is another program")
+            planned.note("file", _record.PROGRAM, "is another program")
         changed = bool(planned.differs)
         if changed and not module.check_mode:
             (_units.apply if present else _units.remove)(planned)

@@ -18,7 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _service,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _program
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _record
 
 SERVICE = "fastopen-guard.service"
 TIMER = "fastopen-guard.timer"
@@ -77,7 +77,7 @@ class Plan:
 
 def tick_path() -> str:
     """Where the tick is, beside the program."""
-    return f"{os.path.dirname(_program.PATH)}/guard"
+    return f"{os.path.dirname(_record.PROGRAM)}/guard"
 
 
 def unit_path(name: str) -> str:
