@@ -40,12 +40,21 @@ options:
     description: From the end of one look to the next.
     type: int
     default: 30
+  undo:
+    description:
+      - Whether the guard takes off what it has proven. With V(false) it only watches - it names such a path, and writes metrics.
+    type: bool
+    default: true
   return:
     description:
-      - Whether the guard brings back what it took off. It does so after a hold time, an hour at first, which doubles up to a
-        day, and only where attempts prove that all its paths carry SYNs with data again.
+      - Whether the guard brings back what it took off. It does so after a hold time, O(return_seconds) at first, which doubles
+        up to a day, and only where attempts prove that all its paths carry SYNs with data again.
     type: bool
     default: false
+  return_seconds:
+    description: The first hold time.
+    type: int
+    default: 3600
   textfile_directory:
     description:
       - The folder from which node_exporter reads textfiles; the guard writes C(fastopen.prom) there. Nothing is written while
@@ -80,7 +89,7 @@ differs:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _units
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _program, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _program, _record, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
 
@@ -90,18 +99,26 @@ def main() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "interval_seconds": {"type": "int", "default": 30},
+            "undo": {"type": "bool", "default": True},
             "return": {"type": "bool", "default": False},
+            "return_seconds": {"type": "int", "default": 3600},
             "textfile_directory": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
     )
     params = module.params
     present = params["state"] == "present"
-    wanted = _units.Wanted(params["interval_seconds"], params["return"], params["textfile_directory"])
+    wanted = _units.Wanted(
+        params["interval_seconds"],
+        params["undo"],
+        params["return"],
+        params["return_seconds"],
+        params["textfile_directory"],
+    )
     try:
         planned = _units.plan(wanted if present else None)
         if present and not module.check_mode and _program.install(_cli.__name__):
-            planned.note("file", _program.PATH, "is another program")
+            planned.note("file", _record.PROGRAM, "is another program")
         changed = bool(planned.differs)
         if changed and not module.check_mode:
             (_units.apply if present else _units.remove)(planned)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from _hosts import ROOT, host
+from _hosts import host
 
 PROMETHEUS = "ss2"
 TEXTFILES = "/var/lib/prometheus/node-exporter"
@@ -47,16 +47,6 @@ def until(what: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
             return found
         time.sleep(0.5)
     raise AssertionError(f"nothing after {seconds:.0f} s")
-
-
-def recorded(name: str, changes: Mapping[str, float]) -> str:
-    """A recorded textfile with other values for some of its series; each of them must be there."""
-    text = (ROOT / "tests" / "prometheus" / name).read_text(encoding="utf-8")
-    lines = text.splitlines()
-    for series, value in changes.items():
-        at = next(index for index, line in enumerate(lines) if line.startswith(f"{series} "))
-        lines[at] = f"{series} {value}"
-    return "\n".join(lines) + "\n"
 
 
 def put(name: str, file: str, text: str) -> None:

@@ -16,6 +16,8 @@ import _others_rust
 import _state
 import pytest
 import yaml
+from _boxes import boxes
+from _guarded import SERVICE, STATUS, UNDOES_SECONDS, deploy, flagged, wait
 from _hosts import CLIENTS, INVENTORY, MEMBERS, ORIGIN, Play, host, play
 from _seen import arguments, unit
 from _traffic import captured, first_bytes, from_client
@@ -141,6 +143,27 @@ def test_rollout_again(inventory: Path) -> None:
     """Nothing is left to do."""
     done = play("fastopen.shadowsocks.rollout", inventory=inventory)
     assert (done.status, sum(figures["changed"] for figures in done.recap.values())) == (0, 0), told(inventory, done)
+
+
+def test_guard(inventory: Path, fleet: Fleet, before: dict[str, dict[str, Any]]) -> None:
+    """A path turns bad under the load: the guard takes that client's own units back to what they were, and nobody else's."""
+    client, others = "c2", ("c1", "c4")
+    deploy(client, *others, inventory=inventory, tfo_guard_interval_seconds=10, tfo_guard_textfile_directory="")
+    with boxes(f"{client} drop-data"):
+        for one in fleet[client].units:
+            seconds = wait(lambda: not flagged(client, one), UNDOES_SECONDS)
+            print(f"{one} of {client} is plain after {seconds:.0f} s")
+        wait(lambda: unit(client, SERVICE)["ActiveState"] == "inactive", 90)
+        text = host(client).check_output(STATUS)
+    for one in fleet[client].units:
+        assert arguments(client, one) == before[client][one]["argv"]
+        assert f"{one}: taken off by guard at" in text
+    assert "SYNs with data to 10.203.2.12 port 8388 get lost and plain ones pass" in text
+    assert "plain, and proven so" in host(client).check_output(f"journalctl --no-pager -o cat -u {SERVICE}")
+    for name in others:
+        assert all(flagged(name, one) for one in fleet[name].units), name
+    done = play("fastopen.shadowsocks.rollout", inventory=inventory)
+    assert (done.status, "taken off by guard at" in told(inventory, done)) == (0, True)
 
 
 def test_rollback_all(inventory: Path, fleet: Fleet, before: dict[str, dict[str, Any]]) -> None:

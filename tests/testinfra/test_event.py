@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from _boxes import assert_fast, assert_plain, boxes
-from _guarded import telling
+from _guarded import STATUS, flagged, traffic
 from _hosts import INVENTORY, host
 from _rulebook import Rulebook, rulebook
 from _watched import api, firing, query, until
@@ -20,12 +20,6 @@ from _watched import api, firing, query, until
 ALERT = "TfoPathLosesSynData"
 SEND = {"alertname": ALERT, "rollback_scope": "send"}
 LOST = 'tfo_syn_data_total{inventory_hostname="c1",result="failed"}'
-
-
-def flagged(client: str) -> bool:
-    """Whether the client's program runs with TFO; it may be restarted while this asks."""
-    pid = "$(systemctl show --property=MainPID --value ss-local@main.service)"
-    return "--fast-open" in host(client).run(f"cat /proc/{pid}/cmdline").stdout
 
 
 def ask(client: str, asked: str) -> None:
@@ -36,10 +30,10 @@ def ask(client: str, asked: str) -> None:
 
 @pytest.fixture(scope="module", name="running")
 def fixture_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rulebook]:
-    """ansible-rulebook, over two clients under TFO that tell their counters and have traffic."""
+    """ansible-rulebook, over two clients under TFO whose guards only watch, and that have traffic."""
     for client in ("c1", "c3"):
         assert_fast(client)
-    with telling("c1"), telling("c3"), rulebook(tmp_path_factory.mktemp("event")) as running:
+    with traffic("c1"), traffic("c3"), rulebook(tmp_path_factory.mktemp("event")) as running:
         yield running
 
 
@@ -75,7 +69,7 @@ def test_nothing_but_what_is_meant(running: Rulebook) -> None:
 
 def test_from_bad_network_to_plain_client(running: Rulebook, capsys: pytest.CaptureFixture[str]) -> None:
     legs: list[tuple[str, float]] = []
-    ((_labels, before),) = query(LOST)
+    ((_labels, before),) = until(lambda: query(LOST))
     begin = time.monotonic()
 
     def leg(name: str, what: Callable[[], Any], seconds: float) -> None:
@@ -84,6 +78,8 @@ def test_from_bad_network_to_plain_client(running: Rulebook, capsys: pytest.Capt
 
     with boxes("c1 drop-data"):
         leg("Prometheus knows of three lost SYNs", lambda: query(f"{LOST} > {before + 2}"), 60)
+        leg("the guard, which only watches, names it", lambda: query('tfo_problems{inventory_hostname="c1"} > 0'), 180)
+        assert "loses SYNs with data while plain ones pass" in host("c1").check_output(STATUS)
         leg(
             "the alert is pending",
             lambda: [one for one in api("alerts")["alerts"] if one["labels"]["alertname"] == ALERT],
@@ -93,6 +89,7 @@ def test_from_bad_network_to_plain_client(running: Rulebook, capsys: pytest.Capt
         leg("the client's program runs without TFO", lambda: not flagged("c1"), 180)
         leg("the playbook has proven it plain", lambda: running.plays("c1") == 1, 180)
         assert_plain("c1")
+        assert query('tfo_guard_reverts_total{inventory_hostname="c1"}')[0][1] == 0
         leg("the alert is over", lambda: ALERT not in firing(), 60)
     with capsys.disabled():
         for name, seconds in legs:

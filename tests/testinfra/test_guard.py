@@ -8,70 +8,38 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _boxes import assert_fast, assert_plain, box, boxes, rollout
-from _hosts import ORIGIN, host, play
-from _seen import unit
+from _guarded import (
+    METRICS,
+    SERVICE,
+    STATUS,
+    UNDOES_SECONDS,
+    another_look,
+    deploy,
+    flagged,
+    metrics,
+    traffic,
+    wait,
+)
+from _hosts import host, play
+from _seen import sysctl, unit
 
 CLIENT = "c2"  # no canary: a run goes on where it is skipped
 UNIT = "ss-local@main.service"
-SERVICE = "fastopen-guard.service"
-METRICS = "/var/lib/prometheus/node-exporter/fastopen.prom"
-STATUS = "/usr/local/lib/fastopen/fastopen status"
-UNDOES_SECONDS = 150
-"""Far more than it takes, for a busy machine."""
-
-
-@contextmanager
-def traffic(client: str = CLIENT) -> Iterator[None]:
-    """A request a second through the client, for as long as the block lasts."""
-    curl = f"curl --silent --max-time 10 --output /dev/null --socks5 127.0.0.1:1080 {ORIGIN}"
-    shell = host(client)
-    shell.check_output(
-        "systemd-run --quiet --collect --unit=guard-traffic sh -c %s", f"while :; do {curl} & sleep 1; done"
-    )
-    try:
-        yield
-    finally:
-        shell.check_output("systemctl stop guard-traffic")
-
-
-def wait(condition: Callable[[], bool], seconds: float) -> float:
-    """Seconds until it is so."""
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < seconds, "it does not come about"
-        time.sleep(0.5)
-    return time.monotonic() - start
-
-
-def flagged(client: str = CLIENT) -> bool:
-    """Whether the client's process runs with TFO; in the middle of a restart there may be none."""
-    script = f"tr '\\0' ' ' </proc/$(systemctl show -P MainPID {UNIT})/cmdline"
-    words = host(client).run("sh -c %s", script).stdout.split()
-    assert not words or words[0].startswith("/usr/")
-    return not words or "--fast-open" in words
-
-
-def metrics(name: str = CLIENT) -> dict[str, float]:
-    """The samples of the textfile."""
-    lines = host(name).check_output("cat %s", METRICS).splitlines()
-    return {key: float(value) for key, _blank, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
-
-
-def looks(name: str = CLIENT) -> str:
-    """When the guard ran last, by systemd."""
-    return unit(name, SERVICE)["ExecMainExitTimestampMonotonic"]
-
-
-def another_look(name: str = CLIENT) -> None:
-    """Wait until it has run again."""
-    before = looks(name)
-    wait(lambda: looks(name) not in (before, "0"), 90)
+HOLD_SECONDS = 20
+ACCEPT = 0x2
+MOST_MEGABYTES = 20
+METER = """
+import os, resource, sys
+quiet = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+status = os.waitpid(os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=quiet), 0)[1]
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(status, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)
+"""
 
 
 @pytest.mark.parametrize(("name", "side", "stage"), [(CLIENT, "client", "send"), ("ss2", "server", "accept")])
@@ -94,6 +62,17 @@ def test_hardened() -> None:
     assert exposure < 7.0  # a unit without any setting has 9.6; namespaces are refused in some containers
 
 
+@pytest.mark.parametrize("name", ["c1", CLIENT])
+def test_what_a_look_costs(name: str) -> None:
+    """A full look at a client under TFO, by the kernel's account of a process that a small one starts."""
+    command = "/usr/bin/python3 -I -S /usr/local/lib/fastopen/fastopen guard --because=look"
+    told = host(name).check_output(f"/usr/bin/python3 -I -S -c %s {command}", METER)
+    status, megabytes, seconds = told.split()
+    print(f"{name}: {float(megabytes):.1f} MB, {float(seconds):.2f} s of CPU")
+    assert status == "0"
+    assert float(megabytes) < MOST_MEGABYTES
+
+
 def test_outage_is_nobodys_fault() -> None:
     """The server is gone for a while: nothing is undone, and what was found is said."""
     with traffic("c1"):
@@ -108,13 +87,20 @@ def test_outage_is_nobodys_fault() -> None:
     assert_fast("c1")
 
 
+def audited(reports: Path) -> dict[str, Any]:
+    """The client as audit has it."""
+    play("fastopen.shadowsocks.audit", "--limit", CLIENT, rollout_report_dir=str(reports))
+    (row,) = json.loads(max(reports.glob("audit-*.json")).read_text(encoding="utf-8"))["rows"]
+    return row
+
+
 @pytest.fixture(name="seconds", scope="module")
 def fixture_seconds() -> float:
     """c1's path begins to drop SYNs with data while it has traffic; the seconds until it is plain. The box stays."""
-    with traffic():
-        another_look()
+    with traffic(CLIENT):
+        another_look(CLIENT)
         box(CLIENT, "drop-data")
-        return wait(lambda: not flagged(), UNDOES_SECONDS)
+        return wait(lambda: not flagged(CLIENT), UNDOES_SECONDS)
 
 
 def test_the_host_undoes_it_itself(seconds: float) -> None:
@@ -126,7 +112,7 @@ def test_the_host_undoes_it_itself(seconds: float) -> None:
     assert f"{UNIT}: taken off by guard at" in text
     assert "SYNs with data to 10.203.2.12 port 8388 get lost and plain ones pass" in text
     assert "plain, and proven so" in host(CLIENT).check_output(f"journalctl --no-pager -o cat -u {SERVICE}")
-    shown = metrics()
+    shown = metrics(CLIENT)
     assert shown['tfo_stage{side="client",stage="off"}'] == 1
     assert shown['tfo_stage_intended{side="client",stage="send"}'] == 1
     assert (shown["tfo_guard_reverts_total"], shown['tfo_undone{side="client",by="guard"}']) == (1, 1)
@@ -136,9 +122,7 @@ def test_the_host_undoes_it_itself(seconds: float) -> None:
 def test_audit_and_rollout_know(seconds: float, tmp_path: Path) -> None:
     """Drift with its reason; a rollout leaves it alone until it is told to try again."""
     del seconds
-    play("fastopen.shadowsocks.audit", "--limit", CLIENT, rollout_report_dir=str(tmp_path))
-    report = json.loads(max(tmp_path.glob("audit-*.json")).read_text(encoding="utf-8"))
-    (row,) = report["rows"]
+    row = audited(tmp_path)
     assert (row["intended"], row["actual"]) == ("send", "off")
     assert any(f"{UNIT} was taken off by guard at" in line and "get lost" in line for line in row["drift"])
     again = rollout(CLIENT, tmp_path, rollout_retry=False, rollout_bake_seconds=0)
@@ -155,13 +139,68 @@ def test_it_acts_while_a_rollout_holds_the_host(tmp_path: Path) -> None:
         with boxes(f"{CLIENT} drop-data"):
             time.sleep(8)
             host(CLIENT).check_output(f"systemctl start {SERVICE}")
-            wait(lambda: not flagged(), UNDOES_SECONDS)
+            wait(lambda: not flagged(CLIENT), UNDOES_SECONDS)
 
-    with traffic():
+    with traffic(CLIENT):
         run = rollout(CLIENT, tmp_path, happens, rollout_bake_seconds=75)
     assert run.outcomes() == {CLIENT: "reverted"}
     assert "taken off by the guard at" in run.reasons(CLIENT)
     assert_plain(CLIENT)
+
+
+def undone() -> None:
+    """The client's path is bad until it is plain."""
+    with boxes(f"{CLIENT} drop-data"), traffic(CLIENT):
+        wait(lambda: not flagged(CLIENT), UNDOES_SECONDS)
+        wait(lambda: unit(CLIENT, SERVICE)["ActiveState"] == "inactive", 60)
+
+
+def test_it_comes_back(tmp_path: Path) -> None:
+    """With tfo_guard_return, after its hold time, over a path that carries SYN data again."""
+    deploy(CLIENT, tfo_guard_return=True, tfo_guard_return_seconds=HOLD_SECONDS, tfo_guard_interval_seconds=5)
+    assert rollout(CLIENT, tmp_path, rollout_bake_seconds=0).outcomes() == {CLIENT: "promoted"}
+    undone()
+    off = metrics(CLIENT)
+    assert (off['tfo_stage{side="client",stage="off"}'], off['tfo_undone{side="client",by="guard"}']) == (1, 1)
+    back = wait(lambda: "back since" in host(CLIENT).check_output(STATUS), HOLD_SECONDS + 120)
+    print(f"back {back:.0f} s after the path was good again")
+    assert_fast(CLIENT)
+    said = host(CLIENT).check_output(f"journalctl --no-pager -o cat -u {SERVICE}")
+    assert f"{UNIT}: its paths carry SYN data again, and it is back under TFO" in said
+    another_look(CLIENT)
+    shown = metrics(CLIENT)
+    assert (shown['tfo_stage{side="client",stage="send"}'], shown['tfo_undone{side="client",by="guard"}']) == (1, 0)
+    assert audited(tmp_path)["drift"] == []
+
+
+def test_it_does_not_come_back_against_an_operator(tmp_path: Path) -> None:
+    """Taken off once more, and a rollback meanwhile: twice the hold time passes over a good path, and nothing comes back."""
+    undone()
+    done = play("fastopen.shadowsocks.rollback", "--limit", CLIENT)
+    assert done.status == 0
+    row = audited(tmp_path)
+    assert (row["intended"], row["actual"], row["drift"]) == ("off", "off", [])
+    wait(lambda: metrics(CLIENT)['tfo_stage_intended{side="client",stage="send"}'] == 0, 60)
+    time.sleep(2 * HOLD_SECONDS)
+    another_look(CLIENT)
+    assert_plain(CLIENT)
+
+
+def test_kill_switch() -> None:
+    """The server's guard tells it and leaves it; data that is refused costs no time, so the client's guard leaves that, too."""
+    done = play("fastopen.shadowsocks.rollback", "--limit", "ss1", rollback_scope="accept")
+    assert done.status == 0
+    wait(lambda: metrics("ss1")["tfo_kill_switch"] == 1, 90)
+    shown = metrics("ss1")
+    assert shown['tfo_stage{side="server",stage="off"}'] == 1
+    assert shown['tfo_stage_intended{side="server",stage="off"}'] == 1
+    assert shown["tfo_problems"] == 0
+    assert "kill switch on since" in host("ss1").check_output(STATUS)
+    with traffic("c1"):
+        for _look in range(2):
+            another_look("c1")
+    assert flagged("c1")
+    assert not int(sysctl("ss1", "net.ipv4.tcp_fastopen")) & ACCEPT
 
 
 def test_rollback_of_everything_takes_it_along() -> None:

@@ -51,7 +51,7 @@ LONG = (
     "box_before",
 )
 """These begin first, or one of them would be waited for at the end."""
-SLOW = ("event", "killed_everywhere", "playbook_rollback@rust", "playbook_rollout@forky")
+SLOW = ("event", "guard@rust", "killed_everywhere", "playbook_rollback@rust", "playbook_rollout@forky")
 """Left out unless they are asked for, by name or with --slow."""
 # A line in quotes is what the verifying tests printed of playbooks that they ran themselves.
 FALSE_GREEN = re.compile(
@@ -66,6 +66,7 @@ WITH_RUST = (
     "adopted@rust",
     "box_bake@rust",
     "box_killed@mixed",
+    "guard@rust",
     "playbook_audit@mixed",
     "playbook_rollback@rust",
     "playbook_rollout@forky",

@@ -24,6 +24,7 @@ REST_SECONDS = 60.0
 MOST_REST_SECONDS = 600.0
 """Between attempts that a suspicion without end raises: an outage, a program that calls a dead host."""
 HOLD_SECONDS = 3600.0
+"""What was taken off is left alone for so long, unless the role says otherwise."""
 MOST_HOLD_SECONDS = 86400.0
 PEACE_SECONDS = 86400.0
 """After so long under TFO again the next hold time begins anew."""
@@ -66,12 +67,14 @@ class State:
 @dataclasses.dataclass
 class Host:
     """This look: the time, whether the counters raised suspicion, the paths of services under TFO, and the services that
-    may come back (taken off by the guard, wanted back, no run holds the host). ``made``: the pairs of this look."""
+    may come back (taken off by the guard, wanted back, no run holds the host). ``undoes``: whether what is proven is taken
+    off, or only told. ``made``: the pairs of this look."""
 
     now: float
     suspected: bool
     targets: list[Target]
     may_return: t.Collection[str] = ()
+    undoes: bool = True
     made: dict[Target, list[Pair]] = dataclasses.field(default_factory=dict)
 
 
@@ -103,11 +106,14 @@ Action = t.Union[Attempt, Undo, Return]
 
 def next_action(state: State, host: Host) -> t.Optional[Action]:
     """What is to be done next, None: nothing. To be asked again after what it said was done and told."""
+    proven = []
     for target in host.targets:
         pairs = _pairs(state, target, host.now)
         if _evidence.loses_data(pairs):
-            return Undo(target.unit, _evidence.words(target, state.evidence[target].source, pairs))
-    for target in host.targets if host.suspected else ():
+            if host.undoes:
+                return Undo(target.unit, _evidence.words(target, state.evidence[target].source, pairs))
+            proven.append(target)
+    for target in [one for one in host.targets if one not in proven] if host.suspected else ():
         count = _evidence.wanted(host.made.get(target, []))
         if count:
             return Attempt(target, count)
@@ -150,11 +156,13 @@ def _said(made: t.Sequence[Pair], kept: t.Sequence[Pair]) -> str:
     return "suspected" if _evidence.tally(kept).excess >= _evidence.EXCESS else "innocent"
 
 
-def took_off(state: State, unit: str, entry: dict[str, t.Any], why: str, now: float) -> None:
-    """The service is off; it is left alone for longer each time, up to a day."""
+def took_off(
+    state: State, unit: str, entry: dict[str, t.Any], why: str, now: float, least: float = HOLD_SECONDS
+) -> None:
+    """The service is off; it is left alone for ``least`` seconds, and for longer each time, up to a day."""
     before = state.taken.get(unit)
     again = before is not None and now - before.returned < PEACE_SECONDS
-    wait = min(2 * before.hold, MOST_HOLD_SECONDS) if before and again else HOLD_SECONDS
+    wait = min(2 * before.hold, MOST_HOLD_SECONDS) if before and again else least
     state.taken[unit] = Taken(entry, now, wait, now + wait, why)
     state.reverts += 1
     _forget(state, unit)

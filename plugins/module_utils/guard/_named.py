@@ -58,13 +58,22 @@ def server(risen: t.Mapping[str, int]) -> list[Named]:
     return found
 
 
+CLIENT = {
+    "refused": (
+        "takes no SYN data: no time is lost, and none gained",
+        "see whether that server still accepts (audit), or something before it refuses",
+    ),
+    "lost": (
+        "loses SYNs with data while plain ones pass: such connections wait a second",
+        "the guard only watches here, so the playbook rollback takes the client back",
+    ),
+}
+
+
 def client(found: t.Mapping[Target, str]) -> list[Named]:
-    """Paths that cost no time and gain nothing either."""
+    """Paths that gain nothing, and are left as they are."""
     return [
-        {
-            "message": f"{target.unit}: {target.host} port {target.port} takes no SYN data: no time is lost, and none gained",
-            "remedy": "see whether that server still accepts (audit), or something before it refuses",
-        }
+        {"message": f"{target.unit}: {target.host} port {target.port} {CLIENT[word][0]}", "remedy": CLIENT[word][1]}
         for target, word in found.items()
-        if word == "refused"
+        if word in CLIENT
     ]

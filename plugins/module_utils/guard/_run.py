@@ -30,11 +30,14 @@ Say = t.Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class Asked:
-    """``because``: suspicion or look. ``returns``: whether what the guard took off may come back. ``textfile``: the folder
-    of node_exporter, '' for none."""
+    """``because``: suspicion or look. ``undoes``: whether what is proven is taken off, or only told. ``returns``: whether what
+    the guard took off may come back, first after ``hold`` seconds. ``textfile``: the folder of node_exporter, '' for none.
+    """
 
     because: str = "look"
+    undoes: bool = True
     returns: bool = False
+    hold: float = _machine.HOLD_SECONDS
     textfile: str = ""
 
 
@@ -46,7 +49,7 @@ def run(asked: Asked, say: Say) -> int:
         risen = _named.delta(kept.counters, counters)
         host = _host(kept, asked, now)
         host.suspected = host.suspected or (asked.because == "look" and _named.is_refused(risen))
-        failed = _act(kept, host, say)
+        failed = _act(kept, host, asked.hold, say)
         _machine.rest(kept.machine, host)
         if asked.because == "look":
             kept.counters, kept.looked = counters, host.now
@@ -85,10 +88,10 @@ def _host(kept: _state.Kept, asked: Asked, now: float) -> _machine.Host:
     free = asked.returns and not (lease and lease.live)
     may_return = [unit for unit in away if free and _return.is_intended(record, unit)]
     targets = [target for unit, entry in sorted(units.items()) for target in _machine.targets(unit, entry)]
-    return _machine.Host(now, asked.because == "suspicion", targets, may_return)
+    return _machine.Host(now, asked.because == "suspicion", targets, may_return, asked.undoes)
 
 
-def _act(kept: _state.Kept, host: _machine.Host, say: Say) -> bool:
+def _act(kept: _state.Kept, host: _machine.Host, hold: float, say: Say) -> bool:
     """Do what the machine says until it says nothing; whether something failed."""
     failed = False
     while True:
@@ -100,7 +103,7 @@ def _act(kept: _state.Kept, host: _machine.Host, say: Say) -> bool:
             _machine.learn(kept.machine, host, action.target, source, pairs)
         elif isinstance(action, _machine.Undo):
             say(f"{action.unit}: {action.why}")
-            failed = _undo(kept, host, action, say) or failed
+            failed = _undo(kept, host, action, hold, say) or failed
             host.targets = [target for target in host.targets if target.unit != action.unit]
         else:
             why = _return.come_back(action.unit, kept.machine.taken[action.unit].entry)
@@ -120,7 +123,7 @@ def _client(unit: str) -> t.Optional[_request.Client]:
     return _request.client(unit, entry) if entry else None
 
 
-def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, say: Say) -> bool:
+def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, hold: float, say: Say) -> bool:
     """Take the service off, unless somebody else has meanwhile; whether it is not proven plain."""
     with _alone.locked(say):
         record, lease = _record.load(), _record.load_lease()
@@ -129,7 +132,7 @@ def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, say: Sa
             return False
         result = _alone.come_down(_down.Descent("guard", action.why, units=[action.unit], memory="add"))
     host.now = time.time()
-    _machine.took_off(kept.machine, action.unit, entry, action.why, host.now)
+    _machine.took_off(kept.machine, action.unit, entry, action.why, host.now, hold)
     _state.store(kept)  # also if what follows is killed
     for reason in result.reasons:
         say(reason)

@@ -11,14 +11,14 @@ import re
 import sys
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _metrics, _state, _tick
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _machine, _metrics, _state, _tick
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _files,
     _observe,
     _service,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _program
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _record
 
 SERVICE = "fastopen-guard.service"
 TIMER = "fastopen-guard.timer"
@@ -38,10 +38,13 @@ class Refused(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """``textfile``: the folder of node_exporter, '' for no metrics."""
+    """``hold``: seconds after which something may come back for the first time. ``textfile``: the folder of node_exporter,
+    '' for no metrics."""
 
     interval: int = 30
+    undoes: bool = True
     returns: bool = False
+    hold: int = int(_machine.HOLD_SECONDS)
     textfile: str = ""
 
 
@@ -74,7 +77,7 @@ class Plan:
 
 def tick_path() -> str:
     """Where the tick is, beside the program."""
-    return f"{os.path.dirname(_program.PATH)}/guard"
+    return f"{os.path.dirname(_record.PROGRAM)}/guard"
 
 
 def unit_path(name: str) -> str:
@@ -92,7 +95,8 @@ def files(wanted: Wanted) -> dict[str, tuple[str, int]]:
 
 
 def _service_text(wanted: Wanted) -> str:
-    options = " --return" if wanted.returns else ""
+    options = "" if wanted.undoes else " --watch"
+    options += f" --return --hold={wanted.hold}" if wanted.returns else ""
     options += f" --textfile={wanted.textfile}" if wanted.textfile else ""
     return f"""\
 # Managed by Ansible {_observe.MARK}, role tfo_guard. Local changes belong in a drop-in.

@@ -10,11 +10,11 @@ rules of systemd.syntax(7) and systemd.service(5); tests/testinfra/test_exec_sta
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import re
 import stat
 import typing as t
+import zlib
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _identify
@@ -32,9 +32,7 @@ _ABOUT = (
     "# TCP Fast Open for this service (fastopen.shadowsocks). The playbook rollback takes this file away, and so does, "
     "on this host alone: /usr/local/lib/fastopen/fastopen off"
 )
-_OURS = re.compile(
-    rf"\A#.*\n# side=([a-z]+) below=([0-9a-f]{{64}})\n\[Service\]\nExecStart=\nExecStart=(.+) {FLAG}\n\Z"
-)
+_OURS = re.compile(rf"\A#.*\n# side=([a-z]+) below=([0-9a-f]{{8}})\n\[Service\]\nExecStart=\nExecStart=(.+) {FLAG}\n\Z")
 
 
 class Source(t.NamedTuple):
@@ -49,7 +47,7 @@ class Below(t.NamedTuple):
     """What runs without our drop-in.
 
     ``exec_start`` is the one value in effect, verbatim, its lines joined as systemd joins them, and ``digest`` its
-    SHA-256 in hex; ``setter`` is the one of the files ``sources`` that it comes from. ``mode`` is the strictest of the
+    CRC-32 in hex; ``setter`` is the one of the files ``sources`` that it comes from. ``mode`` is the strictest of the
     sources' modes and 0644. ``executable`` is the program as written, without prefixes and quotes, ``program`` its base
     name. ``own_flag``: somebody else's flag is in the value. ``stale``: systemd has not read the files as they are now,
     or not to the end, and new ones may be missing here; daemon-reload and read again. 252 does not tell of a drop-in
@@ -207,7 +205,8 @@ def _words(value: str, setter: str) -> list[str]:
 
 
 def _digest(value: str) -> str:
-    return hashlib.sha256(_ascii.raw(value)).hexdigest()
+    """A checksum finds what hands and packages change; hashlib would cost every look of the guard 3.5 MB, for OpenSSL."""
+    return f"{zlib.crc32(_ascii.raw(value)):08x}"
 
 
 def _agrees(below: Below, shown: str) -> bool:

@@ -10,7 +10,7 @@ import json
 import sys
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _run
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _machine, _run
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _tfo_bits
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _alone,
@@ -64,7 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     guard.add_argument("--because", default="look", choices=("look", "suspicion"), help="what the counters say")
     guard.add_argument(
+        "--watch", dest="undoes", action="store_false", help="only tell what is proven, take nothing off"
+    )
+    guard.add_argument(
         "--return", dest="returns", action="store_true", help="bring back what it took off, once proven good"
+    )
+    guard.add_argument(
+        "--hold", type=float, default=_machine.HOLD_SECONDS, metavar="SECONDS", help="before that, at first"
     )
     guard.add_argument("--textfile", default="", metavar="FOLDER", help="of node_exporter, for metrics")
     expire = command("expire", _expire, "end a run's lease, if it has not been renewed; its timer does that")
@@ -142,7 +148,8 @@ def _come_down(descent: _down.Descent) -> int:
 
 
 def _guard(options: argparse.Namespace) -> int:
-    return _run.run(_run.Asked(options.because, options.returns, options.textfile), _say)
+    asked = _run.Asked(options.because, options.undoes, options.returns, options.hold, options.textfile)
+    return _run.run(asked, _say)
 
 
 def _expire(options: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ CONFIRMED = _service.UNIT_DIR
 EDITED = "edited"
 """In place of the digest where somebody changed the file by hand: it has our mark, so it is renewed and goes like ours."""
 _UNIT = re.compile(r"[^@]+(@.+)?\.service")
-_MARK = re.compile(r"\A#.*\n# side=(server|client) below=[0-9a-f]{64}$", re.MULTILINE)
+_MARK = re.compile(r"\A#.*\n# side=(server|client) below=[0-9a-f]{8}$", re.MULTILINE)
 
 
 class DropIn(t.NamedTuple):

@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _program, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 TIMER = "fastopen-lease"
@@ -147,7 +147,7 @@ def _start_timer(lease: _record.Lease, seconds: float) -> None:
         "--property=RestartSec=1",
         *(f"--property={setting}" for setting in HARDENING),
         sys.executable,
-        _program.PATH,
+        _record.PROGRAM,
         "expire",
         lease.run,
     ]

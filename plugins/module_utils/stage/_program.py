@@ -14,8 +14,8 @@ import typing as t
 import zipfile
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 
-PATH = "/usr/local/lib/fastopen/fastopen"
 _PREFIX = "ansible_collections."
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 """The same time in every build, so that the same code is the same file (zip's first date)."""
@@ -25,11 +25,11 @@ def install(main: str) -> bool:
     """Put the program there where it is another one, and say whether that was so. ``main`` is the name of the imported
     module whose main() it runs. Raises FolderError, OSError."""
     content = build(main)
-    _folders.make(os.path.dirname(PATH), 0o755)
-    old = _files.read(PATH)
+    _folders.make(os.path.dirname(_record.PROGRAM), 0o755)
+    old = _files.read(_record.PROGRAM)
     if old is not None and (old.content, old.mode) == (content, 0o755):
         return False
-    _files.write(PATH, content, 0o755, os.geteuid(), os.getegid())
+    _files.write(_record.PROGRAM, content, 0o755, os.geteuid(), os.getegid())
     return True
 
 

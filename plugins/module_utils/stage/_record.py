@@ -22,6 +22,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._switch import Line, Wants
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
 
+PROGRAM = "/usr/local/lib/fastopen/fastopen"
 FOLDER = "/var/lib/fastopen"
 RUN_FOLDER = "/run/fastopen"
 ROOM_BYTES = 16384

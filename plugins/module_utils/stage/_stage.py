@@ -141,9 +141,9 @@ def sweep() -> None:
     with contextlib.suppress(OSError, _record.RecordError):
         if _units.installed() or _record.load() != _record.Record() or _record.load_lease() is not None:
             return
-        _folders.check(os.path.dirname(_program.PATH))
-        _files.remove(_program.PATH)
-    for folder in (os.path.dirname(_program.PATH), _record.FOLDER):
+        _folders.check(os.path.dirname(_record.PROGRAM))
+        _files.remove(_record.PROGRAM)
+    for folder in (os.path.dirname(_record.PROGRAM), _record.FOLDER):
         with contextlib.suppress(OSError):
             os.rmdir(folder)
 

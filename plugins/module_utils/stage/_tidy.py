@@ -12,7 +12,7 @@ import re
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _folders
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _program, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record
 
 _HALF = re.compile(r"\..+\.fastopen-new")
 """What _files.write makes beside the file before it renames it (tempfile.mkstemp)."""
@@ -21,7 +21,7 @@ _HALF = re.compile(r"\..+\.fastopen-new")
 def tidy(sysctl_file: str = _switch.FILE) -> None:
     """Remove it. The caller holds the host's lock, so nobody is writing there."""
     drop_ins = [path for top in (_drop_in.STEPPED, _drop_in.CONFIRMED) for path in glob.glob(f"{top}/*.service.d")]
-    folders = [_record.FOLDER, _record.RUN_FOLDER, os.path.dirname(_program.PATH), os.path.dirname(sysctl_file)]
+    folders = [_record.FOLDER, _record.RUN_FOLDER, os.path.dirname(_record.PROGRAM), os.path.dirname(sysctl_file)]
     for folder in [one for one in [*folders, *drop_ins] if not _folders.refusal(one)]:
         with contextlib.suppress(OSError):
             for name in filter(_HALF.fullmatch, os.listdir(folder)):

@@ -127,7 +127,9 @@ ROLES: dict[str, tuple[Variable, ...]] = {
     "tfo_guard": (
         Variable("tfo_guard_state", Choice(("present", "absent")), "present"),
         Variable("tfo_guard_interval_seconds", Integer(5, 3600), 30),
+        Variable("tfo_guard_undo", _BOOLEAN, True),
         Variable("tfo_guard_return", _BOOLEAN, False),
+        Variable("tfo_guard_return_seconds", Integer(1, 86_400), 3600),
         Variable("tfo_guard_textfile_directory", _FOLDER, "/var/lib/prometheus/node-exporter"),
     ),
     "rollout": (

@@ -41,7 +41,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _secrets,
     _service,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _program, _record, _tidy
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _record, _tidy
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.tunnel import _tunnel
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._fake_systemd import FakeSystemd
 
@@ -207,7 +207,7 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_owned, "FOLDER", str(tmp_path / "var/lib/fastopen.shadowsocks"))
     monkeypatch.setattr(_drop_in, "CONFIRMED", str(host.unit_dir))
     monkeypatch.setattr(_drop_in, "STEPPED", str(host.run_unit_dir))
-    monkeypatch.setattr(_program, "PATH", str(host.program))
+    monkeypatch.setattr(_record, "PROGRAM", str(host.program))
     monkeypatch.setattr(_record, "FOLDER", str(host.state_dir))
     monkeypatch.setattr(_record, "RUN_FOLDER", str(host.run_dir))
     monkeypatch.setattr(_files, "read", with_owner)

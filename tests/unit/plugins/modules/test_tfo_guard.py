@@ -46,8 +46,12 @@ def test_changes(fake_host, guard):
     """Another interval, the way back, metrics: the timer counts anew."""
     guard()
     fake_host.done.clear()
-    assert guard(interval_seconds=60, textfile_directory="/srv/metrics", **{"return": True})["changed"]
-    assert "--return --textfile=/srv/metrics\n" in (fake_host.unit_dir / "fastopen-guard.service").read_text()
+    service = fake_host.unit_dir / "fastopen-guard.service"
+    assert guard(undo=False)["changed"]
+    assert "/guard --watch\n" in service.read_text()
+    wanted = {"return": True, "return_seconds": 60, "textfile_directory": "/srv/metrics"}
+    assert guard(interval_seconds=60, **wanted)["changed"]
+    assert "/guard --return --hold=60 --textfile=/srv/metrics\n" in service.read_text()
     assert fake_host.done[-1] == f"restart {TIMER}"
 
 

@@ -53,6 +53,15 @@ def test_counters_alone_do_nothing():
     assert play(state, host(suspected=False), lambda _target: True) == []
 
 
+def test_only_watched():
+    """What is proven is told and nothing else, and is not tried again while that proof is fresh."""
+    state = _machine.State()
+    assert names(play(state, host(undoes=False), lambda _target: True)) == ["Attempt"] * 4
+    assert state.found == {ONE: "lost"}
+    assert play(state, host(now=1100.0, undoes=False), lambda _target: True) == []
+    assert names(play(state, host(now=1200.0), lambda _target: True)) == ["Undo"]
+
+
 def test_proof():
     """A path that loses every SYN with data: fourteen pairs, then that unit and no other."""
     state = _machine.State()

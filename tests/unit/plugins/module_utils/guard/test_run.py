@@ -96,6 +96,21 @@ def test_what_the_tick_notices(client, said):
         assert _tick.read(_state.tick_path())["watched"] == str(int(client.flagged("client")))
 
 
+def test_only_watched(client, path, said):
+    """What is proven is named where status, audit and metrics find it; the client stays as it is."""
+    client.ask("present", "client")
+    path["fast"] = True
+    assert look(said, undoes=False) == 0
+    assert (client.flagged("client"), said, _record.load().undone) == (True, [], {})
+    found = _status.observe()
+    assert found["guard"]["paths"][0]["found"] == "lost"
+    (problem,) = _status.problems(found)
+    assert "203.0.113.7 port 8388 loses SYNs with data while plain ones pass" in problem
+    path["fast"] = False
+    look(said)
+    assert not client.flagged("client")  # told to act again, it does so by the proof that it has
+
+
 def test_outage(client, path, said):
     """Not a reason."""
     client.ask("present", "client")
@@ -162,6 +177,16 @@ def test_return(taken, said):
     assert (_record.load().undone, list(_record.load().units)) == ({}, [UNIT])
     assert _record.load().units[UNIT]["servers"] == [["203.0.113.7", 8388]]
     assert _state.load().machine.taken[UNIT].returned > 0
+
+
+def test_first_hold_time(client, path, said):
+    """As the role says."""
+    client.ask("present", "client")
+    path["fast"] = True
+    look(said, hold=7.0)
+    taken = _state.load().machine.taken[UNIT]
+    assert (taken.hold, round(taken.due - taken.at)) == (7.0, 7)
+    assert float(_tick.read(_state.tick_path())["look_at"]) == taken.due
 
 
 def test_return_over_a_bad_path(taken, path, said):

@@ -9,7 +9,7 @@ import time
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _program, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _record
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 
@@ -27,7 +27,7 @@ def test_claim_and_release(stage, side):
     assert (lease["run"], lease["who"], lease["units"]) == ("run1", "me@here", {})
     assert timers(stage) == [f"{lease['timer']}.timer"]
     (command,) = [line for line in stage.host.done if line.startswith("systemd-run")]
-    assert command.endswith(f"{_program.PATH} expire run1")
+    assert command.endswith(f"{_record.PROGRAM} expire run1")
     assert "--on-active=60.000" in command
     assert "AccuracySec=1s" in command
     assert stage.host.program.exists()
