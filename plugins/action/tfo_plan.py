@@ -95,6 +95,7 @@ class ActionModule(FinishingAction):
         event = {"plan": lines, "hosts": hosts, "waves": waves, "smallest_harm": harm, "lease_seconds": lease}
         event.update(also=also, sides=self._sides(task_vars))
         run, started = arguments["run"], _journal.now()
+        gone = {host: named for host, named in event["sides"].items() if host not in looks}
         path = self._begin(variables, {"run": run, "refused": refused, **event})
         self.notify(task_vars, "start", f"begun, steps: {len(waves)}, hosts: {len(hosts)}")
         self.export_metrics(variables["rollout_textfile_directory"], lambda: _metrics.Metrics(run, started, {}))
@@ -106,7 +107,7 @@ class ActionModule(FinishingAction):
             "lines": [*([f"Journal: {path}"] if path else []), *lines],
             "journal": path,
             "ask": ask,
-            "passed": [{"host": host, "side": side} for host, sides in passed.items() for side in sides],
+            "passed": [{"host": host, "side": side} for host, sides in {**passed, **gone}.items() for side in sides],
             "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
             "undeployed": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
             "canary_done": _plan.canary_done(looks, canary),

@@ -68,7 +68,9 @@ ask:
   returned: success
   type: dict
 passed:
-  description: Each C(side) of a C(host) that no wave has, because it is in its stage already or cannot get there.
+  description:
+    - Each C(side) of a C(host) that no wave has, because it is in its stage already or cannot get there, is refused, or has
+      left the run.
   returned: success
   type: list
   elements: dict

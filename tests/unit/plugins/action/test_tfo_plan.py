@@ -162,6 +162,16 @@ def test_refused_alone(run, told):
         assert event["waves"] == waves
 
 
+def test_serial_counts_who_is_left(run, told):
+    """A host that is refused, or left the run before its plan, is in no wave: `serial` would count it."""
+    fleet = variables(told, c1=[look("client", differs=[BUILD])], c2=[look("client")], ss1=[look("server")])
+    fleet["groups"] = {"shadowsocks_clients": ["c1", "c2", "c9"], "shadowsocks_servers": ["ss1", "c9"]}
+    fleet["ansible_play_hosts_all"] = ["ss1", "c1", "c2", "c9"]
+    result = run(tfo_plan, fleet, hosts=["c1", "c2", "ss1"], run="r1")
+    out = [{"host": host, "side": side} for host, side in (("c1", "client"), ("c9", "server"), ("c9", "client"))]
+    assert result["passed"] == out
+
+
 def test_held(run, told):
     """By another run: nothing is changed anywhere, whatever else there is to say."""
     fleet = variables(told, c1=[look("client", done=True, **HELD)], c2=[look("client", differs=[BUILD])])
