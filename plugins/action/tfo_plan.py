@@ -24,6 +24,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
     _policy,
     _process,
     _refusals,
+    _together,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     registered,
@@ -63,7 +64,10 @@ class ActionModule(FinishingAction):
         instances = self._reader(lookup)
         clients = groups.get("shadowsocks_clients", [])
         demands = _demand.of(looks, lambda server: _demand.paths_to(server, clients, instances))
-        refused = self._refused(looks, told, demands)
+        servers = groups.get("shadowsocks_servers", []) if _plan.has_server(looks) else []
+        addresses = {host: _reached.addresses(host, lookup) for host in servers}
+        together = _together.groups(addresses)
+        refused = self._refused(looks, told, demands, lambda out: _together.refusals(together, addresses, looks, out))
         if len(refused) == len(looks):
             nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
             event = {"run": arguments["run"], "refused": refused, "sides": self._sides(task_vars), **nothing}
@@ -78,9 +82,9 @@ class ActionModule(FinishingAction):
         hosts = list(looks)
         variables, canary = told[hosts[0]], groups.get("canary", [])
         passed = _plan.passed(looks, canary)
-        waves = _plan.waves(
-            looks, passed, canary, variables["rollout_server_batches"], variables["rollout_client_waves"]
-        )
+        sizes = variables["rollout_server_batches"], variables["rollout_client_waves"]
+        waves = _plan.waves(looks, passed, canary, *sizes, together)
+        batches = [batch for name, batch in waves.items() if name.startswith("batch")]
         also = _plan.listeners(looks)
         lines = _plan.lines(looks, waves) + [f"  {host}: {words}" for host, words in also.items()]
         lines += _demand.lines({host: demand for host, demand in demands.items() if host in looks})
@@ -95,6 +99,7 @@ class ActionModule(FinishingAction):
         event = {"plan": lines, "hosts": hosts, "waves": waves, "smallest_harm": harm, "lease_seconds": lease}
         event.update(also=also, sides=self._sides(task_vars))
         run, started = arguments["run"], _journal.now()
+        gone = {host: named for host, named in event["sides"].items() if host not in looks}
         path = self._begin(variables, {"run": run, "refused": refused, **event})
         self.notify(task_vars, "start", f"begun, steps: {len(waves)}, hosts: {len(hosts)}")
         self.export_metrics(variables["rollout_textfile_directory"], lambda: _metrics.Metrics(run, started, {}))
@@ -106,7 +111,9 @@ class ActionModule(FinishingAction):
             "lines": [*([f"Journal: {path}"] if path else []), *lines],
             "journal": path,
             "ask": ask,
-            "passed": [{"host": host, "side": side} for host, sides in passed.items() for side in sides],
+            "batches": [len(batch) for batch in batches],
+            "in_order": [host for batch in batches for host in batch] if together else [],
+            "passed": [{"host": host, "side": side} for host, sides in {**passed, **gone}.items() for side in sides],
             "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
             "undeployed": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
             "canary_done": _plan.canary_done(looks, canary),
@@ -120,16 +127,21 @@ class ActionModule(FinishingAction):
         looks: t.Mapping[str, t.Sequence[_plan.Look]],
         told: t.Mapping[str, t.Mapping[str, t.Any]],
         demands: t.Mapping[str, _demand.Demand],
+        beside: t.Callable[[t.Container[str]], t.Mapping[str, str]],
     ) -> dict[str, str]:
-        """The hosts that are left out, and why. Raises what speaks against the run as a whole, or against all hosts."""
+        """The hosts that are left out, and why; ``beside``: those that cannot step beside others that are.
+
+        Raises what speaks against the run as a whole, or against all hosts.
+        """
         self._refuse(_refusals.twins({host: sides[0]["machine"] for host, sides in looks.items()}))
         self._refuse([line for host, sides in looks.items() for line in _refusals.kept_out(host, sides, told[host])])
         self._refuse([line for host, sides in looks.items() for line in _refusals.held(host, sides)])
         reasons = {host: _refusals.refusals(sides) for host, sides in looks.items()}
         for host, why in _demand.refusals(looks, demands).items():
             reasons[host] += [] if told[host]["rollout_accept_unmanaged"] else [why]
-        refused = {host: f"{host}: {'; '.join(why)}{_refusals.UNCHANGED}" for host, why in reasons.items() if why}
-        return refused
+        for host, why in beside({host for host, some in reasons.items() if some}).items():
+            reasons[host] += [why]
+        return {host: f"{host}: {'; '.join(why)}{_refusals.UNCHANGED}" for host, why in reasons.items() if why}
 
     @staticmethod
     def _nobody(looks: t.Mapping[str, t.Sequence[_plan.Look]], refused: t.Mapping[str, str]) -> Ending:
@@ -181,7 +193,7 @@ class ActionModule(FinishingAction):
     ) -> dict[str, list[str]]:
         """By server of the run, and of some outside of it, the clients that tell how its plain traffic fares."""
         clients = sorted(groups.get("shadowsocks_clients", []), key=lambda name: name not in looks)
-        servers = [host for host, sides in looks.items() if any(look["side"] == "server" for look in sides)]
+        servers = [host for host in looks if _plan.has_server({host: looks[host]})]
         others = [host for host in groups.get("shadowsocks_servers", []) if host not in servers]
         wanted = servers + others[: _plan.OTHER_SERVERS] if servers else []
         return _plan.witnesses(clients, instances, wanted)

@@ -86,6 +86,13 @@ fastopen:
   description: The host's TCP Fast Open, as M(fastopen.shadowsocks.tfo_probe) returns it.
   returned: success
   type: dict
+cookie_keys:
+  description:
+    - With O(run) a name for each cookie key that the kernel has, its own first, then its backup. The same key has the same
+      name on every host, and another one in another run. Empty where there is no key yet.
+  returned: success
+  type: list
+  elements: str
 uptime_seconds:
   description:
     - For how long the counters in RV(fastopen) count, as far as known. It is the time since boot, or since the start of the

@@ -67,8 +67,20 @@ ask:
   description: By host which servers outside of the limit it asks whether they accept, with C(server), C(targets), C(clients).
   returned: success
   type: dict
+batches:
+  description: How many servers are in each batch.
+  returned: success
+  type: list
+  elements: int
+in_order:
+  description: These servers, where some of them share an address and are in one batch for that; else empty.
+  returned: success
+  type: list
+  elements: str
 passed:
-  description: Each C(side) of a C(host) that no wave has, because it is in its stage already or cannot get there.
+  description:
+    - Each C(side) of a C(host) that no wave has, because it is in its stage already or cannot get there, is refused, or has
+      left the run.
   returned: success
   type: list
   elements: dict

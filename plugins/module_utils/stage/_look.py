@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._implementation import Implementation
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _machine, _probe, _uptime
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _cookie_keys, _machine, _probe, _uptime
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _archive,
     _binary,
@@ -61,6 +61,7 @@ def look(
         "side": wanted.side,
         "machine": _machine.identity(),
         "fastopen": fastopen,
+        "cookie_keys": _cookie_keys.names(request.run) if request.run else [],
         "uptime_seconds": _uptime.seconds(),
         "listeners": _listening(request),
         "package": packaged,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from collections.abc import Mapping, Sequence
 
@@ -65,6 +66,23 @@ class Variables:
             if has == value:
                 return self._evaluate(entry), known
         return None, known
+
+    def picked(self, name: str, keys: t.Collection[str]) -> list[dict[str, t.Any]]:
+        """Of each mapping in a list these keys; no other is evaluated, and what cannot be read is left out."""
+        try:
+            raw = self._raw.get(name, [])
+            entries = raw if isinstance(raw, Sequence) and not isinstance(raw, (str, bytes)) else self._evaluate(raw)
+        except Unreadable:
+            return []
+        found = []
+        for entry in entries if isinstance(entries, Sequence) and not isinstance(entries, (str, bytes)) else ():
+            mapping = entry if isinstance(entry, Mapping) else {}
+            part: dict[str, t.Any] = {}
+            for key in (key for key in keys if key in mapping):
+                with contextlib.suppress(Unreadable):
+                    part[key] = self._evaluate(mapping[key])
+            found.append(part)
+        return found
 
     def _part(self, entry: t.Any) -> t.Any:
         part: dict[str, t.Any] = {}

@@ -73,6 +73,11 @@ def listeners(looks: t.Mapping[str, t.Sequence[Look]]) -> dict[str, str]:
     return told
 
 
+def has_server(looks: t.Mapping[str, t.Sequence[Look]]) -> bool:
+    """Whether a server is among these."""
+    return any(look["side"] == "server" for sides in looks.values() for look in sides)
+
+
 def _is_skipped(look: Look) -> bool:
     return look["step"]["outcome"] == "skipped"
 
@@ -97,10 +102,11 @@ def waves(
     canary: t.Container[str],
     batches: t.Sequence[t.Union[int, str]],
     client_waves: t.Sequence[t.Union[int, str]],
+    together: t.Sequence[t.Sequence[str]] = (),
 ) -> dict[str, list[str]]:
     """The hosts of each batch and wave by its name, in the order in which they come, cut from those that are left.
 
-    ``out`` are the sides that no wave is to have, see ``passed``.
+    ``out`` are the sides that no wave is to have, see ``passed``; ``together`` servers of one batch, see _together.
     """
     servers, clients = (
         [
@@ -113,7 +119,7 @@ def waves(
     canaries = [host for host in clients if host in canary]
     others = [host for host in clients if host not in canary]
     return {
-        **{f"batch {number}": hosts for number, hosts in enumerate(_waves.cut(servers, batches), 1)},
+        **{f"batch {number}": hosts for number, hosts in enumerate(_waves.cut(servers, batches, together), 1)},
         **({"canary": canaries} if canaries else {}),
         **{f"wave {number}": hosts for number, hosts in enumerate(_waves.cut(others, client_waves), 1)},
     }

@@ -8,15 +8,23 @@ from __future__ import annotations
 import typing as t
 
 
-def cut(hosts: t.Sequence[str], sizes: t.Sequence[t.Union[int, str]]) -> list[list[str]]:
-    """The waves of these hosts. A size is a number of hosts or a percentage of all; the last one is repeated."""
+def cut(
+    hosts: t.Sequence[str], sizes: t.Sequence[t.Union[int, str]], together: t.Sequence[t.Sequence[str]] = ()
+) -> list[list[str]]:
+    """The waves of these hosts. A size is a number of hosts or a percentage of all; the last one is repeated.
+
+    Hosts that go ``together`` are in one wave, with the first of them, which is larger for it then.
+    """
+    mates = {host: [one for one in group if one in hosts] for group in together for host in group}
+    units = list(dict.fromkeys(tuple(mates.get(host, [host])) for host in hosts))
     waves: list[list[str]] = []
-    left = list(hosts)
-    while left:
+    while units:
         size = sizes[min(len(waves), len(sizes) - 1)]
         number = (
             max(1, int(len(hosts) * int(size[:-1]) / 100)) if isinstance(size, str) and size[-1] == "%" else int(size)
         )
-        waves.append(left[:number])
-        left = left[number:]
+        wave: list[str] = []
+        while units and len(wave) < number:
+            wave += units.pop(0)
+        waves.append(wave)
     return waves

@@ -30,6 +30,7 @@ def look(side, *, paths=(), differs=(), done=False, outcome="planned", reasons=(
         "reasons": list(reasons),
         "stage": {"intended": "off", "actual": "off"},
         "machine": "",
+        "cookie_keys": [],
         "uptime_seconds": 36_000,
         "listeners": [],
         "paths": list(paths),
@@ -162,6 +163,16 @@ def test_refused_alone(run, told):
         assert event["waves"] == waves
 
 
+def test_serial_counts_who_is_left(run, told):
+    """A host that is refused, or left the run before its plan, is in no wave: `serial` would count it."""
+    fleet = variables(told, c1=[look("client", differs=[BUILD])], c2=[look("client")], ss1=[look("server")])
+    fleet["groups"] = {"shadowsocks_clients": ["c1", "c2", "c9"], "shadowsocks_servers": ["ss1", "c9"]}
+    fleet["ansible_play_hosts_all"] = ["ss1", "c1", "c2", "c9"]
+    result = run(tfo_plan, fleet, hosts=["c1", "c2", "ss1"], run="r1")
+    out = [{"host": host, "side": side} for host, side in (("c1", "client"), ("c9", "server"), ("c9", "client"))]
+    assert result["passed"] == out
+
+
 def test_held(run, told):
     """By another run: nothing is changed anywhere, whatever else there is to say."""
     fleet = variables(told, c1=[look("client", done=True, **HELD)], c2=[look("client", differs=[BUILD])])
@@ -236,3 +247,26 @@ def test_server_that_no_client_can_tell_of(run, told):
         fleet["hostvars"][host].update(ss_server_instances=[SERVER_INSTANCE], ansible_host=address)
     result = run(tfo_plan, fleet, hosts=["ss1", "ss2"], run="r1")
     assert result["provers"] == {"ss1": {"host": "ss2", "targets": [{"host": "203.0.113.1", "port": 8388}]}}
+
+
+@pytest.mark.parametrize("one_key", [True, False])
+def test_servers_behind_one_address(run, told, one_key):
+    """One batch where they have one cookie key, though others stand between; else they are refused, and the others go on."""
+    fleet = variables(told, **{f"ss{number}": [look("server")] for number in (1, 2, 3)})
+    for number in (1, 2, 3):
+        address = "203.0.113.2" if number == 2 else "vpn.example.org"
+        instance = {
+            **SERVER_INSTANCE,
+            "public_address": address,
+            "password": trust_as_template("{{ nobody_set_this }}"),
+        }
+        fleet["hostvars"][f"ss{number}"]["ss_server_instances"] = [instance]
+        fleet["hostvars"][f"ss{number}"]["__rollout_seen"]["results"][0]["cookie_keys"] = [f"{number * (not one_key)}"]
+    fleet["groups"] = {"shadowsocks_servers": ["ss1", "ss2", "ss3"]}
+    result = run(tfo_plan, fleet, hosts=["ss1", "ss2", "ss3"], run="r1")
+    if one_key:
+        assert (result["batches"], result["in_order"]) == ([2, 1], ["ss1", "ss3", "ss2"])
+        assert _journal.read(result["journal"]).events[0]["waves"] == {"batch 1": ["ss1", "ss3"], "batch 2": ["ss2"]}
+    else:
+        assert (list(result["refused"]), result["batches"]) == (["ss1", "ss3"], [1])
+        assert "ss1: clients reach it at vpn.example.org as they reach ss3: " in result["refused"]["ss1"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._fleet import FleetError, side
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Variables
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._reached import targets
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._reached import addresses, targets
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_INSTANCE, SERVER_INSTANCE
 
 
@@ -54,3 +54,27 @@ def test_server_that_is_not_in_the_inventory():
     """Nobody finds it."""
     assert targets("ss9", "ss2", {}.get) == []
     assert targets("ss1", "ss2", {"ss1": Variables("ss1", {"ss_server_instances": "text"})}.get) == []
+
+
+@pytest.mark.parametrize(
+    ("instances", "host", "found"),
+    [
+        ([{}], "", set()),
+        ([{}], "192.168.1.2", set()),
+        ([{}], "8.8.8.8", {"8.8.8.8"}),
+        ([{}], "Gate.example.org.", {"gate.example.org"}),
+        ([{}], "localhost", set()),
+        ([{"public_address": "192.168.1.2"}], "8.8.8.8", {"192.168.1.2"}),
+        ([{"address": "10.0.0.1"}], "8.8.8.8", set()),
+        ([{"address": "8.8.4.4"}, {"address": "0.0.0.0"}], "8.8.8.8", {"8.8.4.4", "8.8.8.8"}),
+        ([{"public_address": "8.8.4.4", "state": "absent"}], "8.8.8.8", set()),
+        ([{"unit": "x.service", "public_address": "2001:DB8::1"}], "8.8.8.8", {"2001:db8::1"}),
+        ("[{'name': 'main', 'public_address': '8.8.4.4'}]", "8.8.8.8", set()),
+        ([1, None], "8.8.8.8", {"8.8.8.8"}),
+    ],
+)
+def test_addresses_at_which_clients_reach_it(instances, host, found):
+    """A private one may be another machine elsewhere: it counts where it is called a public_address."""
+    ss1 = Variables("ss1", {"ss_server_instances": instances, "ansible_host": host})
+    assert addresses("ss1", {"ss1": ss1}.get) == found
+    assert addresses("ss9", {"ss1": ss1}.get) == set()
