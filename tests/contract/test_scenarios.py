@@ -78,6 +78,34 @@ def test_role_has_a_scenario(role: str) -> None:
     assert converging, f"no molecule/*/converge.yml applies fastopen.shadowsocks.{role}"
 
 
+def constant(name: str) -> tuple[str, ...]:
+    """A tuple of tests/tools/scenarios.py."""
+    tree = ast.parse((ROOT / "tests" / "tools" / "scenarios.py").read_text(encoding="utf-8"))
+    found = [node.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name]
+    return ast.literal_eval(found[0])
+
+
+def test_scenarios_over_rust_exist() -> None:
+    """Each once, and what is slow is one of all."""
+    over_rust = constant("WITH_RUST")
+    assert sorted(set(over_rust)) == list(over_rust)
+    assert {name.partition("@")[0] for name in over_rust} <= set(SCENARIOS)
+    assert set(constant("SLOW")) <= {*over_rust, *SCENARIOS}
+
+
+def test_page_of_platforms_names_them() -> None:
+    """One row for each kind of fleet, all its scenarios in it; slow ones are said to be."""
+    page = (ROOT / "docs" / "platforms.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `@(\w+)`: [^|]+\|([^|]*)\|([^|]*)\|$", page, re.MULTILINE)
+    said = {
+        (f"{name}@{kind}", slow)
+        for kind, *both in rows
+        for slow, names in enumerate(both)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert said == {(name, name in constant("SLOW")) for name in constant("WITH_RUST")}
+
+
 DRIVERS = {"_life_driver.py"}
 """Run on a host, with the modules' own code beside it."""
 
