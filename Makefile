@@ -12,8 +12,12 @@ MAKEFLAGS += --no-print-directory
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+.PHONY: machine
+machine:
+	@$(PYTHON) tests/fleet/fleet bootstrap # who may not have a fleet is told before the tools are installed
+
 .PHONY: demo
-demo: ## start a fleet of containers, roll out over it, show what was gained (BOX=drop-data: and a network in the way; IMPLEMENTATION=rust, mixed)
+demo: machine ## start a fleet of containers, roll out over it, show what was gained (BOX=drop-data: and a network in the way; IMPLEMENTATION=rust, mixed)
 	@$(TOOLS) python tests/demo/demo.py $(if $(BOX),--box $(BOX))
 
 .PHONY: demo-down
@@ -78,11 +82,11 @@ oldest: ## unit, contract and package with the oldest ansible-core that the coll
 	@$(MAKE) CORE=$(OLDEST) unit contract package
 
 .PHONY: molecule
-molecule: ## Molecule over the fleet of containers (SCENARIO="a b": only these; SLOW=1: all; KEEP=1: machines as they are, and left)
+molecule: machine ## Molecule over the fleet of containers (SCENARIO="a b": only these; SLOW=1: all; KEEP=1: machines as they are, and left)
 	@$(TOOLS) python tests/tools/scenarios.py $(if $(KEEP),--keep) $(if $(SLOW),--slow) $(SCENARIO)
 
 .PHONY: bench
-bench: ## what rollout and re-run cost, in plays with one ping (ROUNDS=1: not three times; SCALE=1, MEASURED=1: 100 hosts; ADOPTING=1, PAIRINGS=1: only that)
+bench: machine ## what rollout and re-run cost, in plays with one ping (ROUNDS=1: not three times; SCALE=1, MEASURED=1: 100 hosts; ADOPTING=1, PAIRINGS=1: only that)
 	@$(TOOLS) python tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SCALE),--scale) \
 		$(if $(MEASURED),--measured) $(if $(ADOPTING),--adopting) $(if $(PAIRINGS),--pairings)
 

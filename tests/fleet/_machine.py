@@ -68,6 +68,11 @@ events_logger = "none"
 network_backend = "netavark"
 """
 
+NEEDS_ROOT = (
+    "the fleet needs root, for bridges that this machine is on and for kernel settings; rootless podman keeps its networks "
+    "to itself. With sudo: `sudo make demo`, `sudo tests/fleet/fleet …`; or as root of a virtual machine with Debian 12 or later"
+)
+
 
 class FleetError(Exception):
     """Something the user can act on; the message says how."""
@@ -103,7 +108,7 @@ def bootstrap() -> None:
     if sys.platform != "linux":
         raise FleetError("the fleet needs Linux; in a Debian virtual machine run: make demo")
     if os.geteuid() != 0:
-        raise FleetError(f"the fleet needs root for its networks; run: sudo {' '.join(sys.argv)}")
+        raise FleetError(NEEDS_ROOT)
     require(PACKAGES)
     for key, least in KNOBS.items():
         knob = Path("/proc/sys", key)
