@@ -40,6 +40,7 @@ LONG = (
     "box_servers",
     "faults_connection",
     "guard",
+    "prometheus",
     "faults_host",
     "adopted",
     "faults_deploy",
