@@ -136,9 +136,11 @@ def test_claimed_host(stage, side, run, take_over, outcome):
 
 
 def test_kill_switch(server):
-    """A reason against a step, and shown by itself."""
+    """A reason against a step, and shown by itself; what was confirmed is not intended while it is on."""
+    server.ask("present", "server")
     server.ask("killed", "server", run="", who="ops@desk")
     found = look(server, "server")
+    assert (found["stage"]["intended"], found["stage"]["state"]) == ("off", "confirmed")
     assert (found["step"]["outcome"], found["stage"]["kill_switch"]["by"]) == ("refused", "ops@desk")
 
 
