@@ -85,7 +85,8 @@ class Limits:
 @dataclasses.dataclass
 class Wave:
     """``kind``: batch, canary or wave. ``stop``: nothing new is started after it. The lists name hosts of the wave;
-    ``remember`` those whose own path was found bad, so that later runs leave them alone. ``tally`` counts the waves before.
+    ``remember`` clients whose path was found bad, by itself or together with others, or whose step was not proven, so that later
+    runs leave them alone. ``tally`` counts the waves before.
 
     ``ask`` and ``watch`` are what is to be measured next, see _asking, ``prove`` who sends SYNs with data to whom, likewise.
     ``as_server`` is how those hosts of a wave of
