@@ -114,7 +114,9 @@ def test_kill_switch(side):
     stage = {"intended": "off", "actual": "off", "kill_switch": {"by": "ops@desk", "when": "2026-01-01T00:00:00Z"}}
     (row,) = _audit.rows({"ss1": look(stage=stage, side=side)})
     assert (row["state"], _audit.wrong([row])) == ("ok", [])
-    named = "kill_switch: bit 0x2 is kept off since 2026-01-01T00:00:00Z, by ops@desk. -> rollback -e rollback_scope=accept"
+    named = (
+        "kill_switch: bit 0x2 is kept off since 2026-01-01T00:00:00Z, by ops@desk. -> rollback -e rollback_scope=accept"
+    )
     assert (named in "\n".join(_audit.table([row]))) == (side == "server")
 
 
