@@ -113,6 +113,8 @@ class ActionModule(FinishingAction):
             "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
             "undeployed": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
             "canary_done": _plan.canary_done(looks, canary),
+            "canary_expected": not _plan.canary_done(looks, canary)
+            and any(host in canary and "client" in named for host, named in event["sides"].items()),
             "witnesses": witnesses,
             "provers": _plan.provers(looks, passed, witnesses, lambda *names: _reached.targets(*names, lookup)),
             "lease_seconds": lease,

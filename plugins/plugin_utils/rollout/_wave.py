@@ -16,6 +16,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compar
 )
 
 BAD = ("reverted", "failed")
+NO_CANARY = "no canary is left, so nothing can be learnt: mend what is named below, or choose other canaries"
 
 
 @dataclasses.dataclass
@@ -144,8 +145,7 @@ class Wave:
         if self.limits.undecided(total):
             unknown = [*unknown, f"{total.undecided} hosts are undecided so far ({', '.join(undecided)}): too many"]
         if self.canary and not self.with_outcome("stepped", "promoted") and not against and not unknown:
-            nothing = "no canary is left, so nothing can be learnt: mend what is named below, or choose other canaries"
-            against, unknown = ([nothing], []) if bad else ([], [nothing])
+            against, unknown = ([NO_CANARY], []) if bad else ([], [NO_CANARY])
         return against, unknown
 
     def conclude(self, against: t.Sequence[str] = (), unknown: t.Sequence[str] = ()) -> None:
