@@ -69,13 +69,9 @@ class ActionModule(FinishingAction):
         together = _together.groups(addresses)
         refused = self._refused(looks, told, demands, lambda out: _together.refusals(together, addresses, looks, out))
         if len(refused) == len(looks):
-            nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
-            event = {"run": arguments["run"], "refused": refused, "sides": self._sides(task_vars), **nothing}
             variables = told[arguments["hosts"][0]]
-            begun = {"run": arguments["run"], "started": _journal.now(), "journal": self._begin(variables, event)}
-            ending = self._nobody(looks, refused)
             raise AnsibleActionFail(
-                "\n".join([*refused.values(), *ending.advice, *self.finish(task_vars, variables, begun, ending)])
+                "\n".join(self._nobody_left(task_vars, variables, arguments["run"], looks, refused))
             )
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
@@ -117,6 +113,8 @@ class ActionModule(FinishingAction):
             "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
             "undeployed": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
             "canary_done": _plan.canary_done(looks, canary),
+            "canary_expected": not _plan.canary_done(looks, canary)
+            and any(host in canary and "client" in named for host, named in event["sides"].items()),
             "witnesses": witnesses,
             "provers": _plan.provers(looks, passed, witnesses, lambda *names: _reached.targets(*names, lookup)),
             "lease_seconds": lease,
@@ -142,6 +140,21 @@ class ActionModule(FinishingAction):
         for host, why in beside({host for host, some in reasons.items() if some}).items():
             reasons[host] += [why]
         return {host: f"{host}: {'; '.join(why)}{_refusals.UNCHANGED}" for host, why in reasons.items() if why}
+
+    def _nobody_left(
+        self,
+        task_vars: dict[str, t.Any],
+        variables: t.Mapping[str, t.Any],
+        run: str,
+        looks: t.Mapping[str, t.Sequence[_plan.Look]],
+        refused: t.Mapping[str, str],
+    ) -> list[str]:
+        """End a run that refuses everybody; what is to be said of it."""
+        nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
+        event = {"run": run, "refused": refused, "sides": self._sides(task_vars), **nothing}
+        begun = {"run": run, "started": _journal.now(), "journal": self._begin(variables, event)}
+        ending = self._nobody(looks, refused)
+        return [*refused.values(), *ending.advice, *self.finish(task_vars, variables, begun, ending)]
 
     @staticmethod
     def _nobody(looks: t.Mapping[str, t.Sequence[_plan.Look]], refused: t.Mapping[str, str]) -> Ending:

@@ -28,7 +28,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._cont
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._measured import Measured
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._run import Run
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Wave
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import NO_CANARY, Wave
 
 EVENTS = {
     PROMOTE: ("step_done", "is done"),
@@ -79,6 +79,9 @@ class ActionModule(ControllerAction):
         """Whom to measure before the step."""
         if wave.stop:
             return []
+        if run.lacks_canary(wave):
+            wave.conclude(unknown=[NO_CANARY])
+            return [*_lines.begun(wave), f"  because   {NO_CANARY}"]
         if run.judged:
             wave.ask, wave.watch = run.first_asks(wave), run.watchers(wave)
         return _lines.begun(wave)

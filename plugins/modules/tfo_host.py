@@ -163,7 +163,8 @@ reasons:
   elements: str
 stage:
   description:
-    - C(intended) (off, or what was confirmed, also where the guard or a lease took that off since), C(actual) (what really
+    - C(intended) (off, or what was confirmed, also where the guard or a lease took that off since; of servers off while the kill
+      switch is on), C(actual) (what really
       runs), C(state) (plain, stepped, confirmed, undone, or unknown for a drop-in of ours that nobody keeps), C(problems)
       with our drop-ins, C(undone) (by unit, by whom, when,
       why), C(guard) (what it last saw and did, null where there is none), C(claim) (the run that holds the host) and C(kill_switch).

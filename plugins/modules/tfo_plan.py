@@ -98,6 +98,10 @@ canary_done:
   description: Whether a canary was promoted by an earlier run.
   returned: success
   type: bool
+canary_expected:
+  description: Whether the run has canaries, none of them promoted before, also where they are refused or have left it.
+  returned: success
+  type: bool
 witnesses:
   description: By server the clients that tell how its plain traffic fares.
   returned: success

@@ -76,7 +76,7 @@ revert:
   type: list
   elements: str
 remember:
-  description: Those of them whose own path was bad, so that later runs leave them alone.
+  description: Those of them whose path was bad, or whose step was not proven, so that later runs leave them alone.
   returned: success
   type: list
   elements: str

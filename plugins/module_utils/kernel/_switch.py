@@ -103,7 +103,9 @@ def value_of(root: str = "/") -> int:
     """The kernel's value. Raises KernelError where it has none."""
     text = _proc.read_sysctl(_proc.FASTOPEN, below(root, "proc"))
     if text is None:
-        raise KernelError("This kernel has no net.ipv4.tcp_fastopen: TCP Fast Open needs Linux 3.13 or later.")
+        raise KernelError(
+            "This kernel has no net.ipv4.tcp_fastopen: TCP Fast Open needs Linux 3.7 or later, in a container 4.15."
+        )
     return _tfo_bits.parse(text)
 
 

@@ -117,9 +117,8 @@ def _stage_of(
     units = [unit for unit in found["units"] if unit["side"] == side]
     undone = {unit: one for unit, one in found["undone"].items() if one["side"] == side}
     states = {unit["state"] for unit in units} or {"undone" if undone else "plain"}
-    kept = any(one.get("intended") == _record.STAGES[side] for one in undone.values())
     return {
-        "intended": _record.STAGES[side] if states & {"confirmed"} or kept else "off",
+        "intended": found["intended"][side],
         "actual": actual(side, services, sysctl, paths),
         "state": next(state for state in ("unknown", "stepped", "confirmed", "undone", "plain") if state in states),
         "problems": [f"{unit['unit']}: {problem}" for unit in units for problem in unit["problems"]],

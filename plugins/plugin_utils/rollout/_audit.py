@@ -73,9 +73,20 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _named(look: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
-    """What the host's guard saw and cannot mend, as problems."""
+    """What the host's guard saw and cannot mend, and a kill switch that is on, as problems."""
     named = (look["stage"]["guard"] or {"named": {}})["named"].get(look["side"], [])
-    return [{"code": "guard", "severity": "warning", **one} for one in named]
+    found = [{"code": "guard", "severity": "warning", **one} for one in named]
+    killed = look["stage"]["kill_switch"] if look["side"] == "server" else None
+    if killed:
+        found.append(
+            {
+                "code": "kill_switch",
+                "severity": "info",
+                "message": f"bit 0x2 is kept off since {killed['when']}, by {killed['by']}.",
+                "remedy": "rollback -e rollback_scope=accept -e rollback_lift=true lets rollouts set it again.",
+            }
+        )
+    return found
 
 
 def _without_look(host: str, side: str, state: str, why: str) -> dict[str, t.Any]:

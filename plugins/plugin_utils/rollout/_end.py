@@ -25,7 +25,7 @@ ORDER = ("promoted", "planned", "skipped", "inconclusive", "reverted", "failed",
 class Side(t.NamedTuple):
     """One side of a host at the end.
 
-    ``lost``: since its step, so that it may be under TFO still. ``remembered``: its path was bad, and later runs leave it alone.
+    ``lost``: since its step, so that it may be under TFO still. ``remembered``: later runs leave it alone.
     """
 
     host: str

@@ -71,6 +71,8 @@ def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: boo
             host.end("planned" if result["outcome"] in (*STEPPED, "planned") else result["outcome"], *result["reasons"])
         else:
             proven = result["outcome"] in STEPPED
+            if wave.side == "client" and result["outcome"] == "failed":  # tried, and not proven
+                wave.remember.append(name)
             host.end("stepped" if proven else result["outcome"], *result["reasons"], said=host.said if proven else "")
     if check:
         wave.verdict = PROMOTE
@@ -123,6 +125,8 @@ def measured_after(
     verdict, reasons = judgement["shared"]
     if verdict == ROLL_BACK:
         against += reasons
+        if wave.side == "client":  # together their paths are bad, though none of them can be named alone
+            wave.remember += wave.with_outcome("stepped")
     elif verdict == INCONCLUSIVE:
         unknown += reasons
     wave.decide(against, unknown)

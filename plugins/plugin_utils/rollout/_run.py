@@ -68,6 +68,12 @@ class Run:
             stop=any(kept.get("stop", True) for kept in earlier.values()),  # a wave that could not even be kept, too
         )
 
+    def lacks_canary(self, wave: Wave) -> bool:
+        """Whether the canaries of this run have all left it before their wave, so that this one would be the first."""
+        if wave.kind != "wave" or not self.plan["canary_expected"]:
+            return False
+        return not any(kept.get("kind") == "canary" for kept in self._earlier(list(wave.hosts)).values())
+
     def _earlier(self, batch: t.Collection[str]) -> dict[str, t.Mapping[str, t.Any]]:
         """By host the last wave that it was in, of other hosts of this run."""
         found = {}

@@ -16,6 +16,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compar
 )
 
 BAD = ("reverted", "failed")
+NO_CANARY = "no canary is left, so nothing can be learnt: mend what is named below, or choose other canaries"
 
 
 @dataclasses.dataclass
@@ -85,7 +86,8 @@ class Limits:
 @dataclasses.dataclass
 class Wave:
     """``kind``: batch, canary or wave. ``stop``: nothing new is started after it. The lists name hosts of the wave;
-    ``remember`` those whose own path was found bad, so that later runs leave them alone. ``tally`` counts the waves before.
+    ``remember`` clients whose path was found bad, by itself or together with others, or whose step was not proven, so that later
+    runs leave them alone. ``tally`` counts the waves before.
 
     ``ask`` and ``watch`` are what is to be measured next, see _asking, ``prove`` who sends SYNs with data to whom, likewise.
     ``as_server`` is how those hosts of a wave of
@@ -143,8 +145,7 @@ class Wave:
         if self.limits.undecided(total):
             unknown = [*unknown, f"{total.undecided} hosts are undecided so far ({', '.join(undecided)}): too many"]
         if self.canary and not self.with_outcome("stepped", "promoted") and not against and not unknown:
-            nothing = "no canary is left, so nothing can be learnt: mend what is named below, or choose other canaries"
-            against, unknown = ([nothing], []) if bad else ([], [nothing])
+            against, unknown = ([NO_CANARY], []) if bad else ([], [NO_CANARY])
         return against, unknown
 
     def conclude(self, against: t.Sequence[str] = (), unknown: t.Sequence[str] = ()) -> None:

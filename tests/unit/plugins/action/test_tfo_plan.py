@@ -173,6 +173,19 @@ def test_serial_counts_who_is_left(run, told):
     assert result["passed"] == out
 
 
+@pytest.mark.parametrize(
+    ("canary", "done", "expected"),
+    [(["c1"], False, True), (["c9"], False, True), ([], False, False), (["c2"], True, False), (["ss1"], False, False)]
+    + [(["elsewhere"], False, False)],
+)
+def test_canaries_of_the_run(run, told, canary, done, expected):
+    """Also one that is refused, or that left the run before; none that was promoted before, is no client, or is not in it."""
+    fleet = variables(told, c1=[look("client", differs=[BUILD])], c2=[look("client", done=done)], ss1=[look("server")])
+    fleet["groups"] = {"shadowsocks_clients": ["c1", "c2", "c9", "elsewhere"], "canary": canary}
+    fleet["ansible_play_hosts_all"] = ["ss1", "c1", "c2", "c9"]
+    assert run(tfo_plan, fleet, hosts=["c1", "c2", "ss1"], run="r1")["canary_expected"] is expected
+
+
 def test_held(run, told):
     """By another run: nothing is changed anywhere, whatever else there is to say."""
     fleet = variables(told, c1=[look("client", done=True, **HELD)], c2=[look("client", differs=[BUILD])])

@@ -46,6 +46,7 @@ class Play:
         }
         self.journal = _journal.start(str(tmp_path), "rollout", {})
         plan = {"hosts": [*hosts, "other"], "journal": self.journal, "canary_done": False, "witnesses": {}}
+        plan["canary_expected"] = False
         plan["provers"] = {"ss1": {"host": "other", "targets": [{"host": "203.0.113.1", "port": 8388}]}}
         self.vars = Hostvars(
             {
@@ -135,6 +136,18 @@ def test_run_that_has_stopped_starts_nothing(play):
     play.vars["other"]["__rollout_wave"] = {"name": "canary", "kind": "canary", "stop": True, "hosts": {}}
     wave = play.at("begin")
     assert (wave["stop"], wave["lines"], play.events()) == (True, [], [])
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_canaries_that_left_the_run_before_their_wave(play, tried):
+    """Refused, say, or not deployed: nothing was learnt, so no other client is begun with."""
+    play.vars["c1"]["__rollout_plan"]["canary_expected"] = True
+    if tried:
+        play.vars["other"]["__rollout_wave"] = {"name": "canary", "kind": "canary", "stop": False, "hosts": {}}
+    wave = play.at("begin")
+    assert (wave["verdict"], wave["stop"]) == (("", False) if tried else ("inconclusive", True))
+    assert (wave["lines"][-1].startswith("  because   no canary is left")) is not tried
+    assert play.events()[-1]["stop"] is not tried
 
 
 def test_waves_are_numbered_and_bad_hosts_counted_over_the_run(play):

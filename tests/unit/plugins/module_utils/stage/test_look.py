@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _probe, _proc
@@ -136,9 +137,11 @@ def test_claimed_host(stage, side, run, take_over, outcome):
 
 
 def test_kill_switch(server):
-    """A reason against a step, and shown by itself."""
+    """A reason against a step, and shown by itself; what was confirmed is not intended while it is on."""
+    server.ask("present", "server")
     server.ask("killed", "server", run="", who="ops@desk")
     found = look(server, "server")
+    assert (found["stage"]["intended"], found["stage"]["state"]) == ("off", "confirmed")
     assert (found["step"]["outcome"], found["stage"]["kill_switch"]["by"]) == ("refused", "ops@desk")
 
 
@@ -271,6 +274,17 @@ def test_archive(server, monkeypatch, installed):
         []
         if installed
         else ["deployed otherwise than the inventory says (shadowsocks-rust): run playbook deploy first"]
+    )
+
+
+def test_password_that_was_changed(stage, side):
+    """It does not ride along with a step: deploy first (field: A11)."""
+    service = {**(SERVER_SERVICE if side == "server" else CLIENT_SERVICE), "password": "another-password"}
+    found = look(stage, side, services=[service])
+    assert found["deployed"] == "differs"
+    (refused,) = _refusals.refusals([found])
+    assert re.fullmatch(
+        r"deployed otherwise than the inventory says \(.*main.json.*\): run playbook deploy first", refused
     )
 
 

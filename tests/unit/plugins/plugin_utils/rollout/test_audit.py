@@ -17,6 +17,7 @@ def look(**change):
         "problems": [],
         "undone": {},
         "guard": None,
+        "kill_switch": None,
         **change.pop("stage", {}),
     }
     boot = {"value": 3, "file": "/etc/sysctl.d/99-tfo.conf", "agrees": True, **change.pop("boot", {})}
@@ -105,6 +106,18 @@ def test_what_the_guard_names():
     assert (row["state"], [problem["message"] for problem in row["problems"]]) == ("ok", ["a queue was full"])
     assert "guard: a queue was full -> r" in "\n".join(_audit.table([row]))
     assert _audit.wrong([row]) == []
+
+
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_kill_switch(side):
+    """It is what an operator wants: named on servers, and no drift."""
+    stage = {"intended": "off", "actual": "off", "kill_switch": {"by": "ops@desk", "when": "2026-01-01T00:00:00Z"}}
+    (row,) = _audit.rows({"ss1": look(stage=stage, side=side)})
+    assert (row["state"], _audit.wrong([row])) == ("ok", [])
+    named = (
+        "kill_switch: bit 0x2 is kept off since 2026-01-01T00:00:00Z, by ops@desk. -> rollback -e rollback_scope=accept"
+    )
+    assert (named in "\n".join(_audit.table([row]))) == (side == "server")
 
 
 def test_problem_of_severity_error_is_wrong():

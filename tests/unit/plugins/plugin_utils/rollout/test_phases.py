@@ -86,6 +86,7 @@ def test_stepped(result, outcome, reason):
     assert ends(one) == {"c1": outcome, "c2": "stepped"}
     assert reason in "; ".join(one.hosts["c1"].reasons)
     assert one.revert == (["c1"] if outcome == "failed" else [])
+    assert one.remember == (["c1"] if result is UNPROVEN else [])
     assert one.hosts["c1"].since_step == (outcome == "unreachable")
     assert one.verdict == ""
 
@@ -140,6 +141,17 @@ def test_silent_service_is_reverted_alone():
     assert judged(one, dict.fromkeys(one.hosts, GOOD), {"c3": {"reasons": ["timed out"]}}) == "promote"
     assert one.hosts["c3"].because().startswith("timed out")  # however well it was measured
     assert (one.revert, len(one.confirm)) == (["c3"], 19)
+
+
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_worse_together(side):
+    """Each of the clients is remembered, or a nightly run would try them for ever; one that only goes along is not."""
+    one = wave(["stepped"] * 3, side)
+    assert judged(one, dict.fromkeys(one.hosts, GOOD), shared=("roll_back", ["worse together"])) == "roll_back"
+    assert (one.revert, one.remember) == (list(one.hosts), list(one.hosts) if side == "client" else [])
+    along = wave(["stepped"] * 3)
+    assert judged(along, {"c1": GOOD, "c2": WORSE, "c3": WORSE}) == "roll_back"
+    assert (along.revert, along.remember) == (["c2", "c3", "c1"], ["c2", "c3"])
 
 
 def test_undecided_client_goes_alone():
