@@ -5,12 +5,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -19,11 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from _hosts import INVENTORY, ROOT
+from _hosts import INVENTORY
+from _pinned import pinned
 
 ADDRESS, PORT, TOKEN = "10.203.0.1", 5050, "fleet-7f3a"
 START_SECONDS = 120
-PINNED = ROOT / "requirements" / "event.txt"
 
 
 def ensure() -> Path:
@@ -33,14 +31,7 @@ def ensure() -> Path:
         subprocess.run(["apt-get", "update", "-qq"], check=True, env=quiet)
         command = ["apt-get", "install", "--yes", "-qq", "--no-install-recommends", "default-jre-headless"]
         subprocess.run(command, check=True, env=quiet, stdout=subprocess.DEVNULL)
-    digest = hashlib.sha256(PINNED.read_bytes() + sys.version.encode()).hexdigest()[:12]
-    venv = Path(os.environ["FASTOPEN_CACHE"]) / "rulebook" / digest
-    if not (venv / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
-        pip = [str(venv / "bin" / "pip"), "--disable-pip-version-check", "install", "--quiet"]
-        subprocess.run([*pip, "--requirement", str(PINNED)], check=True)
-        (venv / "ready").touch()
-    return venv / "bin"
+    return pinned("event")
 
 
 class Rulebook:

@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The gate `package`: what Galaxy and its users would get.
 
-The artifact is built from the tracked files and installed into an empty folder; from there every playbook is found by its
-full name and passes the syntax check, and Galaxy's own importer takes the tarball without a warning.
+The artifact is built from the tracked files and installed into an empty folder, and Galaxy's own importer takes the tarball
+without a warning. With nothing left of it but meta/, playbooks/, plugins/ and roles/, every playbook is found by its full name
+and passes the syntax check.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +27,16 @@ client
 [canary]
 client
 """
+KEPT = {"MANIFEST.json", "FILES.json", "meta", "playbooks", "plugins", "roles"}
 # The importer logs "WARNING: …" and "ERROR: …"; what it logs as information has no prefix.
 COMPLAINT = re.compile(r"^(WARNING|ERROR|CRITICAL): |^Traceback ", re.MULTILINE)
+
+
+def strip(installed: Path) -> None:
+    """Leave what a collection may rely on, as Ansible's requirements for collections have it."""
+    for path in (installed / COLLECTION).iterdir():
+        if path.name not in KEPT:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def check_playbooks(installed: Path, scratch: Path) -> None:
@@ -62,6 +72,7 @@ def main() -> None:
         try:
             tarball, installed = install_artifact(scratch)
             check_importer(tarball, scratch)
+            strip(installed)
             check_playbooks(installed, scratch)
         except subprocess.CalledProcessError as failed:
             sys.exit(f"package: failed with exit status {failed.returncode}: {' '.join(failed.cmd)}")

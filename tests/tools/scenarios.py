@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -52,8 +53,18 @@ LONG = (
     "box_before",
 )
 """These begin first, or one of them would be waited for at the end."""
-SLOW = ("event", "guard@rust", "killed_everywhere", "playbook_rollback@rust", "playbook_rollout@forky")
+SLOW = (
+    "event",
+    "guard@rust",
+    "killed_everywhere",
+    "playbook_rollback@rust",
+    "playbook_rollout@forky",
+    "receptor",
+    "runner",
+)
 """Left out unless they are asked for, by name or with --slow."""
+RECEPTOR = "receptor"
+"""A scenario, and the program that it needs: no package of Debian or PyPI has it, and Go cannot install it by its name."""
 # A line in quotes is what the verifying tests printed of playbooks that they ran themselves.
 FALSE_GREEN = re.compile(
     r"(?!\s+[\"']).*(missing=[1-9]|Missing playbook|no hosts matched"
@@ -172,6 +183,10 @@ def main() -> int:
     if not arguments.scenarios and subprocess.run([sys.executable, RUST], check=False).returncode != 0:
         scenarios = [one for one in scenarios if "@" not in one.name]
         print("molecule: shadowsocks-rust cannot be built here: its scenarios are left out", file=sys.stderr)
+    if not arguments.scenarios and shutil.which(RECEPTOR) is None:
+        scenarios = [one for one in scenarios if one.name != RECEPTOR]
+        if arguments.slow:
+            print("molecule: there is no receptor on the PATH: its scenario is left out", file=sys.stderr)
     with scratch_directory("molecule") as scratch:
         _tarball, installed = install_artifact(scratch)
         run(scenarios, scratch / "first", installed, arguments.keep)
