@@ -54,6 +54,7 @@ LONG = (
 )
 """These begin first, or one of them would be waited for at the end."""
 SLOW = (
+    "box_before@rust",
     "event",
     "guard@rust",
     "killed_everywhere",
@@ -77,6 +78,7 @@ WAVES = ("Servers, in batches", "Canary clients", "Remaining clients, in waves")
 WITH_RUST = (
     "adopted@rust",
     "box_bake@rust",
+    "box_before@rust",
     "box_killed@mixed",
     "guard@rust",
     "playbook_audit@mixed",
