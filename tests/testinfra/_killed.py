@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,8 +33,18 @@ class Run(NamedTuple):
         return self.status == -signal.SIGKILL
 
 
-def run(playbook: str, limit: str, reports: Path, kill_at: int = 0, **extra: object) -> Run:
-    """A playbook over these hosts, killed when its n-th play or task begins; 0: never."""
+def run(
+    playbook: str,
+    limit: str,
+    reports: Path,
+    kill_at: int = 0,
+    at_each: Callable[[], object] | None = None,
+    **extra: object,
+) -> Run:
+    """A playbook over these hosts, killed when its n-th play or task begins; 0: never.
+
+    ``at_each`` is called whenever one begins, and nothing of it happens before that has returned.
+    """
     variables = {"rollout_bake_seconds": 1, "rollout_report_dir": str(reports), "rollout_probe_requests": 0, **extra}
     command = ["ansible-playbook", "--inventory", str(_hosts.INVENTORY), f"fastopen.shadowsocks.{playbook}"]
     command += ["--limit", limit, "--extra-vars", json.dumps(variables)]
@@ -42,11 +56,24 @@ def run(playbook: str, limit: str, reports: Path, kill_at: int = 0, **extra: obj
         "ANSIBLE_CALLBACKS_ENABLED": "kill_at",
         "KILL_AT": str(kill_at),
         "KILL_NAMES": str(names),
+        "KILL_STOP": "yes" if at_each else "",
     }
-    with started(command, **environment) as process:
+    with ThreadPoolExecutor() as pool, started(command, **environment) as process:
         assert process.stdout is not None
-        output = process.stdout.read()
-    return Run(process.returncode, names.read_text(encoding="utf-8").splitlines(), output)
+        output = pool.submit(process.stdout.read)
+        for _stop in _stops(process):
+            if at_each:
+                at_each()
+    return Run(process.returncode, names.read_text(encoding="utf-8").splitlines(), output.result())
+
+
+def _stops(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Each time that it has stopped itself; it is let go on after that."""
+    how = os.WSTOPPED | os.WEXITED
+    while os.waitid(os.P_PID, process.pid, how | os.WNOWAIT).si_code == os.CLD_STOPPED:
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        yield
+        os.kill(process.pid, signal.SIGCONT)
 
 
 def again(playbook: str, limit: str, reports: Path, **extra: object) -> tuple[str, str]:

@@ -1,19 +1,23 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller is killed at every boundary of every play and task, and the command is run again: nobody is left behind.
+"""The controller is killed where a play or task begins, and the command is run again: nobody is left behind.
 
-A host on which nothing differs from before the killed run needs no second one: it would be the first. FASTOPEN_PART=2/3
-tries only every third boundary, from the second on, so that several fleets can share a sweep.
+Such a kill leaves the hosts as they are at that moment, and the next run knows nothing else. So a run is watched first, and
+of all the boundaries at which its hosts are the same one is tried; where nothing differs from before the run, a second
+one would be the first. FASTOPEN_PART=2/3 tries only every third, from the second on, so that several fleets can share a
+sweep.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import _hosts
@@ -33,21 +37,30 @@ OFF = (
     f"systemctl stop 'fastopen-lease*' && rm -rf {' '.join(OURS)}"
 )
 
-
-def states() -> dict[str, object]:
-    """All that _state knows of the hosts, by host, kind and name."""
-    found = {name: _state.read(name) for name in HOSTS}
-    return {
-        f"{name}, {kind}, {key}": value
-        for name, kinds in found.items()
-        for kind, values in kinds.items()
-        for key, value in (values.items() if isinstance(values, dict) else [("all", values)])
-    }
+Known = dict[str, object]
+"""What hosts are like, by host, kind and name."""
+KEPT = "tail -n +1 /run/fastopen/*.json /var/lib/fastopen/* 2>/dev/null; ps -C ss-server,ss-local -o args= | sort"
+OF_A_RUN = re.compile(r'\d{8}T\d{6}-\d{5}|(?<=fastopen-lease-)\d+|(?<="deadline": )[\d.]+|\d{4}-\d\d-\d\d[T ][\d:.+Z]+')
+"""Which run it is, and times: they differ between two runs that do the same."""
 
 
-def changed(before: dict[str, object]) -> dict[str, tuple[object, object]]:
+def states() -> Known:
+    """All that _state knows of the hosts, what is kept there, and what runs."""
+    with ThreadPoolExecutor() as pool:  # a run that is watched waits for it, and its lease does not
+        return {key: value for one in pool.map(_state_of, HOSTS) for key, value in one.items()}
+
+
+def _state_of(name: str) -> Known:
+    found: Known = {f"{name}, kept": OF_A_RUN.sub("#", host(name).run(KEPT).stdout)}
+    for kind, values in _state.read(name).items():
+        for key, value in values.items() if isinstance(values, dict) else [("all", values)]:
+            if not key.startswith(("/run/fastopen/", "/var/lib/fastopen/")):
+                found[f"{name}, {kind}, {OF_A_RUN.sub('#', key)}"] = value
+    return found
+
+
+def changed(before: Known, now: Known) -> dict[str, tuple[object, object]]:
     """What is not as before: what it was, and what it is."""
-    now = states()
     both = {key: (before.get(key), now.get(key)) for key in {**before, **now}}
     return {key: (was, is_) for key, (was, is_) in both.items() if was != is_}
 
@@ -123,22 +136,28 @@ def sweep(
     ``running``: the services run before, and answer all the time.
     """
     begin()
-    before = states()
-    whole = run(playbook, LIMIT, reports, **extra)
+    before, seen = states(), list[Known]()
+    whole = run(playbook, LIMIT, reports, at_each=lambda: seen.append(states()), **extra)
     assert whole.status == 0, whole.output
+    assert len(seen) == len(whole.names)
     end()
+    firsts = [number for number, known in enumerate(seen, 1) if known not in seen[: number - 1]]
+    for number, (name, known) in enumerate(zip(whole.names, seen), 1):
+        print(f"{playbook} {number}/{len(seen)} {name}: hosts as at {seen.index(known) + 1}")
     part, parts = map(int, os.environ.get("FASTOPEN_PART", "1/1").split("/"))
     wrong, ended, dirty = [], Counter[str](), True
-    for number in range(part, len(whole.names) + 1, parts):
+    for number in firsts[part - 1 :: parts]:
         what = f"{playbook} {number}/{len(whole.names)} {whole.names[number - 1]}"
         try:
             if dirty:
                 begin()
-                assert not changed(before)
+                assert not changed(before, states())
             assert run(playbook, LIMIT, reports, kill_at=number, **extra).killed
             if running:
                 answers()
-            dirty, how = bool(changed(before)), "untouched"
+            now = states()
+            assert not changed(seen[number - 1], now)
+            dirty, how = bool(changed(before, now)), "untouched"
             if dirty:
                 how = again(playbook, LIMIT, reports, **extra)[0]
                 end()
@@ -148,7 +167,7 @@ def sweep(
             print(wrong[-1])
         ended[how] += 1
         print(f"{what}: {how}", flush=True)
-    print(f"{playbook}: {ended.total()} of {len(whole.names)} boundaries: {dict(ended)}")
+    print(f"{playbook}: {len(seen)} boundaries, {len(firsts)} states, {ended.total()} tried: {dict(ended)}")
     assert not wrong, "\n\n".join(wrong)
 
 

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Kills ansible-playbook, with all of its processes, as soon as its n-th play or task begins; see _killed.py.
 
-KILL_AT is the number (0: none), KILL_NAMES the file that gets the name of each that has begun.
+KILL_AT is the number (0: none), KILL_NAMES the file that gets the name of each that has begun. With KILL_STOP it stops
+itself at each, until somebody lets it go on.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class CallbackModule(CallbackBase):
             stream.write(f"{name}\n")
         if self.begun == int(os.environ["KILL_AT"]):
             os.killpg(os.getpgid(0), signal.SIGKILL)
+        if os.environ.get("KILL_STOP"):
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
         """A play, and each batch of one."""
