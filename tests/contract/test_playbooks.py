@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How playbooks read where they are recorded."""
+"""How playbooks read where they are recorded, and which settings of an operator they do not take over."""
 
 from __future__ import annotations
 
@@ -17,3 +17,9 @@ def test_name_and_labels_for_ara(playbook: str) -> None:
     assert first["vars"]["ara_playbook_labels"] == ["fastopen.shadowsocks", playbook]
     assert not [name for play in others for name in play.get("vars", {}) if name.startswith("ara_")]
     assert all(play["name"] for play in [first, *others])
+
+
+@pytest.mark.parametrize("playbook", ["rollout", "rollback"])
+def test_no_task_is_ended_by_a_time_limit(playbook: str) -> None:
+    """ANSIBLE_TASK_TIMEOUT is for all tasks; here it would end a bake, a step or a way back in the middle."""
+    assert {play.get("timeout") for play in read_yaml(ROOT / "playbooks" / f"{playbook}.yml")} == {0}
