@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import typing as t
 
@@ -80,6 +81,18 @@ def _run(command: list[str]) -> str:
         answer = _ascii.strip(_ascii.shown(_ascii.text(done.stderr)))
         raise SystemdError(f"'{' '.join(command)}' failed with {done.returncode}: {answer}; see journalctl -xe")
     return _ascii.text(done.stdout)
+
+
+def unmet(unit: str) -> str:
+    """The conditions of a unit that do not hold now, so that a restart would stop it for good; '' where all do, or where
+    this systemd does not tell (before 250)."""
+    try:
+        done = subprocess.run(["systemd-analyze", "condition", f"--unit={unit}"], capture_output=True, check=False)
+    except FileNotFoundError:
+        return ""
+    text = _ascii.text(done.stdout + done.stderr)
+    found = re.findall(r": ((?:Condition|Assert)\w+=.*) failed\.$", text, re.MULTILINE) if done.returncode else []
+    return _ascii.shown(", ".join(found))
 
 
 def run_transient(*arguments: str) -> None:

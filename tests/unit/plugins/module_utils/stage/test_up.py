@@ -80,6 +80,15 @@ def test_order(stage, side, monkeypatch):
     assert "restart" not in order
 
 
+def test_condition_that_does_not_hold_any_more(stage, side):
+    """A restart would stop the service for good, so nothing is touched."""
+    stage.host.unmet.add(UNITS[side])
+    for check in (True, False):
+        result = stage.ask("stepped", side, check=check)
+        assert (result.outcome, stage.observe()) == ("skipped", stage.plain)
+        assert "ConditionPathExists=/run/x" in result.reasons[0]
+
+
 def test_no_lease_no_step(stage, side, monkeypatch):
     """Where the timer cannot be had, nothing else happens."""
 
