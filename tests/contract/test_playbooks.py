@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from _collection import PLAYBOOKS, ROOT, read_yaml
 
@@ -23,3 +28,22 @@ def test_name_and_labels_for_ara(playbook: str) -> None:
 def test_no_task_is_ended_by_a_time_limit(playbook: str) -> None:
     """ANSIBLE_TASK_TIMEOUT is for all tasks; here it would end a bake, a step or a way back in the middle."""
     assert {play.get("timeout") for play in read_yaml(ROOT / "playbooks" / f"{playbook}.yml")} == {0}
+
+
+@pytest.mark.parametrize(("canary", "plays"), [("", [0, 2]), ("c1", [1, 1]), ("c1,c2", [2, 0])])
+def test_inventory_without_a_canary(tmp_path: Path, canary: str, plays: list[int]) -> None:
+    """ANSIBLE_HOST_PATTERN_MISMATCH=error ends a run at a play that names a group which is not there: after the servers."""
+    text = "[shadowsocks_servers]\n[shadowsocks_clients]\nc1\nc2\n"
+    (tmp_path / "hosts").write_text(
+        text + (f"[canary]\n{canary}\n".replace(",", "\n") if canary else ""), encoding="utf-8"
+    )
+    program = Path(sys.executable).parent / "ansible-playbook"
+    done = subprocess.run(
+        [program, "-i", tmp_path / "hosts", ROOT / "playbooks" / "rollout.yml", "--list-hosts"],
+        env={**os.environ, "ANSIBLE_HOST_PATTERN_MISMATCH": "error"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    counts = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith("hosts (")]
+    assert counts[2:4] == [f"hosts ({number}):" for number in plays]

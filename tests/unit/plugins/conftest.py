@@ -145,7 +145,7 @@ class FakeHost(FakeSystemd):
                     found.add(pid)
         return found
 
-    def probe(self, host: str, port: int, attempts: int) -> dict[str, object]:
+    def probe(self, host: str, port: int, attempts: int, ipv6_first: bool = False) -> dict[str, object]:
         """Stands for _path.probe."""
         assert attempts >= 3
         self.probed.append((host, port))

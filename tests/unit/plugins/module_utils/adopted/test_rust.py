@@ -208,6 +208,8 @@ REFUSED: list[tuple[str, str, t.Any, str]] = [
     ("sslocal", "--server-url ss://secret@h:1 -b 127.0.0.1:1", None, "a URL in its arguments"),
     ("sslocal", "--online-config-url https://secret", {}, "from a URL"),
     ("sslocal", "", {"online_config": {"config_url": "https://secret"}}, "from a URL"),
+    ("sslocal", "--outbound-bind-interface secret", {}, "(--outbound-bind-interface), and a measurement would not"),
+    ("sslocal", "", {"outbound_fwmark": 1, "outbound_bind_addr": "::1"}, "(outbound_bind_addr, outbound_fwmark)"),
     ("sslocal", "", {"outbound_proxy": "socks5://secret@h:1"}, "through another proxy"),
 ]
 

@@ -198,7 +198,9 @@ def test_listener_older_than_its_bit(server, monkeypatch):
     """Somebody set 0x400 after it had begun to listen: one restart more, and it accepts."""
     verdicts = ["data_refused", "fast_open"]
     _proc.write_sysctl(_proc.FASTOPEN, "1027", str(server.host.root / "proc"))
-    monkeypatch.setattr(_path, "probe", lambda host, port, attempts: {"port": port, "verdict": verdicts.pop(0)})
+    monkeypatch.setattr(
+        _path, "probe", lambda host, port, attempts, ipv6_first=False: {"port": port, "verdict": verdicts.pop(0)}
+    )
     result = server.ask("stepped", "server", mode="listener")
     assert (result.outcome, result.reasons, verdicts) == ("stepped", [], [])
     assert [line for line in server.host.done if line.startswith("restart")] == [f"restart {UNITS['server']}"]
