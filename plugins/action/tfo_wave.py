@@ -118,7 +118,9 @@ class ActionModule(ControllerAction):
         if judgement["measure"] and not last:
             wave.ask, wave.watch = run.more_asks(wave, judgement["measure"]), run.watchers(wave)
             return _lines.asked_again(wave)
-        _phases.measured_after(wave, judgement, measured.answers(wave), measured.since(wave))
+        _phases.measured_after(
+            wave, judgement, measured.answers(wave), measured.since(wave), _phases.unbaked(run.bake(wave))
+        )
         wave.watch, wave.prove = {}, []
         return []
 

@@ -34,7 +34,7 @@ options:
     required: true
     suboptions:
       host:
-        description: A name, an IPv4 or an IPv6 address. Of a name's addresses, the first that answers is probed.
+        description: A name, an IPv4 or an IPv6 address. Of a name's addresses, IPv4 before IPv6 as Shadowsocks does, the first that answers is probed.
         type: str
         required: true
       port:

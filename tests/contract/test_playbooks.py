@@ -1,9 +1,14 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How playbooks read where they are recorded."""
+"""How playbooks read where they are recorded, and which settings of an operator they do not take over."""
 
 from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from _collection import PLAYBOOKS, ROOT, read_yaml
@@ -17,3 +22,28 @@ def test_name_and_labels_for_ara(playbook: str) -> None:
     assert first["vars"]["ara_playbook_labels"] == ["fastopen.shadowsocks", playbook]
     assert not [name for play in others for name in play.get("vars", {}) if name.startswith("ara_")]
     assert all(play["name"] for play in [first, *others])
+
+
+@pytest.mark.parametrize("playbook", ["rollout", "rollback"])
+def test_no_task_is_ended_by_a_time_limit(playbook: str) -> None:
+    """ANSIBLE_TASK_TIMEOUT is for all tasks; here it would end a bake, a step or a way back in the middle."""
+    assert {play.get("timeout") for play in read_yaml(ROOT / "playbooks" / f"{playbook}.yml")} == {0}
+
+
+@pytest.mark.parametrize(("canary", "plays"), [("", [0, 2]), ("c1", [1, 1]), ("c1,c2", [2, 0])])
+def test_inventory_without_a_canary(tmp_path: Path, canary: str, plays: list[int]) -> None:
+    """ANSIBLE_HOST_PATTERN_MISMATCH=error ends a run at a play that names a group which is not there: after the servers."""
+    text = "[shadowsocks_servers]\n[shadowsocks_clients]\nc1\nc2\n"
+    (tmp_path / "hosts").write_text(
+        text + (f"[canary]\n{canary}\n".replace(",", "\n") if canary else ""), encoding="utf-8"
+    )
+    program = Path(sys.executable).parent / "ansible-playbook"
+    done = subprocess.run(
+        [program, "-i", tmp_path / "hosts", ROOT / "playbooks" / "rollout.yml", "--list-hosts"],
+        env={**os.environ, "ANSIBLE_HOST_PATTERN_MISMATCH": "error"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    counts = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith("hosts (")]
+    assert counts[2:4] == [f"hosts ({number}):" for number in plays]

@@ -154,6 +154,7 @@ UNFIT: dict[str, tuple[dict[str, str], str]] = {
     "fostest-env": ({RUN: f"[Service]\nExecStart=-/usr/bin/env A=b {P}\n"}, "ExecStart runs 'env'"),
     "fostest-private": ({RUN: f"{PLAIN}PrivateNetwork=yes\n"}, "network namespace of its own"),
     "fostest-namespace": ({RUN: f"{PLAIN}NetworkNamespacePath=/run/netns/x\n"}, "network namespace of its own"),
+    "fostest-refuses": ({RUN: f"[Unit]\nRefuseManualStop=yes\n{PLAIN}"}, "nobody may restart it (RefuseManualStop)"),
     "fostest-operands": ({RUN: f"[Service]\nExecStart={P} '--' x\n"}, "a bare '--'"),
     "fostest-commands": ({RUN: f"[Service]\nType=oneshot\nExecStart={P} ; {P}\n"}, "several commands"),
     "fostest-backslash": ({RUN: f"[Service]\nExecStart={P} a\\ \n"}, "ends with a backslash"),

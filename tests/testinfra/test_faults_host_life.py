@@ -143,6 +143,21 @@ def test_service_that_needs_20_seconds_to_stop(name: str) -> None:
 
 
 @on_both
+def test_unit_that_a_restart_would_leave_down(name: str) -> None:
+    """Its condition does not hold any more, or it lets nobody restart it: the step is not begun, and the service runs on."""
+    with life(name) as host:
+        for line, said in (("ConditionPathExists=/nowhere", "/nowhere"), ("RefuseManualStop=yes", "RefuseManualStop")):
+            own(host, "[Unit]", line)
+            pid = host.shell(f"systemctl show -P MainPID {SERVER}")
+            done = host.call("server", "stepped")
+            assert (done["outcome"], said in "; ".join(done["reasons"])) == ("skipped", True), done
+            assert host.shell(f"systemctl show -P MainPID {SERVER}") == pid
+            host.as_before("value", "boot", "argv")
+            host.shell(f"rm -r {OWN[:-12]}; systemctl daemon-reload")
+        host.is_("plain", "server")
+
+
+@on_both
 def test_namespaces_refused(name: str) -> None:
     """A unit that may not make its mount namespace (LXC without nesting) ends in 226: a deployment names it, and the lease
     of a step that meets it works, for it asks for no namespace."""

@@ -47,6 +47,7 @@ class Config(t.NamedTuple):
     texts: t.Mapping[str, str] = {}
     mode: str = MODES[0]
     fast_open: bool = False
+    ipv6_first: bool = False
 
 
 class Refused(Exception):
@@ -66,7 +67,7 @@ def parse(raw: bytes) -> Config:
         raise Refused("its config is no JSON as shadowsocks-libev reads it")
     servers: list[End] = [(None, None)] * MOST_SERVERS
     number, texts = 0, {}
-    mode, fast_open = MODES[0], False
+    mode, booleans = MODES[0], {}
     for name, found in value.pairs:
         if name == "server":
             number = _put_servers(servers, found, number)
@@ -81,10 +82,11 @@ def parse(raw: bytes) -> Config:
             raise Refused(f"{name} in its config is no whole number")
         elif name == "auth":
             raise Refused("its config has auth, which shadowsocks-libev no longer knows")
-        elif name == "fast_open":
-            fast_open = found
+        elif name in _BOOLEANS:
+            booleans[name] = found
     kept = {name: found for name, found in texts.items() if found is not None and (found or name != "plugin")}
-    return Config(tuple(servers[:number]), kept, mode, fast_open)
+    fast_open, ipv6_first = (booleans.get(name, False) for name in ("fast_open", "ipv6_first"))
+    return Config(tuple(servers[:number]), kept, mode, fast_open, ipv6_first)
 
 
 def to_string(name: str, value: t.Any) -> t.Optional[str]:

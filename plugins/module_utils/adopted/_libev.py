@@ -8,11 +8,11 @@ main() in src/server.c, local.c, redir.c and tunnel.c of 3.3.5: what stands in t
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _jconf
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted._settings import (
+    OWN_WAY,
     START,
     NotUnderstood,
     Read,
@@ -21,6 +21,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted._sett
     Variable,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii, _ss_arguments
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
 
 METHOD = "chacha20-ietf-poly1305"
 """What it takes where nobody says."""
@@ -66,19 +67,23 @@ def _settings(command: _ss_arguments.Command, config: _jconf.Config) -> Settings
             raise NotUnderstood(f"neither its arguments nor its config name a {name}; {START}")
     if "password" not in told and "key" not in told:
         raise NotUnderstood(f"neither its arguments nor its config hold a password or key; {START}")
-    ends = _servers(command, config, told)
+    if "i" in told and not is_server:
+        raise NotUnderstood(OWN_WAY.format("-i"))
+    ends, ipv6_first = _servers(command, config, told), config.ipv6_first or "6" in told
     modes = [_MODES[name] for name, _value in command.options if name in _MODES]
     secret = "key" if "key" in told else "password"
     secrets = {name: told[name] for name in (secret, "plugin_opts") if name in told}
+    listens = None if is_server else told.get("local_address")
     return Settings(
         implementation=command.family,
         program=command.program,
         servers=tuple(Server(*end, told.get("method", METHOD), told.get("plugin"), secrets) for end in ends),
         mode=modes[-1] if modes else config.mode,
-        local_address=None if is_server else told.get("local_address", _loopback(ends)),
+        local_address=_loopback(ends, ipv6_first) if listens is None and not is_server else listens,
         local_port=None if is_server else _port(told["local_port"]),
         tunnel_address=told["tunnel_address"] if command.program == "ss-tunnel" else None,
         fast_open=command.flag or config.fast_open,
+        ipv6_first=ipv6_first,
     )
 
 
@@ -109,10 +114,10 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _loopback(servers: t.Sequence[tuple[str, int]]) -> str:
-    """Where a client listens by itself: ::1 where all servers are IPv6 (is_ipv6only()); a name is taken for IPv4."""
+def _loopback(servers: t.Sequence[tuple[str, int]], ipv6_first: bool) -> str:
+    """Where a client listens by itself: ::1 where it reaches all servers by IPv6 (is_ipv6only() in src/netutils.c)."""
     try:
-        versions = {ipaddress.ip_address(host).version for host, _port in servers}
-    except ValueError:
-        versions = {4}
-    return "::1" if versions == {6} else "127.0.0.1"
+        reached = [_path.addresses(host, port, ipv6_first=ipv6_first)[0] for host, port in servers]
+    except (OSError, ValueError):  # ValueError: what is no name
+        return "127.0.0.1"
+    return "::1" if all(":" in address for address in reached) else "127.0.0.1"

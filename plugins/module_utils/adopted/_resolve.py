@@ -139,7 +139,8 @@ def _shadowsocks(
         addresses, first = [one.address for one in settings.servers], settings.servers[0]
         mode = {"fast_open_mode": "own"} if own else {}
         return [{**service, **_access(first), "server": addresses, "server_port": first.port, **mode}]
-    local = {"local_address": settings.local_address, "local_port": settings.local_port}
+    local: Service = {"local_address": settings.local_address, "local_port": settings.local_port}
+    local.update({"ipv6_first": True} if settings.ipv6_first else {})
     tunnel = {"tunnel_address": settings.tunnel_address} if settings.tunnel_address else {}
     return [
         {

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _rust_config
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted._rust_config import BOTH, TCP, UDP
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted._settings import (
+    OWN_WAY,
     START,
     NotUnderstood,
     Read,
@@ -64,6 +65,9 @@ def settings(command: _ss_arguments.Command, read: Read, variable: Variable) -> 
         raise NotUnderstood("its servers come from a URL and may change: write them into its config")
     if client and config.proxied:
         raise NotUnderstood("it reaches its servers through another proxy, outbound_proxy: take that away")
+    own_way = [*config.own_way, *(f"--{name}" for name in told if name.replace("-", "_") in _rust_config.OWN_WAY)]
+    if client and own_way:
+        raise NotUnderstood(OWN_WAY.format(", ".join(own_way)))
     servers = [*config.servers, *([_told_server(told, client, variable)] if "server-addr" in told else [])]
     if not servers and client:
         raise NotUnderstood("it has no server, so it connects everybody directly: give it one")
@@ -73,7 +77,7 @@ def settings(command: _ss_arguments.Command, read: Read, variable: Variable) -> 
     if not client:
         return _server(servers, fast_open)
     listeners = [*config.locals, *([_told_local(told)] if {"local-addr", "protocol"} & set(told) else [])]
-    return _client(servers, listeners, fast_open)
+    return _client(servers, listeners, fast_open)._replace(ipv6_first=config.ipv6_first or "6" in told)
 
 
 def _server(servers: t.Sequence[_rust_config.Server], fast_open: bool) -> Settings:

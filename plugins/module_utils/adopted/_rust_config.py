@@ -15,6 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted impor
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted._settings import Variable
 
 TCP, UDP, BOTH = MODES = ("tcp_only", "udp_only", "tcp_and_udp")
+OWN_WAY = ("outbound_bind_addr", "outbound_bind_interface", "outbound_fwmark")
 PROTOCOLS = ("socks", "redir", "tunnel", "http", "dns", "tun", "fake-dns")
 
 _TOP = frozenset(
@@ -87,13 +88,16 @@ class Local(t.NamedTuple):
 
 
 class Config(t.NamedTuple):
-    """``locals`` are a client's alone. ``online``: its servers come from a URL. ``proxied``: it uses another proxy."""
+    """``locals`` are a client's alone. ``online``: its servers come from a URL. ``proxied``: it uses another proxy. ``own_way``: keys
+    by which it goes out of this host otherwise than others do. ``ipv6_first``: see Settings."""
 
     servers: tuple[Server, ...] = ()
     locals: tuple[Local, ...] = ()
     fast_open: bool = False
     online: bool = False
     proxied: bool = False
+    own_way: tuple[str, ...] = ()
+    ipv6_first: bool = False
 
 
 class Refused(Exception):
@@ -116,6 +120,8 @@ def parse(raw: bytes, client: bool, variable: Variable) -> Config:
         told.get("fast_open", False),
         "online_config" in told,
         "outbound_proxy" in told,
+        tuple(key for key in OWN_WAY if key in told),
+        told.get("ipv6_first", False),
     )
 
 

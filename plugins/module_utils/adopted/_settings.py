@@ -11,6 +11,7 @@ Read = t.Callable[[t.Optional[str]], bytes]
 """A config by the path that the process has for it, None for the one that it finds by itself."""
 Variable = t.Callable[[str], t.Optional[str]]
 """The value of a variable of the process's environment, None where it has none."""
+OWN_WAY = "it goes out by an interface, address or mark of its own ({}), and a measurement would not: take that away"
 START = "with what stands there now it would not start: correct that, and restart it"
 
 
@@ -32,7 +33,7 @@ class Settings(t.NamedTuple):
     server have one port. ``mode`` is one of tcp_only, tcp_and_udp, udp_only.
 
     ``local_address`` and ``local_port`` are where a client listens, None of a server; ``beside``: protocol and address of
-    its other listeners. ``fast_open``: it switches TFO on by itself.
+    its other listeners. ``fast_open``: it switches TFO on by itself. ``ipv6_first``: of a name that has both it takes IPv6.
     """
 
     implementation: str
@@ -44,6 +45,7 @@ class Settings(t.NamedTuple):
     tunnel_address: t.Optional[str]
     fast_open: bool
     beside: tuple[str, ...] = ()
+    ipv6_first: bool = False
 
 
 class NotUnderstood(Exception):

@@ -35,6 +35,8 @@ def config(service: Service, acl: t.Optional[str]) -> dict[str, t.Any]:
     ):
         if service.get(key) is not None:
             found[key] = service[key]
+    if service.get("ipv6_first"):
+        found["ipv6_first"] = True
     if service.get("reuse_port"):
         found["reuse_port"] = True
     if acl is not None:

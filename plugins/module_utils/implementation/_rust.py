@@ -32,6 +32,8 @@ def config(service: Service, acl: t.Optional[str]) -> dict[str, t.Any]:
     }
     if len(service["server"]) > 1:
         found["ipv6_only"] = True  # else '::' takes the port of 0.0.0.0 as well
+    if service.get("ipv6_first"):
+        found["ipv6_first"] = True
     if service.get("nameserver") is not None:
         found["dns"] = service["nameserver"]
     if service.get("workers") is not None:

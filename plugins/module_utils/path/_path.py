@@ -75,8 +75,9 @@ def probe(
     attempts: int = ATTEMPTS,
     timeout: float = _attempt.TIMEOUT_SECONDS,
     family: int | None = None,
+    ipv6_first: bool = False,
 ) -> dict:
-    """Return one entry of `tfo_path`'s `paths`; `family` limits a name to AF_INET or AF_INET6.
+    """Return one entry of `tfo_path`'s `paths`; `family` limits a name to AF_INET or AF_INET6, see `addresses`.
 
     The first address that a plain connection reaches is probed. Times are medians in milliseconds from the first
     call to the acknowledgement of one byte, None where there is none.
@@ -84,10 +85,10 @@ def probe(
     made: list[Attempt] = []
     address, problem = None, None
     try:
-        found = socket.getaddrinfo(host, port, family or socket.AF_UNSPEC, socket.SOCK_STREAM)
+        found = addresses(host, port, family, ipv6_first)
     except OSError as error:
         found, problem = [], f"the name does not resolve: {error.strerror}"
-    for address in dict.fromkeys(entry[4][0] for entry in found):
+    for address in found:
         made = [_attempt.plain(address, port, timeout=timeout)]
         if made[0].connected:
             break
@@ -111,6 +112,16 @@ def probe(
         "attempts": [attempt.to_dict() for attempt in made],
         "error": problem,
     }
+
+
+def addresses(host: str, port: int, family: int | None = None, ipv6_first: bool = False) -> list[str]:
+    """Return a name's addresses in the order in which Shadowsocks tries them: IPv4 first, unless it is told otherwise.
+
+    getaddrinfo(3) by itself has IPv6 first, which is another path (get_sockaddr() in libev's src/netutils.c). Raises OSError.
+    """
+    found = socket.getaddrinfo(host, port, family or socket.AF_UNSPEC, socket.SOCK_STREAM)
+    first = socket.AF_INET6 if ipv6_first else socket.AF_INET
+    return list(dict.fromkeys(entry[4][0] for entry in sorted(found, key=lambda entry: entry[0] != first)))
 
 
 def pausable(proc: str = "/proc") -> bool:

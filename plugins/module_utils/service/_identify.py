@@ -12,7 +12,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 
 _PROPERTIES = (
     "Id,LoadState,FragmentPath,DropInPaths,SourcePath,Transient,NeedDaemonReload,PrivateNetwork,"
-    "NetworkNamespacePath,ExecStart"
+    "NetworkNamespacePath,CanStart,CanStop,ExecStart"
 )
 
 
@@ -40,6 +40,7 @@ def _check(unit: str, shown: t.Mapping[str, str]) -> None:
     name, state, fragment = shown.get("Id", unit), shown.get("LoadState"), shown.get("FragmentPath", "")
     script = shown.get("SourcePath", "")
     namespace = shown.get("PrivateNetwork") == "yes" or shown.get("NetworkNamespacePath")
+    kept = next((one for one in ("Start", "Stop") if shown.get(f"Can{one}") == "no"), "")
     for applies, why in (
         (state == "not-found", "there is no such unit"),
         (state == "masked", f"it is masked; systemctl unmask {name}, or leave it out"),
@@ -51,6 +52,7 @@ def _check(unit: str, shown: t.Mapping[str, str]) -> None:
         (fragment.startswith("/run/systemd/generator"), f"a generator makes it at every reload ({fragment})"),
         (not fragment, "it has no unit file"),
         (namespace, "it has a network namespace of its own, and with it a net.ipv4.tcp_fastopen of its own"),
+        (kept, f"nobody may restart it (RefuseManual{kept}); take that away, or leave it out"),
     ):
         if applies:
             raise Unfit(f"{name}: {why}")

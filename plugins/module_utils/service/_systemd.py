@@ -95,6 +95,18 @@ def _run(command: list[str]) -> str:
     return _ascii.text(done.stdout)
 
 
+def unmet(unit: str) -> str:
+    """The conditions of a unit that do not hold now, so that a restart would stop it for good; '' where all do, or where
+    this systemd does not tell (before 250)."""
+    try:
+        done = subprocess.run(["systemd-analyze", "condition", f"--unit={unit}"], capture_output=True, check=False)
+    except FileNotFoundError:
+        return ""
+    text = _ascii.text(done.stdout + done.stderr)
+    found = re.findall(r": ((?:Condition|Assert)\w+=.*) failed\.$", text, re.MULTILINE) if done.returncode else []
+    return _ascii.shown(", ".join(found))
+
+
 def run_transient(*arguments: str) -> None:
     """Run systemd-run, for a unit or timer that lives until it has run, or until the next boot. Raises SystemdError."""
     _run(["systemd-run", "--no-ask-password", "--quiet", *arguments])

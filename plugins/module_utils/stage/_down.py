@@ -147,7 +147,7 @@ def _take_away(
 
 def _must_restart(entry: _record.Unit, unit: _systemd.Unit) -> str:
     if unit.active_state == "inactive":
-        return ""
+        return "went down in its step" if entry.get("fell") else ""
     if not unit.active:
         return f"is {unit.active_state}"
     process = _process.read(unit.pid)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start, _service
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _exec_start, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _proof, _record
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._lease import Refused
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
@@ -57,6 +57,14 @@ def below(unit: str) -> _exec_start.Below:
     if found.own_flag:
         raise Skipped(f"{unit} has the flag by {found.setter} itself: take it out there, so that it can be undone")
     return found
+
+
+def conditions(units: t.Iterable[str]) -> None:
+    """Whether what is to be restarted would start again. Raises Skipped for what its own conditions keep down by now."""
+    for unit in units:
+        unmet = _systemd.unmet(unit)
+        if unmet:
+            raise Skipped(f"{unit}: a restart would leave it down, for its unit asks for what is not so now: {unmet}")
 
 
 def judge_paths(request: Request, result: Outcome, begun: bool = False) -> None:

@@ -50,7 +50,9 @@ def paths(
     reasons = [] if direct else [NO_CARRIER]
     for target in sorted({(address, s["server_port"]) for s in direct for address in s["server"]}):
         hosts = sorted({s["server_host"] for s in direct if s.get("server_host") and target[0] in s["server"]})
-        found.append({**_path.probe(*target, attempts=PROBE_ATTEMPTS), "server_hosts": hosts})
+        ipv6_first = any(s.get("ipv6_first") for s in direct if target[0] in s["server"])
+        path = _path.probe(*target, attempts=PROBE_ATTEMPTS, ipv6_first=ipv6_first)
+        found.append({**path, "server_hosts": hosts})
         name = f"{', '.join(hosts) or target[0]} port {target[1]}"
         if found[-1]["verdict"] == "syn_dropped" or (
             found[-1]["verdict"] != "fast_open" and not any(host in planned for host in hosts)

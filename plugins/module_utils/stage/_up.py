@@ -58,6 +58,7 @@ def step(request: Request, check: bool) -> Outcome:
     confirmed = set(units) <= set(record.units) - set(lease.units if lease else ())  # in both: killed while confirming
     kept = {**record.units, **(lease.units if lease else {})}
     stale = _differences.find(units, below, shown, kept, value, result)
+    _eligible.conditions(sorted(stale))
     for path in boot.files if confirmed or check else ():
         result.note("file", path, f"has no line {_switch.KEY} = {boot.value} for the boot")
     if check:
@@ -79,6 +80,8 @@ def step(request: Request, check: bool) -> Outcome:
         if renewed:
             _unconfirm(request, record)
     _prove(request, units, answered, result)
+    if lease and result.reasons:
+        _own_up(lease)
     if confirmed and not result.reasons:
         result.outcome = "confirmed"
         _lease.settle(units)
@@ -133,6 +136,14 @@ def _place(
     _systemd.systemctl("daemon-reload")
     result.reasons += _restart.restart({unit: units[unit]["port"] for unit in sorted(stale)})
     result.changed = True
+
+
+def _own_up(lease: _record.Lease) -> None:
+    """What a restart of ours has left down is ours to start again: it looks like what its owner has stopped."""
+    for unit, state in _systemd.show(sorted(lease.units)).items():
+        if not state.alive:
+            lease.units[unit]["fell"] = True
+    _record.store_lease(lease)
 
 
 def _unconfirm(request: Request, record: _record.Record) -> None:

@@ -82,14 +82,25 @@ def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: boo
         wave.decide()
 
 
+def unbaked(result: Result) -> list[str]:
+    """Why nobody can say how real traffic fared, where the bake has not come to its end."""
+    return [] if result and "seconds" in result else [f"it did not bake to the end: {trouble(result)}"]
+
+
 def measured_after(
-    wave: Wave, judgement: t.Mapping[str, t.Any], answers: t.Mapping[str, Result], servers: t.Mapping[str, t.Any]
+    wave: Wave,
+    judgement: t.Mapping[str, t.Any],
+    answers: t.Mapping[str, Result],
+    servers: t.Mapping[str, t.Any],
+    unknown: t.Sequence[str] = (),
 ) -> None:
     """Decide about the wave: by the judge, by requests through the running services, and by how the servers fared.
 
     ``answers`` is what each host of the wave answered last: a client its measurement, with the reasons against its running
     service, a server the look at it. ``servers`` is what happened on each server since, see _since and _fares, None where nobody knows.
+    What is ``unknown`` beside that keeps it from being promoted.
     """
+    unknown = list(unknown)
     for name in wave.with_outcome("stepped"):
         host, result = wave.hosts[name], answers.get(name) or {}
         if lost(result):
@@ -112,7 +123,7 @@ def measured_after(
             host.said = finding["summary"]
     own = wave.with_outcome("unreachable") if wave.side == "server" else []
     against: list[str] = []
-    unknown = ["the judge wants more requests, and nobody is asked again"] if judgement["measure"] else []
+    unknown += ["the judge wants more requests, and nobody is asked again"] if judgement["measure"] else []
     for name, since in servers.items():
         if name in own:  # its budget decides
             continue

@@ -131,6 +131,10 @@ class Run:
         """What a task has registered for each host of the wave."""
         return {host: registered(self._task_vars, host, name)[0] for host in wave.hosts}
 
+    def bake(self, wave: Wave) -> _phases.Result:
+        """What waiting for it has returned."""
+        return registered(self._task_vars, next(iter(wave.hosts)), "__rollout_bake")[0]
+
     def provers(self, wave: Wave) -> list[dict[str, t.Any]]:
         """Who sends SYNs with data to servers that have stepped and that no client can tell of."""
         provers = self.plan["provers"] if wave.side == "server" else {}

@@ -20,8 +20,10 @@ class FakeSystemd:
     """Answers systemctl and systemd-run, and fails on what it does not know.
 
     Units are files in ``unit_dir`` (/etc), ``run_unit_dir`` and ``lib_unit_dir``, with their drop-ins beside them.
-    ``done`` lists what changed something, in order. ``broken`` units die at their start. ``told`` overrides what is shown
-    of a unit, {unit: {property: value}}, ``systemd`` its version. ``transient`` units are those of systemd-run;
+    ``done`` lists what changed something, in order. ``broken`` units die at their start, ``unmet`` ones do not start, and
+    nothing has failed: a condition of theirs does not hold, which systemd-analyze tells unless it is ``mute``. ``told``
+    overrides what is shown of a unit, {unit: {property: value}}, ``systemd`` its version. ``transient`` units are those of
+    systemd-run;
     ``waiting`` are timers.
     """
 
@@ -32,6 +34,8 @@ class FakeSystemd:
         self.lib_unit_dir = root / "usr/lib/systemd/system"
         self.done: list[str] = []
         self.broken: set[str] = set()
+        self.unmet: set[str] = set()
+        self.mute = False
         self.running: dict[str, int] = {}
         self.failed: set[str] = set()
         self.processes: dict[int, _process.Process] = {}
@@ -198,7 +202,14 @@ class FakeSystemd:
         }
         return "".join(f"{key}={value}\n" for key, value in fields.items() if key in asked)
 
+    def _condition(self, unit: str) -> tuple[int, str]:
+        if unit not in self.unmet or self.mute:
+            return 0, "Conditions succeeded.\n"
+        return 1, f"{unit}: ConditionPathExists=/run/x failed.\nConditions failed.\n"
+
     def _start(self, unit: str) -> None:
+        if unit in self.unmet:
+            return
         if unit in self.broken:
             self.failed.add(unit)
             return

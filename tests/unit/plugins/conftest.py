@@ -106,6 +106,8 @@ class FakeHost(FakeSystemd):
             code, out = self._systemctl(*command[2:])
         elif command[0] == "systemd-run":
             code, out = self._systemd_run(*command[1:])
+        elif command[:2] == ["systemd-analyze", "condition"]:
+            code, out = self._condition(command[2].removeprefix("--unit="))
         elif command[0] == "dpkg-query":
             asked = self.conffiles if "Conffiles" in command[2] else f"installed {self.version}"
             code, out = (0, asked) if self.version else (1, "")
@@ -143,7 +145,7 @@ class FakeHost(FakeSystemd):
                     found.add(pid)
         return found
 
-    def probe(self, host: str, port: int, attempts: int) -> dict[str, object]:
+    def probe(self, host: str, port: int, attempts: int, ipv6_first: bool = False) -> dict[str, object]:
         """Stands for _path.probe."""
         assert attempts >= 3
         self.probed.append((host, port))

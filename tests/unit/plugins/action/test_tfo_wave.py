@@ -54,6 +54,7 @@ class Play:
                     "__rollout_door": {"variables": self.told},
                     "__rollout_plan": plan,
                     "__rollout_seen": {"results": [look]},
+                    "__rollout_bake": {"changed": False, "seconds": 300.0},
                 }
                 for host in [*hosts, "other"]
             }
@@ -195,6 +196,23 @@ def test_judge_that_is_never_done(play, monkeypatch):
     assert (wave["verdict"], wave["confirm"], wave["revert"]) == ("inconclusive", [], ["c1"])
     assert "  not clear yet, and nobody can be asked once more" in wave["report"]
     assert not any("bug" in line for line in wave["report"])
+
+
+@pytest.mark.parametrize("bake", [{"failed": True, "msg": "Timed out after 60 second(s)."}, None])
+def test_bake_that_was_cut_short(play, monkeypatch, bake):
+    """By ANSIBLE_TASK_TIMEOUT, say: good measurements do not make up for it."""
+    play.told["rollout_probe_requests"] = 100
+    for asks in ("first_asks", "asks_after"):
+        monkeypatch.setattr(tfo_wave.Run, asks, lambda *_more: {})
+    fine = {"verdict": "promote", "reasons": [], "summary": ""}
+    judgement = {"measure": {}, "hosts": {"c1": fine, "c2": fine}, "shared": ("promote", [])}
+    monkeypatch.setattr(tfo_wave.Measured, "judgement", lambda *_more: judgement)
+    for host in play.hosts:
+        play.vars[host]["__rollout_bake"] = bake
+    plain = {"c1": PLAIN, "c2": PLAIN}
+    wave = through(play, {"c1": STEPPED, "c2": STEPPED}, confirmed={}, reverted=plain)
+    assert (wave["verdict"], wave["confirm"], wave["revert"]) == ("inconclusive", [], ["c1", "c2"])
+    assert "it did not bake to the end" in wave["why"][0]
 
 
 def test_bug_before_the_step_stops_the_run(play, monkeypatch):

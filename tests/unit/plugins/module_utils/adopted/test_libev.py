@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import typing as t
 
 import pytest
@@ -19,6 +20,22 @@ MINE: dict[str, t.Any] = {
     "password": "pw",
     "tunnel_address": "8.8.8.8:53",
 }
+
+
+NAMES = {"ss1.example": ["2001:db8::7", "203.0.113.7"], "six.example": ["2001:db8::6"]}
+
+
+@pytest.fixture(autouse=True)
+def names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the names of servers stand for, as getaddrinfo(3) has it."""
+
+    def resolve(host: str, port: int, *_more: t.Any) -> list[t.Any]:
+        if host.endswith(".example") and host not in NAMES:
+            raise socket.gaierror("no such name")
+        families = {True: socket.AF_INET6, False: socket.AF_INET}
+        return [(families[":" in one], socket.SOCK_STREAM, 6, "", (one, port)) for one in NAMES.get(host, [host])]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
 def settings(program: str, arguments: str, config: t.Any) -> _settings.Settings:
@@ -92,6 +109,13 @@ ARGV = "-s 192.0.2.9 -p 443 -l 1081 -k argv -m rc4-md5"
         ("ss-redir", "", {"server": ["2001:db8::1", "[2001:db8::2]:1"]}, "local_address", "::1"),
         ("ss-tunnel", "", {"server": ["2001:db8::1", "192.0.2.1"]}, "local_address", "127.0.0.1"),
         ("ss-local", "", {"server": "ss1.example"}, "local_address", "127.0.0.1"),
+        ("ss-local", "", {"server": "six.example"}, "local_address", "::1"),
+        ("ss-local", "-6", {"server": "ss1.example"}, "local_address", "::1"),
+        ("ss-local", "", {"server": "ss1.example", "ipv6_first": True}, "local_address", "::1"),
+        ("ss-local", "-6", {"server": "gone.example"}, "local_address", "127.0.0.1"),
+        ("ss-local", "", {}, "ipv6_first", False),
+        ("ss-local", "", {"ipv6_first": True}, "ipv6_first", True),
+        ("ss-redir", "-6", {"ipv6_first": False}, "ipv6_first", True),
         ("ss-server", "", {"server": None}, "servers", (("0.0.0.0", 8388),)),
         ("ss-server", "", {"server": 7}, "servers", (("0.0.0.0", 8388),)),
         ("ss-server", "", {"plugin": ""}, "plugin", None),
@@ -146,6 +170,7 @@ def test_rules(program: str, arguments: str, change: t.Any, field: str, expected
 @pytest.mark.parametrize(
     ("program", "arguments", "change", "why"),
     [
+        ("ss-local", "-i secret", {}, "(-i), and a measurement would not"),
         ("ss-local", "", {"server": None}, "name a server;"),
         ("ss-local", "", {"server": []}, "name a server;"),
         ("ss-local", "", {"server": [None]}, "has no address"),

@@ -96,7 +96,7 @@ def test_server(host: t.Any) -> None:
 
 def test_client_of_several_servers(host: t.Any) -> None:
     """One service a server, with our flag in its arguments or without."""
-    host.config(server=["a.example", "b.example:443"])
+    host.config(server=["a.example", "b.example:443"], local_address="127.0.0.1", ipv6_first=True)
     run = "/usr/bin/ss-local -c /etc/ss.json"
     host.serve(UNIT, run, argv=[*run.split(), "--fast-open"])
     host.put(host.run_unit_dir / f"{UNIT}.d/zz-fastopen.conf", f"[Service]\nExecStart=\nExecStart={run} --fast-open\n")
@@ -104,6 +104,7 @@ def test_client_of_several_servers(host: t.Any) -> None:
     ends = [(one["server"], one["server_port"], one["server_host"]) for one in services]
     assert ends == [(["a.example"], 8388, "ss1"), (["b.example"], 443, "ss1")]
     assert {(one["local_address"], one["local_port"]) for one in services} == {("127.0.0.1", 1080)}
+    assert all(one["ipv6_first"] for one in services)
 
 
 @pytest.mark.parametrize("flagged", [False, True])

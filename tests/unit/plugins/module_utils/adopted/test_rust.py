@@ -140,6 +140,9 @@ RULES: list[tuple[str, str, t.Any, str, t.Any]] = [
     ("sslocal", "-b localhost:1", {"mode": "tcp_and_udp"}, "beside", ("socks localhost:1",)),
     ("sslocal", "-b [::]:1 --protocol tunnel -f a:53", {"local_port": None}, "tunnel_address", "a:53"),
     ("ssserver", "-b ::1 --log-without-time -vv --worker-threads 2 -n 9 --user x", {}, "servers", (FLAT,)),
+    ("sslocal", "", {}, "ipv6_first", False),
+    ("sslocal", "", {"ipv6_first": True}, "ipv6_first", True),
+    ("sslocal", "-6", {"ipv6_first": False}, "ipv6_first", True),
     # TCP Fast Open
     ("ssserver", "", {}, "fast_open", False),
     ("ssserver", "", {"fast_open": True}, "fast_open", True),
@@ -208,6 +211,8 @@ REFUSED: list[tuple[str, str, t.Any, str]] = [
     ("sslocal", "--server-url ss://secret@h:1 -b 127.0.0.1:1", None, "a URL in its arguments"),
     ("sslocal", "--online-config-url https://secret", {}, "from a URL"),
     ("sslocal", "", {"online_config": {"config_url": "https://secret"}}, "from a URL"),
+    ("sslocal", "--outbound-bind-interface secret", {}, "(--outbound-bind-interface), and a measurement would not"),
+    ("sslocal", "", {"outbound_fwmark": 1, "outbound_bind_addr": "::1"}, "(outbound_bind_addr, outbound_fwmark)"),
     ("sslocal", "", {"outbound_proxy": "socks5://secret@h:1"}, "through another proxy"),
 ]
 

@@ -69,6 +69,9 @@ def config(service, **change):
             id="access list by path",
         ),
         pytest.param(
+            {"ipv6_first": True}, {"servers": [ENTRY], "timeout": 300, "ipv6_first": True}, id="IPv6 before IPv4"
+        ),
+        pytest.param(
             {"local_address": "192.0.2.9", "reuse_port": False},
             {"servers": [ENTRY], "timeout": 300},
             id="what rust ignores, or takes for something else, is not written",

@@ -150,6 +150,18 @@ def test_probe_takes_the_address_that_answers(network: Network, monkeypatch: pyt
     assert asked == [("example.org", 80, socket.AF_INET, socket.SOCK_STREAM)]
 
 
+@pytest.mark.parametrize(("ipv6_first", "address"), [(False, "192.0.2.1"), (True, "2001:db8::1")])
+def test_probe_of_a_name_with_both(
+    network: Network, monkeypatch: pytest.MonkeyPatch, ipv6_first: bool, address: str
+) -> None:
+    """The path that a client takes, whichever getaddrinfo(3) has first."""
+    both = {"2001:db8::1": socket.AF_INET6, "192.0.2.1": socket.AF_INET}
+    found = [(family, 0, 0, "", (name, 80)) for name, family in both.items()]
+    monkeypatch.setattr(_path.socket, "getaddrinfo", lambda *_query: found)
+    network.script = {name: (plain(), OK) for name in both}
+    assert _path.probe("example.org", 80, ipv6_first=ipv6_first)["address"] == address
+
+
 def test_probe_of_a_name_that_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(*_query: object) -> list:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

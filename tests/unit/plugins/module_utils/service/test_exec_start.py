@@ -293,6 +293,7 @@ def test_read_systemd_agrees(shows, value: str, argv: str) -> None:
         ({"FragmentPath": ""}, "it has no unit file"),
         ({"PrivateNetwork": "yes"}, "network namespace of its own"),
         ({"NetworkNamespacePath": "/run/netns/x"}, "network namespace of its own"),
+        ({"CanStop": "no"}, r"nobody may restart it \(RefuseManualStop\)"),
         ({"FragmentPath": "/gone/a.service"}, r"/gone/a.service cannot be read \(No such file or directory\)"),
     ],
 )

@@ -30,6 +30,7 @@ PATHS = {program: f"/usr/bin/{program}" for program in ("ss-server", "ss-local",
         pytest.param({**SERVER_SERVICE, "mode": "udp_only"}, {"mode": "udp_only"}, id="mode"),
         pytest.param({**SERVER_SERVICE, "timeout_seconds": 60}, {"timeout": 60}, id="time-out"),
         pytest.param({**SERVER_SERVICE, "reuse_port": True}, {"reuse_port": True}, id="a worker shares its port"),
+        pytest.param({**SERVER_SERVICE, "ipv6_first": True}, {"ipv6_first": True}, id="IPv6 before IPv4"),
         pytest.param(
             {**SERVER_SERVICE, "plugin": "obfs-server", "plugin_opts": "obfs=http"},
             {"plugin": "obfs-server", "plugin_opts": "obfs=http"},

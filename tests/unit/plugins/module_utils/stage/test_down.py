@@ -53,6 +53,26 @@ def test_check_mode(stage, side, state):
     assert (planned.differs, planned.diff) == (real.differs, real.diff)
 
 
+def test_service_that_our_own_restart_has_left_down(stage, side):
+    """It looks like one that its owner has stopped, and is started again: plain where it can be, else nobody calls it so."""
+    stage.host.unmet.add(UNITS[side])
+    stage.host.mute = True
+    assert stage.ask("stepped", side).outcome == "failed"
+    assert UNITS[side] not in stage.host.running
+    down = stage.ask("plain", side)
+    assert (down.outcome, f"{UNITS[side]} does not come up" in "; ".join(down.reasons)) == ("failed", True)
+
+
+def test_service_that_our_own_restart_has_left_down_and_that_can_start(stage, side):
+    """The way down brings it back."""
+    stage.host.unmet.add(UNITS[side])
+    stage.host.mute = True
+    assert stage.ask("stepped", side).outcome == "failed"
+    stage.host.unmet.clear()
+    assert stage.ask("plain", side).outcome == "plain"
+    assert (UNITS[side] in stage.host.running, stage.flagged(side)) == (True, False)
+
+
 @pytest.mark.parametrize("first", ["server", "client"])
 def test_one_side_leaves_the_other(both, first):
     """Each keeps its own, and the bits that it needs; after the second all is as it was."""

@@ -19,7 +19,8 @@ def probed(monkeypatch):
     targets = []
 
     def set_verdicts(**verdicts: str):
-        def probe(host, port, attempts):
+        def probe(host, port, attempts, ipv6_first=False):
+            assert ipv6_first == (host == "six.example")
             assert attempts == _proof.PROBE_ATTEMPTS
             targets.append((host, port))
             return {"host": host, "port": port, "verdict": verdicts.get(f"p{port}", "fast_open")}
@@ -28,6 +29,13 @@ def probed(monkeypatch):
         return targets
 
     return set_verdicts
+
+
+def test_name_that_is_reached_by_ipv6_first(probed):
+    """As its client is told."""
+    targets = probed()
+    _proof.paths([{**SERVER, "program": "ss-local", "server": ["six.example"], "ipv6_first": True}])
+    assert targets == [("six.example", 8388)]
 
 
 def test_good_path(probed):

@@ -80,6 +80,15 @@ def test_order(stage, side, monkeypatch):
     assert "restart" not in order
 
 
+def test_condition_that_does_not_hold_any_more(stage, side):
+    """A restart would stop the service for good, so nothing is touched."""
+    stage.host.unmet.add(UNITS[side])
+    for check in (True, False):
+        result = stage.ask("stepped", side, check=check)
+        assert (result.outcome, stage.observe()) == ("skipped", stage.plain)
+        assert "ConditionPathExists=/run/x" in result.reasons[0]
+
+
 def test_no_lease_no_step(stage, side, monkeypatch):
     """Where the timer cannot be had, nothing else happens."""
 
@@ -189,7 +198,9 @@ def test_listener_older_than_its_bit(server, monkeypatch):
     """Somebody set 0x400 after it had begun to listen: one restart more, and it accepts."""
     verdicts = ["data_refused", "fast_open"]
     _proc.write_sysctl(_proc.FASTOPEN, "1027", str(server.host.root / "proc"))
-    monkeypatch.setattr(_path, "probe", lambda host, port, attempts: {"port": port, "verdict": verdicts.pop(0)})
+    monkeypatch.setattr(
+        _path, "probe", lambda host, port, attempts, ipv6_first=False: {"port": port, "verdict": verdicts.pop(0)}
+    )
     result = server.ask("stepped", "server", mode="listener")
     assert (result.outcome, result.reasons, verdicts) == ("stepped", [], [])
     assert [line for line in server.host.done if line.startswith("restart")] == [f"restart {UNITS['server']}"]
