@@ -40,6 +40,8 @@ OFF = (
 Known = dict[str, object]
 """What hosts are like, by host, kind and name."""
 KEPT = "tail -n +1 /run/fastopen/*.json /var/lib/fastopen/* 2>/dev/null; ps -C ss-server,ss-local -o args= | sort"
+ALWAYS_NEW = ("/run/fastopen/", "/var/lib/fastopen/", "/etc/shadowsocks-libev/config.json")
+"""Files that are read otherwise, and one to which the package gives a password by chance."""
 OF_A_RUN = re.compile(r'\d{8}T\d{6}-\d{5}|(?<=fastopen-lease-)\d+|(?<="deadline": )[\d.]+|\d{4}-\d\d-\d\d[T ][\d:.+Z]+')
 """Which run it is, and times: they differ between two runs that do the same."""
 
@@ -54,7 +56,7 @@ def _state_of(name: str) -> Known:
     found: Known = {f"{name}, kept": OF_A_RUN.sub("#", host(name).run(KEPT).stdout)}
     for kind, values in _state.read(name).items():
         for key, value in values.items() if isinstance(values, dict) else [("all", values)]:
-            if not key.startswith(("/run/fastopen/", "/var/lib/fastopen/")):
+            if not key.startswith(ALWAYS_NEW):
                 found[f"{name}, {kind}, {OF_A_RUN.sub('#', key)}"] = value
     return found
 
