@@ -51,7 +51,14 @@ LONG = (
     "box_before",
 )
 """These begin first, or one of them would be waited for at the end."""
-SLOW = ("event", "killed_everywhere", "box_before@rust", "playbook_rollback@rust", "playbook_rollout@forky")
+SLOW = (
+    "event",
+    "killed_everywhere",
+    "box_before@rust",
+    "box_servers@mixed",
+    "playbook_rollback@rust",
+    "playbook_rollout@forky",
+)
 """Left out unless they are asked for, by name or with --slow."""
 # A line in quotes is what the verifying tests printed of playbooks that they ran themselves.
 FALSE_GREEN = re.compile(
@@ -67,6 +74,7 @@ WITH_RUST = (
     "box_bake@rust",
     "box_before@rust",
     "box_killed@mixed",
+    "box_servers@mixed",
     "playbook_audit@mixed",
     "playbook_rollback@rust",
     "playbook_rollout@forky",
