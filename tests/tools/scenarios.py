@@ -54,7 +54,9 @@ LONG = (
 )
 """These begin first, or one of them would be waited for at the end."""
 SLOW = (
+SLOW = (
     "box_before@rust",
+    "box_servers@mixed",
     "event",
     "guard@rust",
     "killed_everywhere",
@@ -62,6 +64,7 @@ SLOW = (
     "playbook_rollout@forky",
     "receptor",
     "runner",
+)
 )
 """Left out unless they are asked for, by name or with --slow."""
 RECEPTOR = "receptor"
@@ -80,7 +83,11 @@ WITH_RUST = (
     "box_bake@rust",
     "box_before@rust",
     "box_killed@mixed",
+<<<<<<< HEAD
     "guard@rust",
+=======
+    "box_servers@mixed",
+>>>>>>> 09d1d73ccb2546554c72c84797ca8d7fa49a9177
     "playbook_audit@mixed",
     "playbook_rollback@rust",
     "playbook_rollout@forky",
