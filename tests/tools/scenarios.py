@@ -54,7 +54,6 @@ LONG = (
 )
 """These begin first, or one of them would be waited for at the end."""
 SLOW = (
-SLOW = (
     "box_before@rust",
     "box_servers@mixed",
     "event",
@@ -64,7 +63,6 @@ SLOW = (
     "playbook_rollout@forky",
     "receptor",
     "runner",
-)
 )
 """Left out unless they are asked for, by name or with --slow."""
 RECEPTOR = "receptor"
@@ -83,11 +81,8 @@ WITH_RUST = (
     "box_bake@rust",
     "box_before@rust",
     "box_killed@mixed",
-<<<<<<< HEAD
-    "guard@rust",
-=======
     "box_servers@mixed",
->>>>>>> 09d1d73ccb2546554c72c84797ca8d7fa49a9177
+    "guard@rust",
     "playbook_audit@mixed",
     "playbook_rollback@rust",
     "playbook_rollout@forky",

@@ -177,9 +177,8 @@ def _own_user() -> tuple[int, int]:
     free = [number for number in UNUSED if number not in taken]
     if not free:
         raise ClientError(f"every user of {UNUSED[0]} to {UNUSED[-1]}, of which a client gets one, is taken")
-    number = free[
-        int.from_bytes(os.urandom(4), "big") % len(free)
-    ]  # not the first one: another measurement may begin now
+    # Not the first one: another measurement may begin now.
+    number = free[int.from_bytes(os.urandom(4), "big") % len(free)]
     return number, number
 
 
