@@ -47,11 +47,11 @@ options:
     default: true
   return:
     description:
-      - Whether the guard brings back what it took off. It does so after a hold time, O(return_seconds) at first, which doubles
+      - Whether the guard brings back what it took off. It does so after a hold time, O(hold_seconds) at first, which doubles
         up to a day, and only where attempts prove that all its paths carry SYNs with data again.
     type: bool
     default: false
-  return_seconds:
+  hold_seconds:
     description: The first hold time.
     type: int
     default: 3600
@@ -101,7 +101,7 @@ def main() -> None:
             "interval_seconds": {"type": "int", "default": 30},
             "undo": {"type": "bool", "default": True},
             "return": {"type": "bool", "default": False},
-            "return_seconds": {"type": "int", "default": 3600},
+            "hold_seconds": {"type": "int", "default": 3600},
             "textfile_directory": {"type": "path", "default": ""},
         },
         supports_check_mode=True,
@@ -112,7 +112,7 @@ def main() -> None:
         params["interval_seconds"],
         params["undo"],
         params["return"],
-        params["return_seconds"],
+        params["hold_seconds"],
         params["textfile_directory"],
     )
     try:

@@ -44,7 +44,7 @@ ROLE_VARIABLES = {
     "tfo_guard": [
         "tfo_guard_interval_seconds",
         "tfo_guard_return",
-        "tfo_guard_return_seconds",
+        "tfo_guard_hold_seconds",
         "tfo_guard_state",
         "tfo_guard_textfile_directory",
         "tfo_guard_undo",

@@ -157,7 +157,7 @@ def undone() -> None:
 
 def test_it_comes_back(tmp_path: Path) -> None:
     """With tfo_guard_return, after its hold time, over a path that carries SYN data again."""
-    deploy(CLIENT, tfo_guard_return=True, tfo_guard_return_seconds=HOLD_SECONDS, tfo_guard_interval_seconds=5)
+    deploy(CLIENT, tfo_guard_return=True, tfo_guard_hold_seconds=HOLD_SECONDS, tfo_guard_interval_seconds=5)
     assert rollout(CLIENT, tmp_path, rollout_bake_seconds=0).outcomes() == {CLIENT: "promoted"}
     undone()
     off = metrics(CLIENT)

@@ -26,7 +26,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _service,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _record, _stage, _status
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _stage, _status
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 

@@ -129,7 +129,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         Variable("tfo_guard_interval_seconds", Integer(5, 3600), 30),
         Variable("tfo_guard_undo", _BOOLEAN, True),
         Variable("tfo_guard_return", _BOOLEAN, False),
-        Variable("tfo_guard_return_seconds", Integer(1, 86_400), 3600),
+        Variable("tfo_guard_hold_seconds", Integer(1, 86_400), 3600),
         Variable("tfo_guard_textfile_directory", _FOLDER, "/var/lib/prometheus/node-exporter"),
     ),
     "rollout": (

@@ -49,7 +49,7 @@ def test_changes(fake_host, guard):
     service = fake_host.unit_dir / "fastopen-guard.service"
     assert guard(undo=False)["changed"]
     assert "/guard --watch\n" in service.read_text()
-    wanted = {"return": True, "return_seconds": 60, "textfile_directory": "/srv/metrics"}
+    wanted = {"return": True, "hold_seconds": 60, "textfile_directory": "/srv/metrics"}
     assert guard(interval_seconds=60, **wanted)["changed"]
     assert "/guard --return --hold=60 --textfile=/srv/metrics\n" in service.read_text()
     assert fake_host.done[-1] == f"restart {TIMER}"

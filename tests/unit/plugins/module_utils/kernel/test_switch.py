@@ -106,7 +106,7 @@ def test_kernel_that_does_not_take_it(kernel_host, monkeypatch: pytest.MonkeyPat
     with pytest.raises(KernelError, match="become: true"):
         _switch.write(planned, root=str(kernel_host.root))
     kernel_host.remove(KEY)
-    with pytest.raises(KernelError, match="needs Linux 3.13"):
+    with pytest.raises(KernelError, match="needs Linux 3.7"):
         _switch.run_time(Wants(needed=2), 0, root=str(kernel_host.root))
 
 

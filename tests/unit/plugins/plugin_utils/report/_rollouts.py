@@ -192,7 +192,10 @@ class Rollout:
             self.hostvars[host]["__rollout_answer"] = {"ping": "pong"}
             self.hostvars[host]["__rollout_stage"] = {"skipped": True} if stays else done
         wave = self._at("stepped", batch, side, kind)
-        self._pass(0 if wave["verdict"] else self.told["rollout_bake_seconds"])
+        seconds = 0.0 if wave["verdict"] else float(self.told["rollout_bake_seconds"])
+        self._pass(seconds)
+        for host in batch:
+            self.hostvars[host]["__rollout_bake"] = {"skipped": True} if wave["verdict"] else {"seconds": seconds}
         for at in ("judged", "judged_again"):
             self._measure(wave, batch)
             wave = self._at(at, batch, side, kind)
