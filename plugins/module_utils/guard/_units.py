@@ -15,6 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _files,
     _observe,
+    _restart,
     _service,
     _systemd,
 )
@@ -196,10 +197,8 @@ def apply(planned: Plan) -> None:
 
 def remove(planned: Plan) -> None:
     """Stop it, and nothing of it stays: no unit, no tick, no state, no metrics. Raises OSError, SystemdError."""
-    if unit_path(TIMER) in planned.remove:
-        _systemd.systemctl("disable", "--now", TIMER)
-    if unit_path(SERVICE) in planned.remove:
-        _systemd.systemctl("stop", SERVICE)
+    # Stopped in the middle of a look it has failed, for systemd.
+    _restart.stop([name for name in (TIMER, SERVICE) if unit_path(name) in planned.remove])
     for path in planned.remove:
         _files.remove(path)
     if planned.remove:

@@ -89,6 +89,7 @@ class FakeSystemd:
                 self.transient.discard(unit)
             elif verb in ("restart", "start"):
                 self._stop(unit)
+                self.failed.discard(unit)
                 self._start(unit)
             elif verb == "reset-failed":
                 self.failed.discard(unit)
@@ -225,5 +226,4 @@ class FakeSystemd:
     def _stop(self, unit: str) -> None:
         if unit in self.running:
             shutil.rmtree(self.root / f"proc/{self.running.pop(unit)}")
-        self.failed.discard(unit)
         self.waiting.discard(unit)
