@@ -26,6 +26,12 @@ CHOSEN = {"$__rate_interval": "1m", "$job": ".*", "$instance": ".*"}  # what Gra
 
 CLIENT, SERVER = "c2", "ss2"
 UNDONE = 'tfo_undone{by="guard", side="client"}'
+TOLD = (
+    "tfo_rollout_info",
+    'tfo_syn_data_total{result="acked"} > 5',
+    *(f'rate(tfo_syn_data_total{{instance="{name}:9100"}}[1m])' for name in (CLIENT, SERVER)),
+)
+"""What is there once all have told: a rate takes two scrapes."""
 
 
 def states() -> dict[str, str]:
@@ -42,7 +48,7 @@ def fixture_told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     put(SERVER, "fastopen_rollout.prom", (folder / "fastopen_rollout.prom").read_text(encoding="utf-8"))
     deploy(SERVER, CLIENT, tfo_guard_interval_seconds=5)
     with traffic(CLIENT):
-        until(lambda: query('tfo_syn_data_total{result="acked"} > 5') and query("tfo_rollout_info"), 120)
+        until(lambda: all(query(expression) for expression in TOLD), 120)
         yield
 
 
