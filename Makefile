@@ -3,7 +3,7 @@
 PYTHON ?= python3
 TOOLS = $(if $(CORE),FASTOPEN_CORE=$(CORE)) $(PYTHON) tests/tools/with_tools.py
 OLDEST = $(shell sed -n 's/^requires_ansible: ">=\(.*\)"$$/\1/p' meta/runtime.yml)
-GATES = lint sanity unit contract site prometheus browser netns package molecule
+GATES = lint,contract,prometheus,browser,site+sanity,unit,package netns molecule
 
 .DEFAULT_GOAL = help
 MAKEFLAGS += --no-print-directory
@@ -25,7 +25,7 @@ demo-down: ## remove the fleet of containers
 	@$(PYTHON) tests/fleet/fleet down
 
 .PHONY: test
-test: ## run all gates, one after the other, and sum them up
+test: ## run all gates, and sum them up
 	@$(PYTHON) tests/tools/gates.py $(GATES)
 
 .PHONY: test-all

@@ -1,9 +1,13 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run the gates named in the arguments one after the other, all of them, and end with what failed and their count.
+"""Run the gates named in the arguments, all of them, and end with what failed and their count.
 
-One at a time: the packet tests and Molecule's scenarios measure milliseconds, and would measure the other gates instead.
+    python tests/tools/gates.py lint,contract+sanity,unit netns molecule
+
+The steps of the command line come one after the other: the packet tests and Molecule's scenarios measure milliseconds, and
+would measure other gates instead. Those that only compute share the cores: lanes of one step, with a plus sign between them,
+run side by side, each through its gates one after the other.
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ from __future__ import annotations
 import re
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from _output import follow
 
@@ -32,24 +38,45 @@ def reasons(lines: list[str]) -> list[str]:
     return (others + tests)[-SHOWN_LINES:]
 
 
+@dataclass
+class Gate:
+    """One gate, and how it went: whether it passed, its lines, and how many seconds it took."""
+
+    name: str
+    passed: bool
+    lines: list[str]
+    seconds: float
+
+
+def run(gates: list[str], prefixed: bool) -> list[Gate]:
+    """Run one gate after the other; where others run beside them, each line begins with its gate's name."""
+    ended = []
+    for name in gates:
+        print(f"\n=== {name} ===", flush=True)
+        begin = time.monotonic()
+        status, lines = follow(["make", name], prefix=f"{name} | " if prefixed else "")
+        ended.append(Gate(name, status == 0, lines, time.monotonic() - begin))
+    return ended
+
+
 def main() -> int:
     """Run `make GATE` for each; the exit status is 1 when one of them failed."""
-    outcomes: list[tuple[str, bool, float]] = []
-    shown: list[str] = []
-    for gate in sys.argv[1:]:
-        print(f"\n=== {gate} ===", flush=True)
-        begin = time.monotonic()
-        status, lines = follow(["make", gate])
-        outcomes.append((gate, status == 0, time.monotonic() - begin))
-        shown += [f"{gate}: {line}" for line in reasons(lines)] if status else []
+    gates: list[Gate] = []
+    begin = time.monotonic()
+    for step in sys.argv[1:]:
+        lanes = [lane.split(",") for lane in step.split("+")]
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            for ended in pool.map(lambda lane: run(lane, prefixed=len(lanes) > 1), lanes):
+                gates += ended
     print("\n=== gates ===")
-    for line in shown:
-        print(line)
-    for gate, passed, seconds in outcomes:
-        print(f"{gate:10} {'passed' if passed else 'FAILED'} {seconds:7.0f} s")
-    failed = sum(not passed for _gate, passed, _seconds in outcomes)
-    print(f"{len(outcomes) - failed} passed, {failed} failed", flush=True)
-    return 1 if failed or not outcomes else 0
+    for gate in gates:
+        for line in [] if gate.passed else reasons(gate.lines):
+            print(f"{gate.name}: {line}")
+    for gate in gates:
+        print(f"{gate.name:10} {'passed' if gate.passed else 'FAILED'} {gate.seconds:7.0f} s")
+    failed = sum(not gate.passed for gate in gates)
+    print(f"{len(gates) - failed} passed, {failed} failed, {time.monotonic() - begin:.0f} s", flush=True)
+    return 1 if failed or not gates else 0
 
 
 if __name__ == "__main__":
