@@ -51,7 +51,9 @@ def test_every_outcome_and_verdict_is_told() -> None:
 def test_every_problem_is_told() -> None:
     source = (ROOT / "plugins/module_utils/kernel/_problems.py").read_text(encoding="utf-8")
     there = set(re.findall(r'Problem\(\s*"(\w+)"', source))
-    assert there and there == set(re.findall(r"`(\w+)`", _section("Problems that audit names"))) - {
+    source = (ROOT / "plugins/plugin_utils/rollout/_audit.py").read_text(encoding="utf-8")
+    there |= set(re.findall(r'"code": "(\w+)"', source))
+    assert "undone" in there and there == set(re.findall(r"`(\w+)`", _section("Problems that audit names"))) - {
         "audit_strict",
         "audit",
     }

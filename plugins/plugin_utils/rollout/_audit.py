@@ -50,10 +50,7 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         drift.append(
             f"the next boot sets net.ipv4.tcp_fastopen to {boot['value']}, by {boot['file'] or 'the kernel itself'}"
         )
-    drift += [
-        f"{unit} was taken off by {one['by']} at {one['when']}: {one['why']}"
-        for unit, one in look["stage"]["undone"].items()
-    ]
+    drift += [f"{unit} {_taken_off(one)}" for unit, one in look["stage"]["undone"].items() if one["intended"] != "off"]
     if intended != "off" and look["step"]["outcome"] != "refused":  # that another run holds it is no drift
         drift += look["reasons"]
     return {
@@ -72,10 +69,20 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     }
 
 
+def _taken_off(one: t.Mapping[str, str]) -> str:
+    return f"was taken off by {one['by']} at {one['when']}: {one['why']}"
+
+
 def _named(look: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
-    """What the host's guard saw and cannot mend, and a kill switch that is on, as problems."""
+    """What the host's guard saw and cannot mend, units that were taken off and are meant to be plain, and a kill switch that
+    is on, as problems."""
     named = (look["stage"]["guard"] or {"named": {}})["named"].get(look["side"], [])
     found = [{"code": "guard", "severity": "warning", **one} for one in named]
+    for unit, one in look["stage"]["undone"].items():
+        if one["intended"] == "off":
+            remedy = "-e rollout_retry=true lets a rollout try it again."
+            message = f"{unit} {_taken_off(one)}"
+            found.append({"code": "undone", "severity": "info", "message": message, "remedy": remedy})
     killed = look["stage"]["kill_switch"] if look["side"] == "server" else None
     if killed:
         found.append(

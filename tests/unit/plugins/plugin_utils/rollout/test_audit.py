@@ -38,7 +38,7 @@ def look(**change):
     }
 
 
-GUARD = {"by": "guard", "when": "2026-01-01T00:00:00Z", "why": "SYNs lost"}
+GUARD = {"by": "guard", "when": "2026-01-01T00:00:00Z", "why": "SYNs lost", "intended": "accept"}
 DRIFT = {
     "stage": ({"stage": {"actual": "off"}}, "intended accept, but off runs"),
     "somebody else's": ({"foreign": ["/y is a unit of somebody else"]}, "/y is a unit of somebody else"),
@@ -106,6 +106,15 @@ def test_what_the_guard_names():
     assert (row["state"], [problem["message"] for problem in row["problems"]]) == ("ok", ["a queue was full"])
     assert "guard: a queue was full -> r" in "\n".join(_audit.table([row]))
     assert _audit.wrong([row]) == []
+
+
+def test_taken_off_and_meant_to_be():
+    """By a rollout that took it back, or before an operator did: who it was stays known, and nothing differs from what is meant."""
+    stage = {"intended": "off", "actual": "off", "undone": {"a.service": {**GUARD, "intended": "off"}}}
+    (row,) = _audit.rows({"ss1": look(stage=stage)})
+    assert (row["state"], row["drift"], _audit.wrong([row])) == ("ok", [], [])
+    named = "undone: a.service was taken off by guard at 2026-01-01T00:00:00Z: SYNs lost -> -e rollout_retry=true"
+    assert named in "\n".join(_audit.table([row]))
 
 
 @pytest.mark.parametrize("side", ["server", "client"])
