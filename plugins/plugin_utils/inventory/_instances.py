@@ -83,6 +83,7 @@ CLIENT_KEYS: dict[str, Key] = {
 }
 
 _UNIT = Text(
+    r"(?!.*\.(automount|device|mount|path|scope|slice|socket|swap|target|timer)$)"
     r"[A-Za-z0-9:_.\\-]+(@(?!\.service$)[A-Za-z0-9:_.\\-]+)?",
     "the name of a systemd service, of a template with its instance (name@instance.service)",
 )

@@ -58,7 +58,23 @@ def test_unit(which: str, unit: str, read: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["ss@", "ss@.service", "@tun", "a b", "a/b.service", "", "a@b@c", "a\n", "{{ x }}", 7, ["a"], "é"]
+    "unit",
+    [
+        "ss.socket",
+        "ss@tun.timer",
+        "ss@",
+        "ss@.service",
+        "@tun",
+        "a b",
+        "a/b.service",
+        "",
+        "a@b@c",
+        "a\n",
+        "{{ x }}",
+        7,
+        ["a"],
+        "é",
+    ],
 )
 def test_no_unit(unit: Any) -> None:
     """A template needs its instance."""
