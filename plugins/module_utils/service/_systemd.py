@@ -90,7 +90,7 @@ def _run(command: list[str]) -> str:
             f"{command[0]} is not on this host: fastopen.shadowsocks manages systemd units only"
         ) from None
     if done.returncode != 0:
-        answer = _ascii.strip(_ascii.shown(_ascii.text(done.stderr)))
+        answer = " ".join(_ascii.words(_ascii.shown(_ascii.text(done.stderr))))  # it is part of one line of a report
         raise SystemdError(f"'{' '.join(command)}' failed with {done.returncode}: {answer}; see journalctl -xe")
     return _ascii.text(done.stdout)
 
