@@ -25,7 +25,7 @@ def pairs(target: Target, count: int, client: t.Optional[_request.Client] = None
     of a real request that has data; an attempt of one byte stands in where nothing is seen of that.
     """
     try:
-        address = _path.addresses(target.host, target.port)[0]
+        address = _path.addresses(target.host, target.port, ipv6_first=target.ipv6_first)[0]
         source = _source(address, target.port)
     except OSError:
         return "", [Pair(time.time(), True, True)]

@@ -25,11 +25,12 @@ ENOUGH = 15
 
 
 class Target(t.NamedTuple):
-    """A service under TFO and one of its servers."""
+    """A service under TFO and one of its servers. ``ipv6_first``: of a name that has both it takes IPv6."""
 
     unit: str
     host: str
     port: int
+    ipv6_first: bool = False
 
 
 class Pair(t.NamedTuple):

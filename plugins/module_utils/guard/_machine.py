@@ -130,7 +130,8 @@ def next_action(state: State, host: Host) -> t.Optional[Action]:
 
 def targets(unit: str, entry: t.Mapping[str, t.Any]) -> list[Target]:
     """The paths of a client, by its entry in the record; a server has none of its own."""
-    return [Target(unit, str(host), int(port)) for host, port in entry.get("servers", ())]
+    first = bool(entry.get("ipv6_first"))
+    return [Target(unit, str(host), int(port), first) for host, port in entry.get("servers", ())]
 
 
 def learn(state: State, host: Host, target: Target, source: str, pairs: t.Sequence[Pair]) -> None:

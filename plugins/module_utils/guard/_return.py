@@ -66,6 +66,7 @@ def services(unit: str, entry: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
             "mode": "tcp_only",
             "server": [host],
             "server_port": port,
+            "ipv6_first": entry.get("ipv6_first", False),
             "local_address": entry["address"],
             "local_port": entry["port"],
         }

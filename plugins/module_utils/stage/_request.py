@@ -59,6 +59,7 @@ class Request:
             "port": port,
             "url": self.probe_url if service["program"] == "ss-local" and port is not None else "",
             "servers": [] if server else self._servers(_service.unit(service)),
+            "ipv6_first": bool(service.get("ipv6_first")),
         }
 
     def _servers(self, unit: str) -> list[list[t.Any]]:

@@ -82,4 +82,6 @@ def test_servers_of_a_client():
     foreign = {**CLIENT_SERVICE, "name": "other"}
     request = _request.Request("client", [one, other, foreign])
     assert request.unit(one)["servers"] == [["203.0.113.7", 8388], ["203.0.113.9", 443]]
+    assert request.unit(one)["ipv6_first"] is False
+    assert request.unit({**one, "ipv6_first": True})["ipv6_first"] is True
     assert _request.Request("server", [SERVER_SERVICE]).unit(SERVER_SERVICE)["servers"] == []
