@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs on a host: every call is killed before every edge that it passes, and then the host must be able to go on.
 
-python3 _life_sweep.py reads {"request", "cells", "turn"} and prints {"calls", "failures"}. After each kill the service
-must answer; then the next event comes (the same call again, the end of the lease, a rollback), one by turns. ``turn`` 0 and 1 share
-the edges between two hosts.
+python3 _life_sweep.py reads {"request", "cells", "turn", "turns"} and prints {"calls", "failures"}. After each kill the service
+must answer; then the next event comes (the same call again, the end of the lease, a rollback), one by turns. ``turn`` 0, 1, … of
+``turns`` share the edges among hosts and runs.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ CELLS = {
 class Sweep:
     """All kills of some cells on this host."""
 
-    def __init__(self, request: dict[str, t.Any], turn: int) -> None:
-        self.request, self.turn = request, turn
+    def __init__(self, request: dict[str, t.Any], turn: int, turns: int) -> None:
+        self.request, self.turn, self.turns = request, turn, turns
         self.side = request["side"]
         self.unit = _life_seen.UNITS[self.side]
         self.runs = itertools.count(time.time_ns())
@@ -72,8 +72,9 @@ class Sweep:
 
     def cell(self, cell: Cell) -> None:
         """Kill the call before each of its edges in turn."""
-        for number in range(1 + self.turn, MOST, 2 * cell.every):
-            if not self._once(cell, number, cell.events[number // 2 % len(cell.events)]):
+        numbers = range(1 + self.turn, MOST, self.turns * cell.every)
+        for number, event in zip(numbers, itertools.cycle(cell.events)):
+            if not self._once(cell, number, event):
                 return
         self.failures.append(f"{cell.name}: more than {MOST} edges")
 
@@ -202,7 +203,7 @@ class Sweep:
 def main() -> None:
     """Sweep, and print what was found."""
     given = json.load(sys.stdin)
-    sweep = Sweep(given["request"], given["turn"])
+    sweep = Sweep(given["request"], given["turn"], given["turns"])
     for name in given["cells"]:
         sweep.cell(CELLS[name])
     print(json.dumps({"calls": sweep.calls, "failures": sweep.failures}))

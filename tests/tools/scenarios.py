@@ -32,7 +32,7 @@ from with_tools import CHECKOUT
 
 FLEET = str(CHECKOUT / "tests" / "fleet" / "fleet")
 RUST = str(CHECKOUT / "tests" / "fleet" / "rust.py")
-FLEETS = 4
+FLEETS = 5
 AGAIN = (1, 2)
 """So many that fail are run once more."""
 LONG = (
@@ -54,10 +54,13 @@ LONG = (
 )
 """These begin first, or one of them would be waited for at the end."""
 SLOW = (
+    "box_bake@rust",
     "box_before@rust",
+    "box_killed@mixed",
     "box_servers@mixed",
     "event",
     "guard@rust",
+    "host_life_everywhere",
     "killed_everywhere",
     "playbook_rollback@rust",
     "playbook_rollout@forky",
