@@ -83,6 +83,7 @@ class ActionModule(FinishingAction):
         batches = [batch for name, batch in waves.items() if name.startswith("batch")]
         also = _plan.listeners(looks)
         lines = _plan.lines(looks, waves) + [f"  {host}: {words}" for host, words in also.items()]
+        lines += _plan.by_hand(looks)
         lines += _demand.lines({host: demand for host, demand in demands.items() if host in looks})
         harm: dict[str, float] = {}
         if variables["rollout_probe_requests"]:

@@ -13,6 +13,11 @@ Look = t.Mapping[str, t.Any]
 """What tfo_host returned for one side of one host."""
 
 STAGES = {"server": "accept", "client": "send"}
+NO_COOKIES = {
+    "server": ("accept_without_cookie", "accept_without_cookie_without_accept"),
+    "client": ("send_without_cookie",),
+}
+"""The problems of a host that a step of each side makes real, see kernel/_problems.py."""
 
 
 def lines(looks: t.Mapping[str, t.Sequence[Look]], waves_of: t.Mapping[str, t.Sequence[str]]) -> list[str]:
@@ -71,6 +76,18 @@ def listeners(looks: t.Mapping[str, t.Sequence[Look]]) -> dict[str, str]:
         if named:
             told[host] = f"bit 0x400 is for all: from its next start on SYN data is accepted by {', '.join(named)}"
     return told
+
+
+def by_hand(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
+    """Bits that somebody else has set, which do away with cookies beside a step that is made: what each means."""
+    return [
+        f"  {host}: {problem['message']} {problem['remedy']}"
+        for host, sides in looks.items()
+        for look in sides
+        if not look["done"] and not _is_skipped(look)
+        for problem in look["fastopen"]["problems"]
+        if problem["code"] in NO_COOKIES[look["side"]]
+    ]
 
 
 def has_server(looks: t.Mapping[str, t.Sequence[Look]]) -> bool:

@@ -40,7 +40,13 @@ LOOK = {
     "paths": [],
     "step": {"outcome": "planned", "differs": []},
     "stage": {"intended": "off", "actual": "off", "state": "plain"},
-    "fastopen": {"sysctl": {"value": 1, "send": True}, "boot": {"file": None}, "counters": {}, "processes": []},
+    "fastopen": {
+        "sysctl": {"value": 1, "send": True},
+        "boot": {"file": None},
+        "problems": [],
+        "counters": {},
+        "processes": [],
+    },
 }
 STEPPED = {"outcome": "stepped", "reasons": []}
 FAILED = {"failed": True, "msg": "198.51.100.9 does not answer"}

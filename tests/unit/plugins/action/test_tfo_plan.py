@@ -39,6 +39,7 @@ def look(side, *, paths=(), differs=(), done=False, outcome="planned", reasons=(
         "fastopen": {
             "sysctl": {"value": 1},
             "boot": {"file": None},
+            "problems": [],
             "counters": {"TCPFastOpenCookieReqd": asked},
             "processes": [],
         },

@@ -109,6 +109,7 @@ class Rollout:
             "fastopen": {
                 "sysctl": {"value": 1, "send": True},
                 "boot": {"file": None},
+                "problems": [],
                 "counters": COUNTERS,
                 "processes": [],
                 "loopback": {"ipv4": "fast_open"},

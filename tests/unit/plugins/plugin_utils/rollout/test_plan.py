@@ -28,6 +28,7 @@ def look(
     skipped=(),
     boot=None,
     listeners=(),
+    problems=(),
 ):
     """What tfo_host returned."""
     return {
@@ -40,7 +41,12 @@ def look(
         "step": {"outcome": "skipped" if skipped else "planned", "differs": list(step)},
         "reasons": list(skipped),
         "listeners": list(listeners),
-        "fastopen": {"sysctl": {"value": 1} if kernel else None, "boot": {"file": boot}, "counters": {}},
+        "fastopen": {
+            "sysctl": {"value": 1} if kernel else None,
+            "boot": {"file": boot},
+            "counters": {},
+            "problems": list(problems),
+        },
     }
 
 
@@ -106,6 +112,23 @@ def test_who_else_will_accept():
         "ss1": "bit 0x400 is for all: from its next start on SYN data is accepted by sshd on 0.0.0.0 port 22"
         " (ssh.service), a process on ::1 port 25"
     }
+
+
+SPOOFED, UNKNOWN = (
+    {"code": code, "severity": "warning", "message": f"{code} is set.", "remedy": "Clear it."}
+    for code in ("accept_without_cookie_without_accept", "unknown_bits")
+)
+
+
+def test_bits_set_by_hand_that_do_away_with_cookies():
+    """A server's step makes its 0x200 take effect; of a host that makes none, or of a client, it is audit's."""
+    looks = {
+        "ss1": [look("server", problems=[UNKNOWN, SPOOFED])],
+        "ss2": [look("server", done=True, problems=[SPOOFED])],
+        "ss3": [look("server", skipped=["plugin"], problems=[SPOOFED])],
+        "c1": [look("client", problems=[SPOOFED])],
+    }
+    assert _plan.by_hand(looks) == ["  ss1: accept_without_cookie_without_accept is set. Clear it."]
 
 
 def test_waves():
