@@ -89,13 +89,14 @@ def ensure_tools() -> Path:
 
 
 def ensure_tree() -> Path:
-    """A collections path in which fastopen.shadowsocks is this checkout."""
+    """A collections path in which fastopen.shadowsocks is this checkout; safe to call at the same time."""
     tree = cache_directory() / "trees" / digest(str(CHECKOUT).encode())
     link = tree / "ansible_collections" / "fastopen" / "shadowsocks"
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.exists():
-        link.unlink(missing_ok=True)
-        link.symlink_to(CHECKOUT, target_is_directory=True)
+        new = link.with_name(f".{link.name}.{os.getpid()}")
+        new.symlink_to(CHECKOUT, target_is_directory=True)
+        new.replace(link)
     return tree
 
 
