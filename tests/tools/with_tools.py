@@ -73,11 +73,11 @@ def ensure_tools() -> Path:
     ready = venv / "ready"
     if ready.exists():
         return venv
-    ensure_python()
     venv.parent.mkdir(parents=True, exist_ok=True)
     with open(venv.with_suffix(".lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not ready.exists():
+            ensure_python()
             print(f"Installing the tools into {venv} …", file=sys.stderr)
             subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
             pip = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
