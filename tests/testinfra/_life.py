@@ -82,7 +82,8 @@ def services(name: str) -> dict[str, dict[str, Any]]:
 
 
 MENDED = f"""
-systemctl stop 'fastopen-lease*'; systemctl unmask --quiet systemd-sysctl; cd /etc/systemd/system; umount /var/lib/fastopen /run/fastopen 2>/dev/null
+systemctl stop 'fastopen-lease*'; systemctl stop thief
+systemctl unmask --quiet systemd-sysctl; cd /etc/systemd/system; umount /var/lib/fastopen /run/fastopen 2>/dev/null
 rm -rf /etc/systemd/system/*.service.d /run/systemd/system/*.service.d /etc/sysctl.d/*-t*.conf /etc/sysctl.d/zz-*
 rm -rf {SERVER} {CLIENT} /var/lib/fastopen /run/fastopen /usr/local/lib/fastopen
 sed -i 's/\\.json .*$/.json/' ss-server@.service ss-local@.service

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from _boxes import BAKING, assert_fast, assert_plain, back, rollout
-from _hosts import INVENTORY, ORIGIN, fleet, host
-from _seen import arguments
+from _hosts import INVENTORY, ORIGIN, fleet, host, play
+from _seen import arguments, config
 
 TEMPORARY = "pgrep --full 'ss-?local -c /dev/fd/[0-9]'"
 
@@ -75,6 +75,22 @@ def test_rollback_ends_a_rollout(tmp_path: Path) -> None:
     assert run.status != 0
     assert "has no say on this host any more: rollback of send by " in run.words
     assert_plain("c2")
+
+
+def test_deploy_of_a_change_while_it_bakes(tmp_path: Path) -> None:
+    """The service is restarted with its new config, under its step; what it does then is judged."""
+    instance = {"name": "main", "server": "ss2", "server_instance": "main", "local_port": 1080, "timeout_seconds": 61}
+
+    def deploy(**extra: object) -> None:
+        done = play("fastopen.shadowsocks.deploy", "--limit", "c2", **extra)
+        assert done.status == 0 and done.recap["c2"]["changed"] == 1, done.output
+
+    run = rollout("c2", tmp_path, lambda: deploy(ss_client_instances=[instance]), rollout_bake_seconds=60)
+    assert run.outcomes() == {"c2": "promoted"}
+    assert config("c2", "ss-local-main")["timeout"] == 61
+    assert_fast("c2")
+    deploy()
+    back("c2")
 
 
 def test_measurement_killed() -> None:

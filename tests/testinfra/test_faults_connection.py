@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,20 @@ def test_way_back_past_hosts_that_cannot_be_worked_on(tmp_path: Path, faults: di
     assert {name: figures["failed"] for name, figures in alone.recap.items()} == {"c9": 1, "ss2": 0}
     assert "--fast-open" not in arguments("ss2", "ss-server@main.service")
     assert sysctl("ss2", "net.ipv4.tcp_fastopen") == "1"
+
+
+def test_kill_switch_past_a_server_that_is_not_reached(tmp_path: Path) -> None:
+    """It is named, and thrown on the other."""
+    more = _faults.inventory(tmp_path, {}, {"ss9": {**NOBODY, "data_address": "10.203.1.99"}})
+    run = play("fastopen.shadowsocks.rollback", "--limit", "ss1,ss9", *more, rollback_scope="accept")
+    assert run.status != 0
+    assert {name: figures["failed"] for name, figures in run.recap.items()} == {"ss1": 0, "ss9": 1}
+    assert "ss9 was not reached: it goes on as it is. Run this again for it." in run.words
+    assert json.loads(host("ss1").check_output("cat /var/lib/fastopen/record.json"))["killed"]
+    assert sysctl("ss1", "net.ipv4.tcp_fastopen") == "1"
+    assert (
+        play("fastopen.shadowsocks.rollback", "--limit", "ss1", rollback_scope="accept", rollback_lift=True).status == 0
+    )
 
 
 def test_lost_host_undoes_its_step() -> None:

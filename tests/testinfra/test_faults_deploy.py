@@ -21,6 +21,7 @@ from _traffic import fetch
 
 RUNNING = ("ss1", "ss2", "c1")
 LIMIT = ("--limit", "ss1,ss2,c1,c2,c3,c4")
+PASSWORD = "sudo-password-of-c4"
 SOURCES = "/etc/apt/sources.list"
 HOLD = """
 import fcntl, time
@@ -64,6 +65,23 @@ def test_one_machine_under_two_names(tmp_path: Path) -> None:
     run = play("fastopen.shadowsocks.deploy", "--limit", "c2,c3,c9", *more)
     assert run.status != 0
     assert "no host was changed: c2, c9 are names of one machine" in run.words
+    assert {name: _state.read(name) for name in before} == before
+
+
+def test_hosts_that_cannot_be_worked_on(running: dict[str, Any], tmp_path: Path) -> None:
+    """Each is named and left as it is, and the others go on."""
+    nobody = {"ansible_host": "10.203.0.99", "ansible_ssh_timeout": 3}
+    clients = {"c3": _faults.with_old_python("c3"), "c4": _faults.without_sudo("c4", PASSWORD), "c9": nobody}
+    more = _faults.inventory(tmp_path, clients, {"ss9": {**nobody, "data_address": "10.203.1.99"}})
+    before = {name: _state.read(name) for name in ("c3", "c4")}
+    run = play("fastopen.shadowsocks.deploy", "--limit", "ss1,ss9,c1,c3,c4,c9", *more, "-vvv")
+    assert run.status == 4
+    amiss = {name: (figures["failed"], figures["unreachable"]) for name, figures in run.recap.items()}
+    assert amiss == {"ss1": (0, 0), "ss9": (0, 1), "c1": (0, 0), "c3": (1, 0), "c4": (1, 0), "c9": (0, 1)}
+    assert "Python is 3.8" in run.words
+    assert "ops is not in the sudoers file" in run.words
+    assert PASSWORD not in run.output
+    assert run.recap["c1"]["ok"] > run.recap["c3"]["ok"] + 3
     assert {name: _state.read(name) for name in before} == before
 
 

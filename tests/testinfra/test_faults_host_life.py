@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import pytest
 from _hosts import fleet
 from _life import CLIENT, LINES, SERVER, Life, life, module, on_both, put, services
@@ -139,6 +142,31 @@ def test_service_that_needs_20_seconds_to_stop(name: str) -> None:
         assert "--fast-open" not in host.see()["argv"][SERVER]
         host.answers("server")
         host.shell(f"rm {OWN}")
+        own_gone(host)
+
+
+THIEF = """
+systemctl is-active --quiet thief && exit
+systemd-run --quiet --collect --unit=thief python3 -m http.server --bind {address} 8388
+until ss -Hltn | grep -q {address}:8388; do sleep 0.1; done
+"""
+
+
+@on_both
+def test_port_that_is_taken_while_a_step_restarts(name: str) -> None:
+    """Another program listens before the service does: its step is taken back, and once the port is free it is there, plain."""
+    with life(name) as host:
+        script = THIEF.format(address=services(name)["server"]["server"][0])
+        host.shell(f"echo {shlex.quote(script)} > /root/thief")
+        own(host, "ExecStopPost=+/bin/sh /root/thief")
+        host.get("server", "claimed")
+        for state in ("stepped", "plain"):
+            done = host.call("server", state)
+            assert done["outcome"] == "failed", done
+            assert re.search(f"{SERVER} does not come up: .*Address already in use", "; ".join(done["reasons"])), done
+        host.shell(f"rm {OWN} && systemctl daemon-reload && systemctl stop thief")
+        host.wait(lambda: "active" in host.shell(f"systemctl is-active {SERVER} || true").split(), 60.0)
+        host.is_("plain", "server")
         own_gone(host)
 
 

@@ -74,24 +74,56 @@ def answers() -> None:
 
 def plain() -> None:
     """Nobody is under TCP Fast Open, and the tunnel works."""
-    for name, unit in UNITS.items():
-        assert is_up(name, unit)
-        assert "--fast-open" not in arguments(name, unit)
-        assert sysctl(name, "net.ipv4.tcp_fastopen") == "1"
-        assert not _stepped(name)
-        assert not _drop_ins(name)
+    _plain("ss2")
+    _plain("c2")
     answers()
 
 
 def promoted() -> None:
     """Both are confirmed, and the tunnel works."""
-    for name, unit in UNITS.items():
-        assert is_up(name, unit)
-        assert "--fast-open" in arguments(name, unit)
-        assert sysctl(name, "net.ipv4.tcp_fastopen") == {"ss2": "3", "c2": "1"}[name]
-        assert not _stepped(name)
-        assert _drop_ins(name) == [f"/etc/systemd/system/{unit}.d/zz-fastopen.conf"]
+    _confirmed("ss2", value="3")
+    _confirmed("c2", value="1")
     answers()
+
+
+def client_plain() -> None:
+    """The client sends no more, its server goes on to accept."""
+    _confirmed("ss2", value="3")
+    _plain("c2")
+    answers()
+
+
+def switched_off(kept: bool = True) -> None:
+    """The server does not accept, now or after a boot, for as long as it is ``kept`` so; its service is as it was."""
+    _confirmed("ss2", value="1")
+    assert "net.ipv4.tcp_fastopen" not in host("ss2").check_output("/usr/lib/systemd/systemd-sysctl --cat-config")
+    record = json.loads(host("ss2").check_output("cat /var/lib/fastopen/record.json"))
+    assert bool(record["killed"]) == kept
+    _confirmed("c2", value="1")
+    answers()
+
+
+def lifted() -> None:
+    """The kill switch is off, and nothing was switched on by that."""
+    switched_off(kept=False)
+
+
+def _plain(name: str) -> None:
+    unit = UNITS[name]
+    assert is_up(name, unit)
+    assert "--fast-open" not in arguments(name, unit)
+    assert sysctl(name, "net.ipv4.tcp_fastopen") == "1"
+    assert not _stepped(name)
+    assert not _drop_ins(name)
+
+
+def _confirmed(name: str, value: str) -> None:
+    unit = UNITS[name]
+    assert is_up(name, unit)
+    assert "--fast-open" in arguments(name, unit)
+    assert sysctl(name, "net.ipv4.tcp_fastopen") == value
+    assert not _stepped(name)
+    assert _drop_ins(name) == [f"/etc/systemd/system/{unit}.d/zz-fastopen.conf"]
 
 
 def _stepped(name: str) -> list[str]:
@@ -112,7 +144,8 @@ def off() -> None:
 
 
 def on() -> None:
-    """As a role brings a host to its stage, server first."""
+    """As a role brings a host to its stage, server first; what a rollback has left is gone before."""
+    off()
     for name, side in zip(HOSTS, ("server", "client")):
         command = ["ansible", name, "-i", str(_hosts.INVENTORY), "-m", "fastopen.shadowsocks.tfo_stage", "-a"]
         told = json.dumps({"side": side, "instances": f"{{{{ ss_{side}_instances }}}}"})
@@ -137,6 +170,7 @@ def sweep(
 
     ``running``: the services run before, and answer all the time.
     """
+    what = " ".join([playbook, *(f"{name}={value}" for name, value in extra.items())])
     begin()
     before, seen = states(), list[Known]()
     whole = run(playbook, LIMIT, reports, at_each=lambda: seen.append(states()), **extra)
@@ -145,11 +179,11 @@ def sweep(
     end()
     firsts = [number for number, known in enumerate(seen, 1) if known not in seen[: number - 1]]
     for number, (name, known) in enumerate(zip(whole.names, seen), 1):
-        print(f"{playbook} {number}/{len(seen)} {name}: hosts as at {seen.index(known) + 1}")
+        print(f"{what} {number}/{len(seen)} {name}: hosts as at {seen.index(known) + 1}")
     part, parts = map(int, os.environ.get("FASTOPEN_PART", "1/1").split("/"))
     wrong, ended, dirty = [], Counter[str](), True
     for number in firsts[part - 1 :: parts]:
-        what = f"{playbook} {number}/{len(whole.names)} {whole.names[number - 1]}"
+        where = f"{what} {number}/{len(whole.names)} {whole.names[number - 1]}"
         try:
             if dirty:
                 begin()
@@ -165,12 +199,17 @@ def sweep(
                 end()
         except (AssertionError, subprocess.SubprocessError) as error:
             dirty, how = True, "wrong"
-            wrong.append(f"{what}: {error}")
+            wrong.append(f"{where}: {error}")
             print(wrong[-1])
         ended[how] += 1
-        print(f"{what}: {how}", flush=True)
-    print(f"{playbook}: {len(seen)} boundaries, {len(firsts)} states, {ended.total()} tried: {dict(ended)}")
+        print(f"{where}: {how}", flush=True)
+    print(f"{what}: {len(seen)} boundaries, {len(firsts)} states, {ended.total()} tried: {dict(ended)}")
     assert not wrong, "\n\n".join(wrong)
+
+
+def test_deploy(tmp_path: Path) -> None:
+    """On new machines: everybody ends with a tunnel that works, plain."""
+    sweep("deploy", tmp_path, new, plain, running=False)
 
 
 def test_rollout(tmp_path: Path) -> None:
@@ -178,14 +217,22 @@ def test_rollout(tmp_path: Path) -> None:
     sweep("rollout", tmp_path, off, promoted)
 
 
-def test_rollback(tmp_path: Path) -> None:
-    """Everybody ends plain."""
-    sweep("rollback", tmp_path, on, plain, rollback_scope="all")
+@pytest.mark.parametrize(
+    ("scope", "end"), [("send", client_plain), ("accept", switched_off), ("all", plain)], ids=["send", "accept", "all"]
+)
+def test_rollback(tmp_path: Path, scope: str, end: Callable[[], None]) -> None:
+    """Everybody ends as far down as the scope says, and no further."""
+    sweep("rollback", tmp_path, on, end, rollback_scope=scope)
 
 
-def test_deploy(tmp_path: Path) -> None:
-    """On new machines: everybody ends with a tunnel that works, plain."""
-    sweep("deploy", tmp_path, new, plain, running=False)
+def test_lift(tmp_path: Path) -> None:
+    """The kill switch ends lifted."""
+
+    def begin() -> None:
+        on()
+        again("rollback", LIMIT, tmp_path, rollback_scope="accept")
+
+    sweep("rollback", tmp_path, begin, lifted, rollback_scope="accept", rollback_lift=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
