@@ -66,7 +66,8 @@ class ActionModule(FinishingAction):
             amiss = {**_before.without_servers(asked), **(_before.not_held(claims) if at == "held" else {})}
             ends = at == "held" and bool(amiss)
         if not ends:
-            return {"amiss": amiss}
+            out = [*amiss, *(host for host in plan["hosts"] if host not in looks)]
+            return {"amiss": amiss, **({"out": out} if at == "deployed" else {})}
         found = [side for host in looks for side in _end.sides(looks[host], None, host)]
         found = _before.sides(found, amiss) + self._gone(task_vars, plan, list(looks))
         ending = Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)

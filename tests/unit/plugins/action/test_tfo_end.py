@@ -119,6 +119,15 @@ def test_who_left_in_the_preflight(run, fleet, seen, outcome, why):
     assert any(line.startswith(f"    c2: {why}") for line in end["lines"])
 
 
+def test_who_is_out_of_the_waves(run, fleet):
+    """After the deployment: who could not be deployed, and who does not answer any more, of which no task tells."""
+    for host in ("ss1", "c1"):
+        fleet["hostvars"][host]["__rollout_plan"]["hosts"] = ["ss1", "c1", "c2"]
+    fleet["hostvars"]["ss1"]["__rollout_undeployable"] = True
+    told = run(tfo_end, fleet, at="deployed")
+    assert (list(told["amiss"]), told["out"]) == (["ss1"], ["ss1", "c2"])
+
+
 def test_journal_and_its_page(run, fleet, tmp_path):
     """The journal has the end and what is next; the page is written beside it, and named first."""
     journal = _journal.start(str(tmp_path), "rollout", {})
