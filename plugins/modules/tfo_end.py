@@ -48,6 +48,11 @@ out:
   returned: at V(deployed), where the run goes on
   type: list
   elements: str
+batches:
+  description: How many servers are left in each batch, where some of them share an address.
+  returned: at V(deployed), where the run goes on
+  type: list
+  elements: int
 lines:
   description: The end of the run for people, with the next command.
   returned: at V(ended), and where the run ends before its waves

@@ -122,10 +122,22 @@ def test_who_left_in_the_preflight(run, fleet, seen, outcome, why):
 def test_who_is_out_of_the_waves(run, fleet):
     """After the deployment: who could not be deployed, and who does not answer any more, of which no task tells."""
     for host in ("ss1", "c1"):
-        fleet["hostvars"][host]["__rollout_plan"]["hosts"] = ["ss1", "c1", "c2"]
+        fleet["hostvars"][host]["__rollout_plan"].update(hosts=["ss1", "c1", "c2"], in_order=[])
     fleet["hostvars"]["ss1"]["__rollout_undeployable"] = True
     told = run(tfo_end, fleet, at="deployed")
-    assert (list(told["amiss"]), told["out"]) == (["ss1"], ["ss1", "c2"])
+    assert (list(told["amiss"]), told["out"], "batches" in told) == (["ss1"], ["ss1", "c2"], False)
+
+
+def test_batches_without_them(run, fleet):
+    """Where servers go together, the next batch keeps its own: ss2 and ss3 share an address, and so do c1 and ss1."""
+    for host in ("ss1", "c1"):
+        together = {"hosts": ["ss1", "c1", "ss2", "ss3", "ss4"], "in_order": ["ss4", "ss1", "c1", "ss2", "ss3"]}
+        fleet["hostvars"][host]["__rollout_plan"].update(together, batches=[1, 2, 2])
+    fleet["hostvars"]["ss1"]["__rollout_undeployable"] = True
+    fleet["ansible_play_batch"] += ["ss2", "ss3"]
+    for host in ("ss2", "ss3"):
+        fleet["hostvars"][host] = dict(fleet["hostvars"]["c1"])
+    assert run(tfo_end, fleet, at="deployed")["batches"] == [1, 2]
 
 
 def test_journal_and_its_page(run, fleet, tmp_path):
