@@ -110,6 +110,10 @@ class ActionModule(FinishingAction):
         for host in (host for host in task_vars["ansible_play_hosts_all"] if host not in left):
             seen, undeployable = registered(task_vars, host, "__rollout_seen", "__rollout_undeployable")
             why = _refusals.bare(host, plan.get("refused", {}).get(host, ""))
-            failed = _end.Side(host, "", "failed", _before.NOT_DEPLOYED)
-            found.append(failed if undeployable else _end.gone(host, seen, why))
+            if undeployable:
+                found.append(_end.Side(host, "", "failed", _before.NOT_DEPLOYED))
+            elif not why and host in plan.get("undeployed", ()):
+                found.append(_end.Side(host, "", "unreachable", _end.LOST_DEPLOYING))
+            else:
+                found.append(_end.gone(host, seen, why))
         return found

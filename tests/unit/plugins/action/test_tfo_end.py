@@ -105,13 +105,15 @@ def test_end_in_the_journal(run, fleet, tmp_path, verdict):
             "No start of json: sudo: no. Nothing was changed on it.",
         ),
         ({"results": [look("client")]}, "refused", "differs"),
+        ({"results": [look("client")], "lost": True}, "unreachable", "lost while plain Shadowsocks was deployed on it"),
     ],
 )
 def test_who_left_in_the_preflight(run, fleet, seen, outcome, why):
     """Is named by what became of it, and why; its own task has failed already."""
-    if seen and "failed" not in seen and not seen.get("unreachable"):
+    if seen and not {"failed", "unreachable", "lost"} & set(seen):
         fleet["hostvars"]["ss1"]["__rollout_plan"]["refused"] = {"c2": "c2: differs. Nothing was changed on it."}
     fleet["hostvars"]["c2"] = {"__rollout_seen": seen}
+    fleet["hostvars"]["ss1"]["__rollout_plan"]["undeployed"] = ["c2"] if seen and "lost" in seen else []
     fleet["ansible_play_hosts_all"] = ["ss1", "c1", "c2"]
     end = run(tfo_end, fleet, at="ended")
     assert "c2" not in end["amiss"]
