@@ -6,7 +6,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _advice, _before, _end, _refusals
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
+    _advice,
+    _before,
+    _end,
+    _refusals,
+    _waves,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import registered
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._finishing import Ending, FinishingAction
 
@@ -66,11 +72,18 @@ class ActionModule(FinishingAction):
             amiss = {**_before.without_servers(asked), **(_before.not_held(claims) if at == "held" else {})}
             ends = at == "held" and bool(amiss)
         if not ends:
-            return {"amiss": amiss}
+            return {"amiss": amiss, **(self._out(plan, amiss, looks) if at == "deployed" else {})}
         found = [side for host in looks for side in _end.sides(looks[host], None, host)]
         found = _before.sides(found, amiss) + self._gone(task_vars, plan, list(looks))
         ending = Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)
         return self._end(task_vars, told, plan, ending)
+
+    @staticmethod
+    def _out(plan: t.Mapping[str, t.Any], amiss: t.Container[str], left: t.Container[str]) -> dict[str, t.Any]:
+        """Who is in no wave, and where servers go together the batches without them."""
+        out = [host for host in plan["hosts"] if host in amiss or host not in left]
+        in_order = plan["in_order"]
+        return {"out": out, **({"batches": _waves.left(plan["batches"], in_order, out)} if in_order else {})}
 
     def _end(
         self, task_vars: dict[str, t.Any], told: t.Mapping[str, t.Any], plan: t.Mapping[str, t.Any], ending: Ending
@@ -97,6 +110,10 @@ class ActionModule(FinishingAction):
         for host in (host for host in task_vars["ansible_play_hosts_all"] if host not in left):
             seen, undeployable = registered(task_vars, host, "__rollout_seen", "__rollout_undeployable")
             why = _refusals.bare(host, plan.get("refused", {}).get(host, ""))
-            failed = _end.Side(host, "", "failed", _before.NOT_DEPLOYED)
-            found.append(failed if undeployable else _end.gone(host, seen, why))
+            if undeployable:
+                found.append(_end.Side(host, "", "failed", _before.NOT_DEPLOYED))
+            elif not why and host in plan.get("undeployed", ()):
+                found.append(_end.Side(host, "", "unreachable", _end.LOST_DEPLOYING))
+            else:
+                found.append(_end.gone(host, seen, why))
         return found

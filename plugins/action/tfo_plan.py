@@ -73,10 +73,12 @@ class ActionModule(FinishingAction):
             raise AnsibleActionFail(
                 "\n".join(self._nobody_left(task_vars, variables, arguments["run"], looks, refused))
             )
+        canary = groups.get("canary", [])
+        canary_done = _plan.canary_done(looks, canary)  # what was learnt by one that is refused now stays so
         looks = {host: sides for host, sides in looks.items() if host not in refused}
         self._refuse(_plan.errors(looks))
         hosts = list(looks)
-        variables, canary = told[hosts[0]], groups.get("canary", [])
+        variables = told[hosts[0]]
         passed = _plan.passed(looks, canary)
         sizes = variables["rollout_server_batches"], variables["rollout_client_waves"]
         waves = _plan.waves(looks, passed, canary, *sizes, together)
@@ -113,8 +115,8 @@ class ActionModule(FinishingAction):
             "passed": [{"host": host, "side": side} for host, sides in {**passed, **gone}.items() for side in sides],
             "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
             "undeployed": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
-            "canary_done": _plan.canary_done(looks, canary),
-            "canary_expected": not _plan.canary_done(looks, canary)
+            "canary_done": canary_done,
+            "canary_expected": not canary_done
             and any(host in canary and "client" in named for host, named in event["sides"].items()),
             "witnesses": witnesses,
             "provers": _plan.provers(looks, passed, witnesses, lambda *names: _reached.targets(*names, lookup)),

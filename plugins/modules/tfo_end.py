@@ -43,6 +43,16 @@ amiss:
   description: By host what keeps it from being promoted, or skipped for a reason; before the waves, from being taken along.
   returned: at all moments but V(ending)
   type: dict
+out:
+  description: The hosts of the plan that no wave is to have. They could not be deployed, or do not answer any more.
+  returned: at V(deployed), where the run goes on
+  type: list
+  elements: str
+batches:
+  description: How many servers are left in each batch, where some of them share an address.
+  returned: at V(deployed), where the run goes on
+  type: list
+  elements: int
 lines:
   description: The end of the run for people, with the next command.
   returned: at V(ended), and where the run ends before its waves

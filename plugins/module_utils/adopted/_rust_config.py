@@ -26,7 +26,7 @@ _TOP = frozenset(
 )
 _SERVER = frozenset(
     "server server_port password method users disabled plugin plugin_opts plugin_args plugin_mode timeout remarks id mode"
-    " tcp_weight udp_weight acl".split()
+    " tcp_weight udp_weight acl outbound_fwmark outbound_bind_addr outbound_bind_interface".split()
 )
 _LOCAL = frozenset(
     "local_address local_port disabled mode protocol forward_address forward_port socks5_auth_config_path acl".split()
@@ -113,14 +113,14 @@ def parse(raw: bytes, client: bool, variable: Variable) -> Config:
     except _json5.Json5Error as error:
         raise Refused(f"its config is no JSON5 ({error})") from None
     told = _table(value, _TOP, ["shadowsocks"])
-    mode = _mode(told, TCP)
+    mode, listed = _mode(told, TCP), list(_listed(told))
     return Config(
-        tuple(_servers(told, mode, client, variable)),
+        tuple(_servers(told, listed, mode, client, variable)),
         tuple(_locals(told, mode)) if client else (),
         told.get("fast_open", False),
         "online_config" in told,
         "outbound_proxy" in told,
-        tuple(key for key in OWN_WAY if key in told),
+        tuple(key for key in OWN_WAY if any(key in one for one in (told, *listed))),
         told.get("ipv6_first", False),
     )
 
@@ -154,14 +154,20 @@ def _table(value: t.Any, names: t.Container[str], aliases: t.Sequence[str] = ())
     return {name: found for name, found in told.items() if found is not None}
 
 
-def _servers(told: Table, mode: str, client: bool, variable: Variable) -> t.Iterator[Server]:
-    """The one of the outermost keys, and then those of the list."""
-    if any(name in told for name in ("server", "server_port", "password", "method")):
-        yield _server(told, mode, variable)
+def _listed(told: Table) -> t.Iterator[Table]:
+    """The entries of the list of servers that are not disabled."""
     for entry in told.get("servers", ()):
         own = _table(entry, _SERVER, ["address", "port", "name"])
         if not own.get("disabled", False):
-            yield _server(own, _mode(own, BOTH if client else mode), variable)
+            yield own
+
+
+def _servers(told: Table, listed: t.Iterable[Table], mode: str, client: bool, variable: Variable) -> t.Iterator[Server]:
+    """The one of the outermost keys, and then those of the list."""
+    if any(name in told for name in ("server", "server_port", "password", "method")):
+        yield _server(told, mode, variable)
+    for own in listed:
+        yield _server(own, _mode(own, BOTH if client else mode), variable)
 
 
 def _server(told: Table, mode: str, variable: Variable) -> Server:

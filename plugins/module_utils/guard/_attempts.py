@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 import time
@@ -25,8 +26,7 @@ def pairs(target: Target, count: int, client: t.Optional[_request.Client] = None
     of a real request that has data; an attempt of one byte stands in where nothing is seen of that.
     """
     try:
-        address = _path.addresses(target.host, target.port, ipv6_first=target.ipv6_first)[0]
-        source = _source(address, target.port)
+        address, source = _way(target)
     except OSError:
         return "", [Pair(time.time(), True, True)]
 
@@ -53,6 +53,16 @@ def _data_lost(attempt: _attempt.Attempt) -> t.Optional[bool]:
     if _path.syn_lost(attempt):
         return True
     return False if attempt.syn_data else None
+
+
+def _way(target: Target) -> tuple[str, str]:
+    """The first of the server's addresses to which there is a way, and ours on it: of a family that this host has not,
+    shadowsocks-rust takes none. Raises OSError."""
+    *others, last = _path.addresses(target.host, target.port, ipv6_first=target.ipv6_first)
+    for address in others:
+        with contextlib.suppress(OSError):
+            return address, _source(address, target.port)
+    return last, _source(last, target.port)
 
 
 def _source(address: str, port: int) -> str:

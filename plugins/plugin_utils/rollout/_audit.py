@@ -80,7 +80,10 @@ def _named(look: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
     found = [{"code": "guard", "severity": "warning", **one} for one in named]
     for unit, one in look["stage"]["undone"].items():
         if one["intended"] == "off":
-            remedy = "-e rollout_retry=true lets a rollout try it again."
+            again = one["by"] == "lease"  # nobody found it bad, see _eligible.refuse
+            remedy = (
+                "The next rollout tries it again." if again else "-e rollout_retry=true lets a rollout try it again."
+            )
             message = f"{unit} {_taken_off(one)}"
             found.append({"code": "undone", "severity": "info", "message": message, "remedy": remedy})
     killed = look["stage"]["kill_switch"] if look["side"] == "server" else None

@@ -19,6 +19,7 @@ NOT_REACHED = "not reached: the run stopped before it, and it is as it was"
 UNCHANGED = ". Nothing was changed on it."
 """How the refusal of a host ends."""
 NOT_REACHED_FIRST = "not reached in the preflight: it stays as it is"
+LOST_DEPLOYING = "lost while plain Shadowsocks was deployed on it"
 ORDER = ("promoted", "planned", "skipped", "inconclusive", "reverted", "failed", "refused", "unreachable")
 
 
@@ -138,9 +139,9 @@ def counts(found: t.Sequence[Side]) -> dict[str, int]:
 
 
 def exit_status(found: t.Sequence[Side]) -> int:
-    """That of ansible-playbook after it: 4 where a host was not reached in the preflight, else 2 where anybody is neither
+    """That of ansible-playbook after it: 4 where a host was not reached before the waves, else 2 where anybody is neither
     promoted nor skipped for a reason."""
-    if any(one.why == NOT_REACHED_FIRST for one in found):
+    if any(one.why in (NOT_REACHED_FIRST, LOST_DEPLOYING) for one in found):
         return 4
     return 0 if {one.outcome for one in found} <= set(FINE) else 2
 

@@ -28,3 +28,12 @@ def cut(
             wave += units.pop(0)
         waves.append(wave)
     return waves
+
+
+def left(sizes: t.Sequence[int], hosts: t.Sequence[str], out: t.Container[str]) -> list[int]:
+    """The sizes of the waves of these hosts, in their order, without those that are ``out``; none is 0, which would be all."""
+    found, at = [], 0
+    for size in sizes:
+        found.append(sum(host not in out for host in hosts[at : at + size]))
+        at += size
+    return [number for number in found if number]

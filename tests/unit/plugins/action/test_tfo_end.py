@@ -105,18 +105,41 @@ def test_end_in_the_journal(run, fleet, tmp_path, verdict):
             "No start of json: sudo: no. Nothing was changed on it.",
         ),
         ({"results": [look("client")]}, "refused", "differs"),
+        ({"results": [look("client")], "lost": True}, "unreachable", "lost while plain Shadowsocks was deployed on it"),
     ],
 )
 def test_who_left_in_the_preflight(run, fleet, seen, outcome, why):
     """Is named by what became of it, and why; its own task has failed already."""
-    if seen and "failed" not in seen and not seen.get("unreachable"):
+    if seen and not {"failed", "unreachable", "lost"} & set(seen):
         fleet["hostvars"]["ss1"]["__rollout_plan"]["refused"] = {"c2": "c2: differs. Nothing was changed on it."}
     fleet["hostvars"]["c2"] = {"__rollout_seen": seen}
+    fleet["hostvars"]["ss1"]["__rollout_plan"]["undeployed"] = ["c2"] if seen and "lost" in seen else []
     fleet["ansible_play_hosts_all"] = ["ss1", "c1", "c2"]
     end = run(tfo_end, fleet, at="ended")
     assert "c2" not in end["amiss"]
     assert any(line.startswith(f"  {outcome:<12}") and "c2" in line for line in end["lines"])
     assert any(line.startswith(f"    c2: {why}") for line in end["lines"])
+
+
+def test_who_is_out_of_the_waves(run, fleet):
+    """After the deployment: who could not be deployed, and who does not answer any more, of which no task tells."""
+    for host in ("ss1", "c1"):
+        fleet["hostvars"][host]["__rollout_plan"].update(hosts=["ss1", "c1", "c2"], in_order=[])
+    fleet["hostvars"]["ss1"]["__rollout_undeployable"] = True
+    told = run(tfo_end, fleet, at="deployed")
+    assert (list(told["amiss"]), told["out"], "batches" in told) == (["ss1"], ["ss1", "c2"], False)
+
+
+def test_batches_without_them(run, fleet):
+    """Where servers go together, the next batch keeps its own: ss2 and ss3 share an address, and so do c1 and ss1."""
+    for host in ("ss1", "c1"):
+        together = {"hosts": ["ss1", "c1", "ss2", "ss3", "ss4"], "in_order": ["ss4", "ss1", "c1", "ss2", "ss3"]}
+        fleet["hostvars"][host]["__rollout_plan"].update(together, batches=[1, 2, 2])
+    fleet["hostvars"]["ss1"]["__rollout_undeployable"] = True
+    fleet["ansible_play_batch"] += ["ss2", "ss3"]
+    for host in ("ss2", "ss3"):
+        fleet["hostvars"][host] = dict(fleet["hostvars"]["c1"])
+    assert run(tfo_end, fleet, at="deployed")["batches"] == [1, 2]
 
 
 def test_journal_and_its_page(run, fleet, tmp_path):

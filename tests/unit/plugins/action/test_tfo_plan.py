@@ -187,6 +187,15 @@ def test_canaries_of_the_run(run, told, canary, done, expected):
     assert run(tfo_plan, fleet, hosts=["c1", "c2", "ss1"], run="r1")["canary_expected"] is expected
 
 
+def test_canary_that_was_promoted_and_is_refused(run, told):
+    """For its server side, say: what was learnt by it stays so."""
+    fleet = variables(told, c1=[look("client", done=True), look("server", differs=[BUILD])], c2=[look("client")])
+    fleet["groups"] = {"shadowsocks_clients": ["c1", "c2"], "canary": ["c1"]}
+    fleet["ansible_play_hosts_all"] = ["c1", "c2"]
+    result = run(tfo_plan, fleet, hosts=["c1", "c2"], run="r1")
+    assert (list(result["refused"]), result["canary_done"], result["canary_expected"]) == (["c1"], True, False)
+
+
 def test_held(run, told):
     """By another run: nothing is changed anywhere, whatever else there is to say."""
     fleet = variables(told, c1=[look("client", done=True, **HELD)], c2=[look("client", differs=[BUILD])])

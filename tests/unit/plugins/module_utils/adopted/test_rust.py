@@ -213,6 +213,7 @@ REFUSED: list[tuple[str, str, t.Any, str]] = [
     ("sslocal", "", {"online_config": {"config_url": "https://secret"}}, "from a URL"),
     ("sslocal", "--outbound-bind-interface secret", {}, "(--outbound-bind-interface), and a measurement would not"),
     ("sslocal", "", {"outbound_fwmark": 1, "outbound_bind_addr": "::1"}, "(outbound_bind_addr, outbound_fwmark)"),
+    ("sslocal", "", servers({**ONE, "outbound_bind_interface": "secret"}, TWO), "(outbound_bind_interface), and"),
     ("sslocal", "", {"outbound_proxy": "socks5://secret@h:1"}, "through another proxy"),
 ]
 

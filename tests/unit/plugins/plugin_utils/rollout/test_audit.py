@@ -108,12 +108,15 @@ def test_what_the_guard_names():
     assert _audit.wrong([row]) == []
 
 
-def test_taken_off_and_meant_to_be():
+@pytest.mark.parametrize(
+    ("by", "remedy"), [("guard", "-e rollout_retry=true"), ("operator", "-e rollout_retry=true"), ("lease", "The next")]
+)
+def test_taken_off_and_meant_to_be(by, remedy):
     """By a rollout that took it back, or before an operator did: who it was stays known, and nothing differs from what is meant."""
-    stage = {"intended": "off", "actual": "off", "undone": {"a.service": {**GUARD, "intended": "off"}}}
+    stage = {"intended": "off", "actual": "off", "undone": {"a.service": {**GUARD, "by": by, "intended": "off"}}}
     (row,) = _audit.rows({"ss1": look(stage=stage)})
     assert (row["state"], row["drift"], _audit.wrong([row])) == ("ok", [], [])
-    named = "undone: a.service was taken off by guard at 2026-01-01T00:00:00Z: SYNs lost -> -e rollout_retry=true"
+    named = f"undone: a.service was taken off by {by} at 2026-01-01T00:00:00Z: SYNs lost -> {remedy}"
     assert named in "\n".join(_audit.table([row]))
 
 

@@ -167,6 +167,7 @@ def test_lines():
         ([side("promoted"), side("inconclusive", "c2")], 2),
         ([side("reverted"), side("unreachable", "c2", "lost in its step")], 2),
         ([side("reverted"), side("unreachable", "c2", _end.NOT_REACHED_FIRST)], 4),
+        ([side("unreachable", "c2", _end.LOST_DEPLOYING)], 4),
     ],
 )
 def test_exit_status(found, status):
