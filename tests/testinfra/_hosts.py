@@ -75,6 +75,13 @@ def implementation(name: str) -> str:
     return known.get(wanted, wanted)
 
 
+def own_inventory(folder: Path) -> Path:
+    """A copy of the inventory in that folder, to be changed, and beside it what it asks for the archive of rust."""
+    shutil.copytree(INVENTORY, folder / "inventory")
+    (folder / "rust.py").symlink_to(FLEET.with_name("rust.py"))
+    return folder / "inventory"
+
+
 @functools.cache
 def _connections() -> str:
     """A folder for this process's connections, with a short path: that of a Unix socket has at most 108 bytes (unix(7))."""
