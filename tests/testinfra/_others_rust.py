@@ -8,7 +8,7 @@ from __future__ import annotations
 from _others import METHOD, PASSWORD, SS1, SS2, Found, packaged_client
 
 # xz is not on every host, Python's lzma is.
-_BINARIES = """
+BINARIES = """
 python3 - {folder} <<'END'
 import io, sys, tarfile, urllib.request
 packed = io.BytesIO(urllib.request.urlopen("http://10.203.0.5/rust.tar.xz").read())
@@ -19,7 +19,7 @@ mkdir -p /etc/shadowsocks-rust
 """
 
 
-def _template(name: str, command: str, more: str = "") -> str:
+def template(name: str, command: str, more: str = "") -> str:
     """A unit for configs in /etc/shadowsocks-rust, as upstream's are."""
     return f"""
 cat > /usr/lib/systemd/system/{name}@.service <<'END'
@@ -41,8 +41,8 @@ systemctl daemon-reload
 
 # The password in the environment, the config with comments and several ways to write it.
 _SERVER = f"""
-{_BINARIES.format(folder="/usr/bin")}
-{_template("shadowsocks-rust-server", "/usr/bin/ssservice server --log-without-time", "EnvironmentFile=/etc/default/ss-rust")}
+{BINARIES.format(folder="/usr/bin")}
+{template("shadowsocks-rust-server", "/usr/bin/ssservice server --log-without-time", "EnvironmentFile=/etc/default/ss-rust")}
 (umask 077; echo SS_PASSWORD={PASSWORD} > /etc/default/ss-rust)
 cat > /etc/shadowsocks-rust/office.json <<'END'
 {{
@@ -57,7 +57,7 @@ systemctl enable --now shadowsocks-rust-server@office.service
 """
 
 _GUIDES_SERVER = f"""
-{_BINARIES.format(folder="/usr/local/bin")}
+{BINARIES.format(folder="/usr/local/bin")}
 cat > /etc/systemd/system/ssserver.service <<'END'
 [Unit]
 Description=Shadowsocks-rust Server
@@ -72,14 +72,14 @@ systemctl enable --now ssserver.service
 """
 
 
-def _client(template: str, command: str, config: str) -> str:
+def _client(unit: str, command: str, config: str) -> str:
     return f"""
-{_BINARIES.format(folder="/usr/bin")}
-{_template(template, command)}
+{BINARIES.format(folder="/usr/bin")}
+{template(unit, command)}
 cat > /etc/shadowsocks-rust/out.json <<'END'
 {config}
 END
-systemctl enable --now {template}@out.service
+systemctl enable --now {unit}@out.service
 """
 
 
@@ -99,7 +99,7 @@ _FLAT = f"""{{
 }}"""
 
 _GUIDES_CLIENT = f"""
-{_BINARIES.format(folder="/usr/local/bin")}
+{BINARIES.format(folder="/usr/local/bin")}
 cat > /etc/systemd/system/sslocal.service <<'END'
 [Service]
 User=nobody

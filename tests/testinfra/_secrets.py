@@ -8,21 +8,20 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import _hosts
 import yaml
 from _life import run
+from _others_rust import BINARIES, template
 
 SCRIPT = "_secrets_host.py"
 WATCHED = ("ss1", "ss2", "c1", "c2")
 PLUGIN = "/usr/local/bin/standing-in"
-FOREIGN_SERVER, FOREIGN_CLIENT = "shadowsocks-libev.service", "shadowsocks-libev-local@tun.service"
 LOGIN = "ada"
 # It listens where a plugin of a server does (SIP003), and takes nothing.
 _PLUGIN = """#!/usr/bin/python3
@@ -32,10 +31,37 @@ time.sleep(10**6)
 """
 
 
+class Foreign(NamedTuple):
+    """Somebody else's unit: what sets it up before it is started, and its config, which its user can read."""
+
+    unit: str
+    config: str
+    before: str = "systemctl disable --now shadowsocks-libev.service"
+
+
+def _upstream(kind: str, name: str) -> Foreign:
+    """A unit of shadowsocks-rust as upstream has it."""
+    unit = f"shadowsocks-rust-{kind}"
+    before = BINARIES.format(folder="/usr/bin") + template(unit, f"/usr/bin/ssservice {kind}")
+    return Foreign(f"{unit}@{name}.service", f"/etc/shadowsocks-rust/{name}.json", before)
+
+
+FOREIGN = {
+    "libev": {
+        "server": Foreign("shadowsocks-libev.service", "/etc/shadowsocks-libev/config.json"),
+        "client": Foreign("shadowsocks-libev-local@tun.service", "/etc/shadowsocks-libev/tun.json"),
+    },
+    "rust": {"server": _upstream("server", "office"), "client": _upstream("local", "tun")},
+}
+USERS = "2022-blake3-aes-128-gcm"
+"""A cipher of rust alone, for servers of several users."""
+
+
 def drawn() -> dict[str, str]:
-    """One secret of each kind. The cookie key has the kernel's form."""
+    """One secret of each kind. The cookie key has the kernel's form, the keys of several users are 16 bytes in base64."""
     kinds = ("server key", "plugin option", "login password", "root password", "foreign key", "notify token")
     found = {kind: f"{kind.replace(' ', '-')}-{secrets.token_hex(8)}" for kind in kinds}
+    found |= {kind: base64.b64encode(secrets.token_bytes(16)).decode() for kind in ("key of 2022", "user's key")}
     return {**found, "cookie key": "-".join(secrets.token_hex(4) for _group in range(4))}
 
 
@@ -54,39 +80,48 @@ class Planted:
     def __init__(self, folder: Path) -> None:
         self.values = drawn()
         self.wanted = {kind: forms(value) for kind, value in self.values.items()}
-        self.kept, self.inventory = folder / "kept", folder / "inventory"
+        self.kept, self.inventory = folder / "kept", _hosts.own_inventory(folder)
         self.kept.mkdir()
+        self.configs: dict[str, list[str]] = {}
+        """Ours, by host."""
         self.since = time.time()
         self.mark = f"mark-{secrets.token_hex(4)}"
 
     def write_inventory(self) -> None:
         """ss1 and c1 are deployed by us, ss2 and c2 adopted. c1 is reached as a user with two passwords."""
-        shutil.copytree(_hosts.INVENTORY, self.inventory)
         for group in ("servers", "clients"):
             (self.inventory / "group_vars" / f"shadowsocks_{group}.yml").unlink()
         path = self.inventory / "group_vars" / "all.yml"
         path.write_text(
             path.read_text(encoding="utf-8") + f"rollout_report_dir: {self.kept}/reports\n", encoding="utf-8"
         )
-        both = {"method": "aes-256-gcm", "password": self.values["server key"]}
-        address = _hosts.variables("ss1")["data_address"]
-        options = f"mode=http;token={self.values['plugin option']}"
-        plugged = {
-            "name": "plugged",
-            "port": 8390,
-            "address": address,
-            "plugin": PLUGIN,
-            "plugin_opts": options,
-            **both,
-        }
-        self._host("ss1", ss_server_instances=[{"name": "main", "port": 8388, "address": address, **both}, plugged])
+        self._deployed()
         self._host("ss1", tcp_fastopen_key=self.values["cookie key"])
-        self._host("ss2", ss_server_instances=[{"name": "office", "unit": FOREIGN_SERVER}])
-        client = {"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}
-        self._host("c1", ss_client_instances=[client], ansible_user=LOGIN, ansible_ssh_private_key_file="/dev/null")
+        self._host("ss2", ss_server_instances=[{"name": "office", "unit": _foreign("ss2", "server").unit}])
+        self._host("c1", ansible_user=LOGIN, ansible_ssh_private_key_file="/dev/null")
         self._host("c1", ansible_password=self.values["login password"], ansible_become_method="su")
         self._host("c1", ansible_become_password=self.values["root password"])
-        self._host("c2", ss_client_instances=[{"name": "tun", "unit": FOREIGN_CLIENT, "server": "ss2"}])
+        self._host("c2", ss_client_instances=[{"name": "tun", "unit": _foreign("c2", "client").unit, "server": "ss2"}])
+
+    def _deployed(self) -> None:
+        """The instances of ss1 and c1: with rust also a server of users, and a client that is one of them."""
+        address = _hosts.variables("ss1")["data_address"]
+        both = {"address": address, "method": "aes-256-gcm", "password": self.values["server key"]}
+        options = f"mode=http;token={self.values['plugin option']}"
+        servers: list[dict[str, Any]] = [
+            {"name": "main", "port": 8388, **both},
+            {"name": "plugged", "port": 8390, "plugin": PLUGIN, "plugin_opts": options, **both},
+        ]
+        clients = [{"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}]
+        if _hosts.implementation("ss1") == "rust":
+            users = [{"name": "ann", "password": self.values["user's key"]}]
+            keys = {"method": USERS, "password": self.values["key of 2022"], "users": users}
+            servers.append({"name": "users", "port": 8391, "address": address, **keys})
+            clients.append({**clients[0], "name": "ann", "server_instance": "users", "user": "ann", "local_port": 1081})
+        self._host("ss1", ss_server_instances=servers)
+        self._host("c1", ss_client_instances=clients)
+        self.configs["ss1"] = [f"ss-server-{one['name']}" for one in servers]
+        self.configs["c1"] = [f"ss-local-{one['name']}" for one in clients]
 
     def _host(self, name: str, **variables: Any) -> None:
         path = self.inventory / "host_vars" / f"{name}.yml"
@@ -96,19 +131,11 @@ class Planted:
 
     def prepare_hosts(self) -> None:
         """What their operators did before."""
-        config = '{"server": "0.0.0.0", "server_port": 8388, "password": "%s", "method": "aes-256-gcm"}'
-        key = self.values["foreign key"]
-        config = config % key
         run("ss1", f"cat > {PLUGIN} && chmod 0755 {PLUGIN}", _PLUGIN.encode())
-        run("ss2", f"cat > /etc/shadowsocks-libev/config.json && systemctl restart {FOREIGN_SERVER}", config.encode())
-        client = {"server": _hosts.variables("ss2")["data_address"], "server_port": 8388, "local_address": "127.0.0.1"}
-        client.update(local_port=1080, password=key, method="aes-256-gcm")
-        run("c2", "systemctl disable --now shadowsocks-libev.service")
-        run(
-            "c2",
-            f"cat > /etc/shadowsocks-libev/tun.json && systemctl enable --now {FOREIGN_CLIENT}",
-            json.dumps(client).encode(),
-        )
+        both = {"server_port": 8388, "password": self.values["foreign key"], "method": "aes-256-gcm"}
+        _bring_up("ss2", "server", {"server": "0.0.0.0", **both})
+        local = {"local_address": "127.0.0.1", "local_port": 1080}
+        _bring_up("c2", "client", {"server": _hosts.variables("ss2")["data_address"], **local, **both})
         words = f"{LOGIN}:{self.values['login password']}\nroot:{self.values['root password']}\n"
         run("c1", f"useradd --create-home --shell /bin/bash {LOGIN} && chpasswd", words.encode())
         allowed = f"Match User {LOGIN}\nPasswordAuthentication yes\n"
@@ -190,6 +217,18 @@ class Planted:
             run(name, "systemctl stop spy")
             spied[name] = told(run(name, "cat /root/spied"))
         return seen, spied
+
+
+def _foreign(name: str, side: str) -> Foreign:
+    """What that host's operator runs."""
+    return FOREIGN[_hosts.implementation(name)][side]
+
+
+def _bring_up(name: str, side: str, config: dict[str, Any]) -> None:
+    """As its operator did before."""
+    one = _foreign(name, side)
+    run(name, one.before)
+    run(name, f"cat > {one.config} && systemctl enable --now {one.unit}", json.dumps(config).encode())
 
 
 def told(text: str) -> list[dict[str, Any]]:
