@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import _hosts
 from _life_seen import DROP_IN, UNITS
@@ -30,8 +30,27 @@ RECORD = "/var/lib/fastopen/record.json"
 LINES = "/etc/sysctl.d/99-tfo.conf"
 SERVER, CLIENT = UNITS["server"], UNITS["client"]
 ON = {"server": 3, "client": 1}
-BINARIES = {"libev": "/usr/bin/ss-server", "rust": "/usr/local/bin/ssserver"}
 COMPARED = ("files", "value", "boot", "argv", "units")
+
+
+class Programs(NamedTuple):
+    """An implementation's, and how they are told where a server listens, and whom a client asks from which port."""
+
+    server: str
+    client: str
+    listens: str
+    asks: str
+
+
+PROGRAMS = {
+    "libev": Programs("/usr/bin/ss-server", "/usr/bin/ss-local", "-s {} -p {}", "-s {} -p {} -l {}"),
+    "rust": Programs("/usr/local/bin/ssserver", "/usr/local/bin/sslocal", "-s {}:{}", "-s {}:{} -b 127.0.0.1:{}"),
+}
+
+
+def programs(name: str) -> Programs:
+    """Those of a host."""
+    return PROGRAMS[_hosts.implementation(name)]
 
 
 @functools.cache

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from _hosts import implementation
-from _life import BINARIES, LINES, SERVER, Life, life, on_both
+from _life import LINES, SERVER, Life, life, on_both, programs
 
 TOP = {"stepped": "/run/systemd/system", "confirmed": "/etc/systemd/system"}
 OVERRIDE = f"/etc/systemd/system/{SERVER}.d/override.conf"
@@ -16,7 +15,7 @@ CONFIG = "-c /etc/shadowsocks/ss-server-main.json"
 
 def runs(name: str) -> str:
     """The server's command line, as its template unit has it."""
-    return f"{BINARIES[implementation(name)]} {CONFIG}"
+    return f"{programs(name).server} {CONFIG}"
 
 
 def up(host: Life, stage: str) -> str:
@@ -138,8 +137,8 @@ def test_password_in_argv_stays_where_it_is(name: str) -> None:
         secret = "a-secret-of-both-hosts"
         unit = "/etc/systemd/system/ss-server@main.service"
         address = host.request("server")["services"][0]["server"][0]
-        listen = f"{address}:8388" if implementation(name) == "rust" else f"{address} -p 8388"
-        command = f"{BINARIES[implementation(name)]} -s {listen} -m aes-256-gcm -k {secret}"
+        listens = programs(name).listens.format(address, 8388)
+        command = f"{programs(name).server} {listens} -m aes-256-gcm -k {secret}"
         host.shell(
             f"umask 077; printf '[Service]\\nExecStart={command}\\n' > {unit};"
             f" systemctl daemon-reload; systemctl restart {SERVER}"

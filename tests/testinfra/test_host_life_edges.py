@@ -9,7 +9,7 @@ import json
 
 import pytest
 from _hosts import fleet, host as shell_of
-from _life import CLIENT, LINES, RECORD, SERVER, Life, life, module, on_both, put
+from _life import CLIENT, LINES, RECORD, SERVER, Life, life, module, on_both, programs, put
 
 KEY = "01020304-05060708-090a0b0c-0d0e0f10"
 
@@ -100,12 +100,13 @@ def test_value_of_0_before(name: str) -> None:
         host.get("server", "plain")
         host.is_("plain", "server", value=0)
         host.get("server", "stepped")
-        host.shell(
-            "systemd-run -q --unit=life-other ss-local -s 192.0.2.1 -p 9 -l 1099 -k x -m aes-256-gcm --fast-open; sleep 0.3"
-        )
+        client = programs(name).client
+        command = f"{client} {programs(name).asks.format('192.0.2.1', 9, 1099)} -k x -m aes-256-gcm --fast-open"
+        host.shell(f"systemd-run -q --unit=life-other {command}; sleep 0.3")
         done = host.call("server", "plain", run="")
         assert done["outcome"] == "plain"
-        assert "bit 0x1 stays: without it these would exit or fail: ss-local" in done["reasons"][0]
+        stays = f"bit 0x1 stays: without it these would exit or fail: {client.rpartition('/')[2]}"
+        assert stays in done["reasons"][0]
         host.is_("plain", "server", value=1)
         host.shell("systemctl stop life-other")
         host.get("server", "plain", run="")

@@ -60,12 +60,16 @@ SLOW = (
     "box_servers@mixed",
     "event",
     "guard@rust",
+    "host_life@rust",
     "host_life_everywhere",
     "killed_everywhere",
+    "load@rust",
     "playbook_rollback@rust",
     "playbook_rollout@forky",
     "receptor",
+    "role_ss_client@forky",
     "runner",
+    "secrets@rust",
 )
 """Left out unless they are asked for, by name or with --slow."""
 RECEPTOR = "receptor"
@@ -86,11 +90,15 @@ WITH_RUST = (
     "box_killed@mixed",
     "box_servers@mixed",
     "guard@rust",
+    "host_life@rust",
+    "load@rust",
     "playbook_audit@mixed",
     "playbook_rollback@rust",
     "playbook_rollout@forky",
     "playbook_rollout@mixed",
+    "role_ss_client@forky",
     "role_ss_client@rust",
+    "secrets@rust",
 )
 """Scenarios that run once more over other programs: rust everywhere, on that release of Debian as well, or each kind of client
 with each kind of server."""
