@@ -60,7 +60,6 @@ SLOW = (
     "box_servers@mixed",
     "event",
     "guard@rust",
-    "host_life@rust",
     "host_life_everywhere",
     "killed_everywhere",
     "load@rust",
@@ -69,7 +68,6 @@ SLOW = (
     "receptor",
     "role_ss_client@forky",
     "runner",
-    "secrets@rust",
 )
 """Left out unless they are asked for, by name or with --slow."""
 RECEPTOR = "receptor"
@@ -90,7 +88,6 @@ WITH_RUST = (
     "box_killed@mixed",
     "box_servers@mixed",
     "guard@rust",
-    "host_life@rust",
     "load@rust",
     "playbook_audit@mixed",
     "playbook_rollback@rust",
@@ -98,7 +95,6 @@ WITH_RUST = (
     "playbook_rollout@mixed",
     "role_ss_client@forky",
     "role_ss_client@rust",
-    "secrets@rust",
 )
 """Scenarios that run once more over other programs: rust everywhere, on that release of Debian as well, or each kind of client
 with each kind of server."""
