@@ -41,7 +41,7 @@ ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 def test_step_is_undone_when_its_lease_ends(name: str) -> None:
     """Also across daemon-reload and daemon-reexec, which 252 forgets a transient unit's escapes in."""
     with life(name) as host:
-        host.get("server", "claimed", "stepped", lease_seconds=3.0)
+        host.get("server", "claimed", "stepped", lease_seconds=10.0)
         host.is_("stepped", "server")
         host.shell("systemctl daemon-reload; systemctl daemon-reexec")
         assert host.see()["timers"]
