@@ -224,7 +224,7 @@ class Life:
             self.call(side, "plain", run="", memory="forget")
         self.shell("rm -f /run/fastopen/ended.json /run/fastopen/lock; rmdir /run/fastopen 2>/dev/null; true")
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 8.0) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
         """Wait for it."""
         deadline = time.monotonic() + seconds
         while not condition():
