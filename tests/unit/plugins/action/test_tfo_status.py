@@ -150,8 +150,8 @@ def test_playbook_that_watches(playbook, journal):
         read_until(
             started, "the run has ended" if event["step"] == "end" else "waits for the measurement before the step"
         )
-    shown, _errors = started.communicate(timeout=60)
-    assert started.returncode == 0
+    shown = started.stdout.read()  # communicate() would lose what read_until has read ahead
+    assert started.wait(timeout=60) == 0
     assert "Ended " in shown
 
 
