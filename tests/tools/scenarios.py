@@ -68,6 +68,7 @@ SLOW = (
     "receptor",
     "role_ss_client@forky",
     "runner",
+    "secrets@rust",
 )
 """Left out unless they are asked for, by name or with --slow."""
 RECEPTOR = "receptor"
@@ -95,6 +96,7 @@ WITH_RUST = (
     "playbook_rollout@mixed",
     "role_ss_client@forky",
     "role_ss_client@rust",
+    "secrets@rust",
 )
 """Scenarios that run once more over other programs: rust everywhere, on that release of Debian as well, or each kind of client
 with each kind of server."""
