@@ -3,7 +3,7 @@
 PYTHON ?= python3
 TOOLS = $(if $(CORE),FASTOPEN_CORE=$(CORE)) $(PYTHON) tests/tools/with_tools.py
 OLDEST = $(shell sed -n 's/^requires_ansible: ">=\(.*\)"$$/\1/p' meta/runtime.yml)
-GATES = lint,contract,prometheus,browser,site+sanity,unit,package netns molecule
+GATES = lint,contract,prometheus,browser,site,package+sanity,unit netns molecule
 
 .DEFAULT_GOAL = help
 MAKEFLAGS += --no-print-directory
