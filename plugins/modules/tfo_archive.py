@@ -67,6 +67,10 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import fetch_url
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
+
+_python.ready()
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _archive
 
 SECONDS = 60

@@ -102,6 +102,10 @@ lines:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
+
+_python.ready()
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.capture import _capture, _pcap, _words
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _request, _requests
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED

@@ -181,6 +181,10 @@ ours:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
+
+_python.ready()
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _report
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _owned
 

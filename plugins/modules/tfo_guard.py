@@ -88,6 +88,10 @@ differs:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
+
+_python.ready()
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _units
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _program, _record, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED

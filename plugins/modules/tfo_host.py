@@ -177,6 +177,10 @@ done:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
+
+_python.ready()
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation import _implementations
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _service
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _look, _request

@@ -174,6 +174,10 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
+
+_python.ready()
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.path import _path
 
 FAMILIES = {"any": None, "ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}

@@ -106,6 +106,10 @@ left:
 import dataclasses
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
+
+_python.ready()
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _machine
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _deployed

@@ -161,6 +161,10 @@ snapshot:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
+
+_python.ready()
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel, _switch, _transaction
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _asked, _record
 

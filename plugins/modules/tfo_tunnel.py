@@ -218,6 +218,10 @@ import dataclasses
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
+
+_python.ready()
+
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.adopted import _resolve
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _secrets, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lease, _lock, _requests

@@ -50,3 +50,18 @@ def test_imports_stay_within_the_standard_library_and_ansible(name: str) -> None
         if module.partition(".")[0] not in sys.stdlib_module_names and not module.startswith(ALLOWED_PACKAGES)
     ]
     assert not foreign, f"{name} imports {foreign}, which hosts need not have"
+
+
+HOST_MODULES = [
+    name for name in TARGET_FILES if "/modules/" in name and "import AnsibleModule" in (ROOT / name).read_text("utf-8")
+]
+
+
+@pytest.mark.parametrize("name", HOST_MODULES)
+def test_a_module_looks_at_python_before_it_reads_our_code(name: str) -> None:
+    """What an older one cannot read comes after that, and nothing is compiled twice."""
+    body = [node for node in parse(name).body if not isinstance(node, ast.FunctionDef)]
+    told = [ast.unparse(node) for node in body]
+    ours = [line for line in told if line.startswith("from ansible_collections.")]
+    assert ours[0].endswith(".module_utils import _python")
+    assert told.index("_python.ready()") == told.index(ours[0]) + 1

@@ -13,9 +13,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementatio
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._libev import LIBEV
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.implementation._rust import RUST
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _python
-
-_python.require()  # here, for what is imported after this file an older one cannot read
 
 BY_NAME: dict[str, Implementation] = {one.name: one for one in (LIBEV, RUST)}
 DEFAULT = LIBEV.name

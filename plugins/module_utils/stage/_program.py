@@ -5,18 +5,30 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import io
 import os
+import re
 import sys
 import typing as t
 import zipfile
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record
 
-_PREFIX = "ansible_collections."
+_IMPORT = re.compile(r"^from (ansible_collections\.\S+) import (?:\(([^)]*)\)|(.*))$", re.MULTILINE)
+_MAIN = """\
+import sys
+
+from {ready} import ready
+
+ready()
+
+from {main} import main
+
+sys.exit(main())
+"""
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 """The same time in every build, so that the same code is the same file (zip's first date)."""
 
@@ -43,7 +55,7 @@ def build(main: str) -> bytes:
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         entries = {f"{name.replace('.', '/')}/__init__.py": "" for name in packages}
         entries.update({f"{name.replace('.', '/')}.py": text for name, text in found.items()})
-        entries["__main__.py"] = f"import sys\n\nfrom {main} import main\n\nsys.exit(main())\n"
+        entries["__main__.py"] = _MAIN.format(ready=_python.__name__, main=main)
         for path, text in sorted(entries.items()):
             archive.writestr(zipfile.ZipInfo(path, _OLDEST), text, zipfile.ZIP_DEFLATED)
     return f"#!{sys.executable}\n".encode() + stream.getvalue()
@@ -52,7 +64,7 @@ def build(main: str) -> bytes:
 def sources(main: str) -> dict[str, str]:
     """The modules of the program by name, from wherever they were imported: a checkout, or Ansible's own zip."""
     found: dict[str, str] = {}
-    waiting = [main]
+    waiting = [_python.__name__, main]
     while waiting:
         name = waiting.pop()
         if name in found:
@@ -64,13 +76,16 @@ def sources(main: str) -> dict[str, str]:
 
 
 def _imports(source: str) -> list[str]:
-    """What could be modules of collections in a source's imports."""
+    """What could be modules of collections in a source's imports; those within a function are none of the program's."""
     found = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PREFIX):
-            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-            found += [name for name in names if not hasattr(sys.modules.get(name), "__path__")]
+    for module, several, one in _IMPORT.findall(source):
+        names = (several or one).replace(",", " ").split()
+        found += [name for name in (module, *(f"{module}.{name}" for name in names)) if not _package(name)]
     return found
+
+
+def _package(name: str) -> bool:
+    return hasattr(sys.modules.get(name), "__path__")
 
 
 def _parents(name: str) -> list[str]:

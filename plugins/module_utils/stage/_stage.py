@@ -12,7 +12,6 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _units
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders, _service, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
-    _cli,
     _confirm,
     _down,
     _eligible,
@@ -58,6 +57,10 @@ def _prepare(request: Request, check: bool) -> None:
     if why:
         raise _lease.Refused(why)
     if not check:
+        from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+            _cli,
+        )  # nobody else needs it here
+
         _record.ensure_room()
         _program.install(_cli.__name__)
 

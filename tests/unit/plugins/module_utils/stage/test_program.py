@@ -49,13 +49,13 @@ def test_build_is_the_same_every_time():
 
 
 def test_what_is_inside(sources):
-    """Modules of this collection with everything that they import of it; all else is the standard library."""
+    """Modules of this collection with everything that they import of it at their top; all else is the standard library."""
     modules = {name for name in sources if not name.endswith("__init__.py")} - {"__main__.py"}
     assert all(name.startswith(OURS) for name in modules)
     assert not any(text for name, text in sources.items() if name.endswith("__init__.py"))
     foreign = set()
     for name in [*modules, "__main__.py"]:
-        for node in ast.walk(ast.parse(sources[name])):
+        for node in ast.parse(sources[name]).body:
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom):
                 inside = (node.module or "").replace(".", "/")
