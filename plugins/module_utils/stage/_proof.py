@@ -48,9 +48,9 @@ def paths(
     found: list[dict[str, t.Any]] = []
     direct = carriers(services)
     reasons = [] if direct else [NO_CARRIER]
-    for target in sorted({(address, s["server_port"]) for s in direct for address in s["server"]}):
+    told = {(address, s["server_port"], bool(s.get("ipv6_first"))) for s in direct for address in s["server"]}
+    for *target, ipv6_first in sorted(told):
         hosts = sorted({s["server_host"] for s in direct if s.get("server_host") and target[0] in s["server"]})
-        ipv6_first = any(s.get("ipv6_first") for s in direct if target[0] in s["server"])
         path = _path.probe(*target, attempts=PROBE_ATTEMPTS, ipv6_first=ipv6_first)
         found.append({**path, "server_hosts": hosts})
         name = f"{', '.join(hosts) or target[0]} port {target[1]}"

@@ -38,6 +38,20 @@ def test_name_that_is_reached_by_ipv6_first(probed):
     assert targets == [("six.example", 8388)]
 
 
+def test_clients_that_reach_one_name_by_other_families(monkeypatch):
+    """Each family is a path of its own."""
+    asked = []
+
+    def probe(host, port, attempts, ipv6_first=False):
+        asked.append(ipv6_first)
+        return {"host": host, "port": port, "verdict": "no_cookie" if ipv6_first else "fast_open"}
+
+    monkeypatch.setattr(_path, "probe", probe)
+    paths, reasons = _proof.paths([CLIENT, {**CLIENT, "name": "six", "ipv6_first": True}])
+    assert sorted(asked) == [False, True]
+    assert [path["verdict"] for path in paths] == ["fast_open", "no_cookie"] and len(reasons) == 1
+
+
 def test_good_path(probed):
     """A path that carries TFO gives no reason against it."""
     targets = probed()
