@@ -63,7 +63,7 @@ def test_no_room_to_confirm_and_nobody_takes_it_back(folder: str) -> None:
     @on_both
     def tried(name: str) -> None:
         with life(name) as host:
-            host.get("server", "claimed", "stepped", lease_seconds=5.0)
+            host.get("server", "claimed", "stepped", lease_seconds=15.0)
             with full(host.shell, folder):
                 failed(host, "server", "confirmed", NO_ROOM)
                 host.wait(host.ended)
@@ -124,7 +124,7 @@ def test_kernel_that_cannot_be_written_any_more(name: str) -> None:
     """Between step and way back: the service is plain and works, the bit that stays is named, and the next way down
     clears it, also after the lease has ended."""
     with life(name) as host:
-        host.get("server", "claimed", "stepped", lease_seconds=6.0)
+        host.get("server", "claimed", "stepped", lease_seconds=15.0)
         with read_only_kernel(host.shell):
             failed(host, "server", "plain", "net.ipv4.tcp_fastopen cannot be written")
             seen = host.see()

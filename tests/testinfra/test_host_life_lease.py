@@ -61,14 +61,14 @@ def test_step_is_undone_when_its_lease_ends(name: str) -> None:
 
 def test_renewal_moves_the_end() -> None:
     with life("c4") as host:
-        host.get("server", "claimed", "stepped", lease_seconds=2.0)
+        host.get("server", "claimed", "stepped", lease_seconds=8.0)
         first = host.lease()
         host.get("server", "stepped", lease_seconds=30.0)
         second = host.lease()
         assert second["deadline"] - first["deadline"] > 20
         assert first["since"] == second["since"]
         assert [timer for timer in host.see()["timers"] if timer.endswith(".timer")] == [f"{second['timer']}.timer"]
-        host.shell("sleep 3.5")
+        host.shell("sleep 8.5")
         host.is_("stepped", "server")
 
 
