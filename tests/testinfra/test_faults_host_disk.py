@@ -66,7 +66,7 @@ def test_no_room_to_confirm_and_nobody_takes_it_back(folder: str) -> None:
             host.get("server", "claimed", "stepped", lease_seconds=15.0)
             with full(host.shell, folder):
                 failed(host, "server", "confirmed", NO_ROOM)
-                host.wait(host.ended)
+                host.wait(host.ended, 45.0)
                 host.is_("plain", "server")
 
     tried()
