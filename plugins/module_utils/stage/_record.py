@@ -30,11 +30,12 @@ ROOM_BYTES = 16384
 
 BITS = {
     ("server", "flag"): _tfo_bits.SEND | _tfo_bits.ACCEPT,
-    ("server", "listener"): _tfo_bits.ACCEPT | _tfo_bits.ALL_LISTENERS,
+    ("server", "listener"): _tfo_bits.SEND | _tfo_bits.ACCEPT | _tfo_bits.ALL_LISTENERS,
     ("server", "own"): _tfo_bits.SEND | _tfo_bits.ACCEPT,
     ("client", "flag"): _tfo_bits.SEND,
 }
-"""The bits that a service needs: with --fast-open a server needs 0x1 too, or it exits (libev) or fails (rust)."""
+"""The bits that a service needs: with --fast-open a server needs 0x1 too, or it exits (libev) or fails (rust). A listener runs
+without; that it accepts is proven by a fast open of its own host, which needs it."""
 STAGES = {"server": "accept", "client": "send"}
 
 Unit = dict[str, t.Any]

@@ -120,7 +120,7 @@ def test_a_write_that_fails_leaves_the_old_record(monkeypatch: pytest.MonkeyPatc
     [
         ([], None, 0, 0),
         ([SERVER], None, 3, 3),
-        ([LISTENER], None, 0x402, 0x402),
+        ([LISTENER], None, 0x403, 0x403),
         ([CLIENT], [], 1, 1),
         ([], [SERVER], 3, 0),
         ([CLIENT], [LISTENER], 0x403, 1),
