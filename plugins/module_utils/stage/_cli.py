@@ -25,13 +25,14 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._reques
 
 
 def main(arguments: t.Optional[t.Sequence[str]] = None) -> int:
-    """Run a command; 0 when it did what it says, 1 when it could not, with the reason on standard error."""
+    """Run a command; 0 when it did what it says, 1 when it could not, with the reason on standard error. A lease's undoing
+    that did not get through has _lease.AGAIN."""
     options = _parser().parse_args(arguments)
     try:
         return options.action(options)
     except EXPECTED as error:
         _say(f"fastopen: {error}", sys.stderr)
-        return 1
+        return _lease.AGAIN if options.action is _expire else 1
 
 
 def _say(text: str, stream: t.Optional[t.TextIO] = None) -> None:

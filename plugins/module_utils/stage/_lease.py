@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 import typing as t
@@ -15,6 +16,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 TIMER = "fastopen-lease"
+AGAIN = 75
+"""The status of an undoing that did not get through and is to be tried again (EX_TEMPFAIL in sysexits.h)."""
 ALONE = "role-"
 """How the run of a role is called: it is one call, which holds the lock while it lives, so whoever finds its lease here
 finds that of a call that was killed."""
@@ -126,7 +129,8 @@ def expire(lease: _record.Lease) -> Outcome:
     """The lease has ended: what was not confirmed is undone."""
     why = f"the lease of run {lease.run} ended: nobody confirmed its step"
     result = _down.down(_down.Descent("lease", why, units=sorted(lease.units), memory="add"), check=False)
-    _record.end_run(lease.run, f"its lease ended at {_record.now()} and the step was undone")
+    with contextlib.suppress(OSError):  # it is undone; a lease that stays would have it undone once more
+        _record.end_run(lease.run, f"its lease ended at {_record.now()} and the step was undone")
     drop()
     return result
 
@@ -144,7 +148,8 @@ def _start_timer(lease: _record.Lease, seconds: float) -> None:
         "--timer-property=AccuracySec=1s",
         "--collect",
         "--property=Restart=on-abnormal",  # killed in the middle of its undoing, it goes on
-        "--property=RestartSec=1",
+        f"--property=RestartForceExitStatus={AGAIN}",
+        "--property=RestartSec=3",  # for ever: systemd gives up after five starts within ten seconds
         *(f"--property={setting}" for setting in HARDENING),
         sys.executable,
         _record.PROGRAM,

@@ -30,11 +30,12 @@ ROOM_BYTES = 16384
 
 BITS = {
     ("server", "flag"): _tfo_bits.SEND | _tfo_bits.ACCEPT,
-    ("server", "listener"): _tfo_bits.ACCEPT | _tfo_bits.ALL_LISTENERS,
+    ("server", "listener"): _tfo_bits.SEND | _tfo_bits.ACCEPT | _tfo_bits.ALL_LISTENERS,
     ("server", "own"): _tfo_bits.SEND | _tfo_bits.ACCEPT,
     ("client", "flag"): _tfo_bits.SEND,
 }
-"""The bits that a service needs: with --fast-open a server needs 0x1 too, or it exits (libev) or fails (rust)."""
+"""The bits that a service needs: with --fast-open a server needs 0x1 too, or it exits (libev) or fails (rust). A listener runs
+without; that it accepts is proven by a fast open of its own host, which needs it."""
 STAGES = {"server": "accept", "client": "send"}
 
 Unit = dict[str, t.Any]
@@ -181,9 +182,15 @@ def _check(kept: t.Union[Record, Lease], empty: t.Union[Record, Lease]) -> None:
         if value is not None and not isinstance(getattr(kept, name), kind):
             raise TypeError(f"{name} is a {type(getattr(kept, name)).__name__}")
     parts = {"side", "mode", "program", "address", "port", "url"}
-    for missing in [parts - unit.keys() for unit in kept.units.values()]:
+    entries = [(parts, unit) for unit in kept.units.values()]
+    if isinstance(kept, Record):
+        entries += [({"side", "by", "when", "why"}, one) for one in kept.undone.values()]
+        entries += [({"by", "when"}, kept.killed)] if kept.killed is not None else []
+    for missing in [wanted - entry.keys() for wanted, entry in entries]:
         if missing:
             raise KeyError(*sorted(missing))
+    if any((unit["side"], unit["mode"]) not in BITS for unit in kept.units.values()):
+        raise KeyError("mode")
 
 
 def _read(path: str) -> dict[str, t.Any]:
@@ -204,6 +211,8 @@ def _read(path: str) -> dict[str, t.Any]:
         raise RecordError(str(error)) from None
     except ValueError as error:
         raise RecordError(f"{path} is damaged ({error}): move it away and run again") from None
+    except OSError as error:
+        raise RecordError(f"{path} cannot be read ({error.strerror}): move it away and run again") from None
 
 
 def _write(path: str, content: t.Optional[dict[str, t.Any]]) -> None:

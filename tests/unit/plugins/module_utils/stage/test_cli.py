@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _drop_in, _lock, _record
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
@@ -212,6 +213,46 @@ def test_expire_over_a_damaged_record(stage, side, capsys):
     assert _cli.main(["expire", "run1"]) == 1
     assert "record.json is damaged" in capsys.readouterr().err
     assert (stage.places(side), stage.flagged(side), stage.host.sysctl(), stage.lease()) == ([], False, "1", {})
+
+
+def test_expire_that_cannot_be_through(stage, side, monkeypatch, capsys):
+    """systemd refuses to reload while /run has no room: it is told to start the program again, and that goes on."""
+    stage.ask("stepped", side)
+    stage.end_lease()
+    real = _systemd.systemctl
+
+    def full(*words):
+        if words == ("daemon-reload",):
+            raise _systemd.SystemdError("Refusing to reload, not enough space available on /run/systemd.")
+        return real(*words)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_systemd, "systemctl", full)
+        for _time in range(2):
+            status = _cli.main(["expire", "run1"])
+            assert (stage.flagged(side), list(stage.lease()["units"])) == (True, [UNITS[side]])
+    assert "not enough space" in capsys.readouterr().err
+    command, *_others = [line for line in stage.host.done if line.startswith("systemd-run")]
+    assert f"--property=RestartForceExitStatus={status}" in command
+    assert _cli.main(["expire", "run1"]) == 0
+    assert (stage.observe(), stage.lease()) == (stage.plain, {})
+
+
+def test_expire_where_nothing_can_be_kept(stage, side, monkeypatch, capsys):
+    """It is undone once, and not again and again: the lease goes all the same."""
+    stage.ask("stepped", side)
+    stage.end_lease()
+    real = _files.write
+
+    def full(path, *arguments):
+        if path.startswith(_record.RUN_FOLDER):
+            raise OSError(28, "No space left on device", path)
+        real(path, *arguments)
+
+    monkeypatch.setattr(_files, "write", full)
+    assert _cli.main(["expire", "run1"]) == 0
+    assert (stage.observe(), stage.lease()) == (stage.plain, {})
+    told(capsys)
 
 
 def test_expire_of_a_renewed_lease(stage, side):

@@ -5,11 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _ss_processes, _switch
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _lease, _lock, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _cli,
+    _down,
+    _drop_in,
+    _lease,
+    _lock,
+    _record,
+)
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import (
     FLAG,
     LISTENER,
@@ -20,6 +29,8 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import 
 )
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
+UNIT = {"side": "client", "mode": "odd", "program": "ss-local", "address": "", "port": 1080, "url": ""}
+ODD = json.dumps({"units": {UNITS["client"]: UNIT}})
 
 
 def bring(stage, side, state):
@@ -210,7 +221,7 @@ def test_service_that_may_not_make_its_namespace(stage, side):
 
 
 @pytest.mark.parametrize("state", ["stepped", "confirmed"])
-@pytest.mark.parametrize("text", ["{", "[1]", '{"units": 5}', '{"units": {"ss-local@main.service": {}}}'])
+@pytest.mark.parametrize("text", ["{", "[1]", '{"units": 5}', '{"units": {"ss-local@main.service": {}}}', ODD])
 @pytest.mark.parametrize("name", ["record.json", "lease.json"])
 def test_damaged_files_of_ours(stage, side, state, name, text):
     """What is kept stands in nobody's way: drop-ins and processes tell enough; then nothing is left of it."""
@@ -221,6 +232,35 @@ def test_damaged_files_of_ours(stage, side, state, name, text):
     assert (result.outcome, stage.places(side), stage.flagged(side)) == ("failed", [], False)
     assert f"{name} is damaged" in str(result.reasons)
     assert stage.ask("plain", side, run="").outcome == "plain"
+
+
+@pytest.mark.parametrize("state", ["stepped", "confirmed"])
+@pytest.mark.parametrize("name", ["record.json", "lease.json"])
+def test_files_of_ours_that_cannot_be_read(stage, side, state, name, monkeypatch):
+    """A disk that is failing: likewise, whoever asks."""
+    bring(stage, side, state)
+    real = _files.read
+
+    def fails(path):
+        if path.endswith(f"/{name}"):
+            raise OSError(5, "Input/output error", path)
+        return real(path)
+
+    monkeypatch.setattr(_files, "read", fails)
+    result = stage.ask("plain", side, run="")
+    assert (result.outcome, stage.places(side), stage.flagged(side)) == ("failed", [], False)
+    assert f"{name} cannot be read (Input/output error)" in str(result.reasons)
+    assert _cli.main(["off"]) == 1
+
+
+def test_undone_that_was_edited_by_hand(stage, side):
+    """It is damaged, and no traceback in the middle of a way down."""
+    bring(stage, side, "confirmed")
+    path = stage.host.state_dir / "record.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "undone": {UNITS[side]: {"side": side}}}))
+    result = stage.ask("plain", side, run="")
+    assert (result.outcome, stage.places(side), stage.flagged(side)) == ("failed", [], False)
+    assert "record.json is damaged" in result.reasons[0]
 
 
 def test_who_is_proven_plain(both):

@@ -75,7 +75,12 @@ def test_who_ended_a_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[1]", '"x"', '{"unknown": 1}', '{"line": "x"}', '{"line": {"file": "x"}}', "\xff"]
+    "text",
+    [
+        *("", "{", "[1]", '"x"', '{"unknown": 1}', '{"line": "x"}', '{"line": {"file": "x"}}', "\xff"),
+        *('{"undone": {"a.service": {"side": "client"}}}', '{"undone": {"a.service": true}}'),
+        *('{"killed": true}', '{"killed": {"by": "me"}}'),
+    ],
 )
 def test_damaged_record(folder: pathlib.Path, text: str) -> None:
     (folder / "lib").mkdir()
@@ -90,6 +95,13 @@ def test_damaged_lease(folder: pathlib.Path, text: str) -> None:
     (folder / "run/lease.json").write_text(text)
     with pytest.raises(_record.RecordError, match=r"lease\.json is damaged .*move it away"):
         _record.load_lease()
+
+
+def test_record_that_cannot_be_read(folder: pathlib.Path) -> None:
+    """A folder, or a disk that is failing."""
+    (folder / "lib/record.json").mkdir(parents=True)
+    with pytest.raises(_record.RecordError, match=r"record\.json cannot be read \(Is a directory\)"):
+        _record.load()
 
 
 def test_somebody_who_may_not_read_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +132,7 @@ def test_a_write_that_fails_leaves_the_old_record(monkeypatch: pytest.MonkeyPatc
     [
         ([], None, 0, 0),
         ([SERVER], None, 3, 3),
-        ([LISTENER], None, 0x402, 0x402),
+        ([LISTENER], None, 0x403, 0x403),
         ([CLIENT], [], 1, 1),
         ([], [SERVER], 3, 0),
         ([CLIENT], [LISTENER], 0x403, 1),

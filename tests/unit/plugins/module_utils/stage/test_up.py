@@ -184,6 +184,18 @@ def test_listener_mode(server):
     assert server.host.running[UNITS["server"]] != pid
 
 
+@pytest.mark.parametrize("value", ["0", "2", "1024"])
+def test_listener_on_a_kernel_that_may_not_send(server, value):
+    """The service itself needs no 0x1, the host's own fast open that proves it does: it comes with the step and goes with it."""
+    _proc.write_sysctl(_proc.FASTOPEN, value, str(server.host.root / "proc"))
+    result = server.ask("present", "server", mode="listener")
+    assert (result.outcome, result.reasons) == ("confirmed", [])
+    assert (server.host.sysctl(), server.boot()) == ("1027", "1027")
+    assert server.ask("stepped", "server", mode="listener", run="run2").outcome == "confirmed"
+    assert server.ask("plain", "server", run="").outcome == "plain"
+    assert (server.host.sysctl(), server.boot()) == (value, None)
+
+
 @pytest.mark.parametrize("state", ["stepped", "confirmed"])
 def test_listener_mode_again(server, state):
     """Proven again; its connections are not cut."""
