@@ -81,7 +81,7 @@ class ActionModule(FinishingAction):
         variables = told[hosts[0]]
         passed = _plan.passed(looks, canary)
         sizes = variables["rollout_server_batches"], variables["rollout_client_waves"]
-        waves = _plan.waves(looks, passed, canary, *sizes, together)
+        waves = _plan.waves(looks, passed, canary, *sizes, together, clients)
         batches = [batch for name, batch in waves.items() if name.startswith("batch")]
         also = _plan.listeners(looks)
         lines = _plan.lines(looks, waves) + [f"  {host}: {words}" for host, words in also.items()]

@@ -120,10 +120,12 @@ def waves(
     batches: t.Sequence[t.Union[int, str]],
     client_waves: t.Sequence[t.Union[int, str]],
     together: t.Sequence[t.Sequence[str]] = (),
+    order: t.Iterable[str] = (),
 ) -> dict[str, list[str]]:
     """The hosts of each batch and wave by its name, in the order in which they come, cut from those that are left.
 
-    ``out`` are the sides that no wave is to have, see ``passed``; ``together`` servers of one batch, see _together.
+    ``out`` are the sides that no wave is to have, see ``passed``; ``together`` servers of one batch, see _together; ``order``
+    are the clients as their group has them, and so their play: a host that is a server as well comes earlier in ``looks``.
     """
     servers, clients = (
         [
@@ -133,6 +135,8 @@ def waves(
         ]
         for side in ("server", "client")
     )
+    places = {host: place for place, host in enumerate(order)}
+    clients.sort(key=lambda host: places.get(host, len(places)))
     canaries = [host for host in clients if host in canary]
     others = [host for host in clients if host not in canary]
     return {

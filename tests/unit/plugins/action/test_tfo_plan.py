@@ -106,6 +106,15 @@ def test_plan(run, told):
     assert event["process"] == _process.process(os.getppid())
 
 
+def test_clients_come_in_the_order_of_their_group(run, told):
+    """As their play has them, also one that is a server as well, which the first play has before all of them."""
+    fleet = variables(told, b1=[look("server"), look("client")], c1=[look("client")], c2=[look("client")])
+    fleet["groups"] = {"shadowsocks_servers": ["b1"], "shadowsocks_clients": ["c1", "b1", "c2"]}
+    result = run(tfo_plan, {**fleet, "ansible_play_hosts_all": ["b1", "c1", "c2"]}, hosts=["b1", "c1", "c2"], run="r1")
+    (event,) = _journal.read(result["journal"]).events
+    assert event["waves"] == {"batch 1": ["b1"], "wave 1": ["c1"], "wave 2": ["b1"], "wave 3": ["c2"]}
+
+
 def test_busy(run, told):
     """Hosts with a side in a wave, and one that has to ask a server; the others are in the plan all the same."""
     seen = {
