@@ -272,6 +272,20 @@ def test_probes_of_every_client_count(run, told, asked, refused):
     assert list(run(tfo_plan, fleet, hosts=["ss1", "ss2"], run="r1")["refused"]) == refused
 
 
+ADOPTED = {"name": "tun", "unit": "shadowsocks-libev-local@tun.service"}
+
+
+def test_adopted_client_whose_config_alone_names_its_server(run, told):
+    """By the look at it, it is a witness like any other, and its probes count: three rounds of them make no stranger."""
+    fleet = variables(
+        told, ss1=[look("server", asked=121)], c1=[look("client", paths=[{**BAD_PATH, "server_hosts": ["ss1"]}])]
+    )
+    fleet["hostvars"]["c1"]["ss_client_instances"] = [ADOPTED]
+    fleet["groups"] = {"shadowsocks_clients": ["c1"], "shadowsocks_servers": ["ss1"]}
+    result = run(tfo_plan, fleet, hosts=["ss1", "c1"], run="r1")
+    assert (result["witnesses"], result["provers"], result["refused"]) == ({"ss1": ["c1"]}, {}, {})
+
+
 def test_server_that_no_client_can_tell_of(run, told):
     """Another host of the run is to send SYNs with data to it, where it finds it."""
     fleet = variables(told, ss1=[look("server")], ss2=[look("server", done=True)])
