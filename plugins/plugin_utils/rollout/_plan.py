@@ -175,19 +175,6 @@ def questions(looks: t.Mapping[str, t.Sequence[Look]], in_play: t.Container[str]
     return by_host
 
 
-def errors(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
-    """What makes a rollout impossible on a host, whatever is done."""
-    found = []
-    for host, sides in looks.items():
-        for look in sides:
-            for problem in look["differs"]:
-                if problem["what"] == "package" and "no --fast-open" in problem["why"]:
-                    found.append(f"{host}: {problem['why']}: install a build with TCP Fast Open")
-            if look["fastopen"]["sysctl"] is None:
-                found.append(f"{host}: this kernel has no TCP Fast Open")
-    return list(dict.fromkeys(found))
-
-
 def is_sender(look: Look) -> bool:
     """Whether this client is measured before its step.
 

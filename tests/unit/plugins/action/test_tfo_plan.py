@@ -173,6 +173,17 @@ def test_refused_alone(run, told):
         assert event["waves"] == waves
 
 
+def test_kernel_without_fast_open(run, told):
+    """It is its own host's trouble, also where that is not deployed yet; whose step is skipped anyhow is not even refused."""
+    looks = {"c1": look("client"), "c2": look("client"), "c3": look("client", outcome="skipped", reasons=["plugin"])}
+    looks["c1"].update(deployed="no")
+    for host in ("c1", "c3"):
+        looks[host]["fastopen"]["sysctl"] = None
+    result = run(tfo_plan, variables(told, **{host: [one] for host, one in looks.items()}), hosts=list(looks), run="r1")
+    assert result["refused"] == {"c1": "c1: this kernel has no TCP Fast Open. Nothing was changed on it."}
+    assert result["hosts"] == ["c2", "c3"]
+
+
 def test_serial_counts_who_is_left(run, told):
     """A host that is refused, or left the run before its plan, is in no wave: `serial` would count it."""
     fleet = variables(told, c1=[look("client", differs=[BUILD])], c2=[look("client")], ss1=[look("server")])
