@@ -15,6 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import registered
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._finishing import Ending, FinishingAction
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import stopped_at
 
 BEFORE = ("asked", "held", "deployed")
 """Moments between the plan and the first wave."""
@@ -44,7 +45,7 @@ class ActionModule(FinishingAction):
             return {"revert": back}
         found = _end.taken_back(found, self._results(back, {host: seen[host]["__rollout_taken_back"] for host in back}))
         found += self._gone(task_vars, plan, hosts)
-        stopped = next((wave for wave in waves.values() if wave.get("verdict") in ("roll_back", "inconclusive")), None)
+        stopped = next(filter(None, map(stopped_at, waves.values())), None)
         clients = task_vars["groups"].get("shadowsocks_clients", [])
         clients_left = bool(clients) and not set(clients) & set(hosts)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}

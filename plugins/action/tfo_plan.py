@@ -61,7 +61,7 @@ class ActionModule(FinishingAction):
         told = {host: door["variables"] for host, (_seen, door) in known.items()}
         looks = {host: seen["results"] for host, (seen, _door) in known.items()}
         lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
-        instances = self._reader(lookup)
+        instances = self._reader(lookup, looks)
         clients = groups.get("shadowsocks_clients", [])
         demands = _demand.of(looks, lambda server: _demand.paths_to(server, clients, instances))
         servers = groups.get("shadowsocks_servers", []) if _plan.has_server(looks) else []
@@ -76,12 +76,11 @@ class ActionModule(FinishingAction):
         canary = groups.get("canary", [])
         canary_done = _plan.canary_done(looks, canary)  # what was learnt by one that is refused now stays so
         looks = {host: sides for host, sides in looks.items() if host not in refused}
-        self._refuse(_plan.errors(looks))
         hosts = list(looks)
         variables = told[hosts[0]]
         passed = _plan.passed(looks, canary)
         sizes = variables["rollout_server_batches"], variables["rollout_client_waves"]
-        waves = _plan.waves(looks, passed, canary, *sizes, together)
+        waves = _plan.waves(looks, passed, canary, *sizes, together, clients)
         batches = [batch for name, batch in waves.items() if name.startswith("batch")]
         also = _plan.listeners(looks)
         lines = _plan.lines(looks, waves) + [f"  {host}: {words}" for host, words in also.items()]
@@ -214,9 +213,18 @@ class ActionModule(FinishingAction):
         wanted = servers + others[: _plan.OTHER_SERVERS] if servers else []
         return _plan.witnesses(clients, instances, wanted)
 
-    def _reader(self, lookup: _inventory.Lookup) -> Instances:
-        """Gives a client's instances, each client read once."""
-        return functools.lru_cache(maxsize=None)(lambda name: self._instances(name, lookup))
+    def _reader(self, lookup: _inventory.Lookup, looks: t.Mapping[str, t.Sequence[_plan.Look]]) -> Instances:
+        """Gives a client's instances, each client read once, and one more for each server that only the look at it tells of:
+        an adopted service names none where its address tells."""
+
+        def read(name: str) -> t.Sequence[t.Any]:
+            listed = self._instances(name, lookup)
+            told = {str(instance.get("server")) for instance in listed}
+            paths = [path for look in looks.get(name, ()) if look["side"] == "client" for path in look["paths"]]
+            seen = {server for path in paths for server in path.get("server_hosts", ())}
+            return [*listed, *({"server": server} for server in sorted(seen - told))]
+
+        return functools.lru_cache(maxsize=None)(read)
 
     def _instances(self, name: str, lookup: _inventory.Lookup) -> t.Sequence[t.Any]:
         """The client's instances; none where they cannot be used: a host outside of the limit has not been checked."""

@@ -30,6 +30,13 @@ def test_no_task_is_ended_by_a_time_limit(playbook: str) -> None:
     assert {play.get("timeout") for play in read_yaml(ROOT / "playbooks" / f"{playbook}.yml")} == {0}
 
 
+@pytest.mark.parametrize("playbook", ["rollout", "rollback", "audit", "discover"])
+def test_no_host_ends_the_others(playbook: str) -> None:
+    """With ANSIBLE_ANY_ERRORS_FATAL one that is not reached, or refused, would: a kill switch would not name whom it missed."""
+    plays = read_yaml(ROOT / "playbooks" / f"{playbook}.yml")
+    assert [play.get("any_errors_fatal") for play in plays] == [False] * len(plays)
+
+
 @pytest.mark.parametrize(("canary", "plays"), [("", [0, 2]), ("c1", [1, 1]), ("c1,c2", [2, 0])])
 def test_inventory_without_a_canary(tmp_path: Path, canary: str, plays: list[int]) -> None:
     """ANSIBLE_HOST_PATTERN_MISMATCH=error ends a run at a play that names a group which is not there: after the servers."""

@@ -9,8 +9,8 @@ import difflib
 import re
 import typing as t
 
-EDITS = 2
-"""More differences than these make another name, which may well be somebody's own."""
+EDITS, LETTERS = 2, 5
+"""More differences than EDITS, or than one in so many LETTERS, make another name, which may well be somebody's own."""
 
 
 def nearest(name: str, known: t.Iterable[str]) -> t.Optional[str]:
@@ -32,7 +32,7 @@ def mistyped(name: str, known: t.Collection[str]) -> t.Optional[str]:
     name = name.lower().replace("-", "_")
     close = [(_distance(name, other), other) for other in known if abs(len(name) - len(other)) <= EDITS]
     best = min(close, default=(EDITS + 1, ""))
-    if best[0] <= EDITS:
+    if best[0] <= min(EDITS, len(best[1]) // LETTERS):
         # A part that a value is put together from, ss_server_instances_a say, is meant.
         return None if re.fullmatch(f"{re.escape(best[1])}(_.|_?[0-9]+)", name) else best[1]
     longer = sorted(other for other in known if other.startswith(f"{name}_"))

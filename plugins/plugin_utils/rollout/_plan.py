@@ -120,10 +120,12 @@ def waves(
     batches: t.Sequence[t.Union[int, str]],
     client_waves: t.Sequence[t.Union[int, str]],
     together: t.Sequence[t.Sequence[str]] = (),
+    order: t.Iterable[str] = (),
 ) -> dict[str, list[str]]:
     """The hosts of each batch and wave by its name, in the order in which they come, cut from those that are left.
 
-    ``out`` are the sides that no wave is to have, see ``passed``; ``together`` servers of one batch, see _together.
+    ``out`` are the sides that no wave is to have, see ``passed``; ``together`` servers of one batch, see _together; ``order``
+    are the clients as their group has them, and so their play: a host that is a server as well comes earlier in ``looks``.
     """
     servers, clients = (
         [
@@ -133,6 +135,8 @@ def waves(
         ]
         for side in ("server", "client")
     )
+    places = {host: place for place, host in enumerate(order)}
+    clients.sort(key=lambda host: places.get(host, len(places)))
     canaries = [host for host in clients if host in canary]
     others = [host for host in clients if host not in canary]
     return {
@@ -169,19 +173,6 @@ def questions(looks: t.Mapping[str, t.Sequence[Look]], in_play: t.Container[str]
     for server in sorted(asked):
         by_host.setdefault(asked[server]["clients"][0], []).append(asked[server])
     return by_host
-
-
-def errors(looks: t.Mapping[str, t.Sequence[Look]]) -> list[str]:
-    """What makes a rollout impossible on a host, whatever is done."""
-    found = []
-    for host, sides in looks.items():
-        for look in sides:
-            for problem in look["differs"]:
-                if problem["what"] == "package" and "no --fast-open" in problem["why"]:
-                    found.append(f"{host}: {problem['why']}: install a build with TCP Fast Open")
-            if look["fastopen"]["sysctl"] is None:
-                found.append(f"{host}: this kernel has no TCP Fast Open")
-    return list(dict.fromkeys(found))
 
 
 def is_sender(look: Look) -> bool:

@@ -16,6 +16,7 @@ CLAIM = re.compile("rollout_take_over|no say on this host")
 """Reasons of a step that is refused because another run holds the host."""
 UNFIT = " has no --fast-open"
 """A build that no deployment changes, and no step can do without."""
+NO_KERNEL = "this kernel has no TCP Fast Open"
 
 
 def kept_out(host: str, sides: t.Sequence[Look], told: t.Mapping[str, t.Any]) -> list[str]:
@@ -59,6 +60,9 @@ def refusals(sides: t.Sequence[Look]) -> list[str]:
     found = [reason for reason in _step_reasons(sides) if not CLAIM.search(reason)]
     found += [line for look in sides for line in look["foreign"]]
     found += [item["why"] for look in sides for item in look["differs"] if item["why"].endswith(UNFIT)]
+    found += [
+        NO_KERNEL for look in sides if look["fastopen"]["sysctl"] is None and look["step"]["outcome"] != "skipped"
+    ]
     undeployed = [
         item["name"]
         for look in sides

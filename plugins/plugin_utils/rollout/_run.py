@@ -10,7 +10,13 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge import _verdict
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _asking, _phases, _plan, _policy
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import registered
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Host, Limits, Tally, Wave
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import (
+    Host,
+    Limits,
+    Tally,
+    Wave,
+    stopped_at,
+)
 
 Look = t.Mapping[str, t.Any]
 
@@ -66,6 +72,7 @@ class Run:
                 if host in earlier.get(host, {}).get("hosts", {})
             },
             stop=any(kept.get("stop", True) for kept in earlier.values()),  # a wave that could not even be kept, too
+            stopped=next(filter(None, map(stopped_at, earlier.values())), {}),
         )
 
     def lacks_canary(self, wave: Wave) -> bool:

@@ -91,7 +91,8 @@ class Wave:
 
     ``ask`` and ``watch`` are what is to be measured next, see _asking, ``prove`` who sends SYNs with data to whom, likewise.
     ``as_server`` is how those hosts of a wave of
-    clients that are servers as well have ended as such.
+    clients that are servers as well have ended as such; ``stopped`` tells of the wave for which this one is not begun, whose
+    hosts may be in this one as well.
     """
 
     side: str
@@ -105,6 +106,7 @@ class Wave:
     verdict: str = ""
     why: list[str] = dataclasses.field(default_factory=list)
     stop: bool = False
+    stopped: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     confirm: list[str] = dataclasses.field(default_factory=list)
     revert: list[str] = dataclasses.field(default_factory=list)
     remember: list[str] = dataclasses.field(default_factory=list)
@@ -168,3 +170,10 @@ class Wave:
             host = self.hosts[name]
             host.end(outcome, *([reason] if reason else host.reasons), said="" if reason else host.said)
         self.revert += [name for name in stepped if self.stop and name not in self.revert]
+
+
+def stopped_at(kept: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """What the end of the run says of the wave that stopped it: this one, or the one for which this one was not begun."""
+    if kept.get("verdict") in (ROLL_BACK, INCONCLUSIVE):
+        return {"name": kept["name"], "verdict": kept["verdict"], "why": kept["why"], "hosts": list(kept["hosts"])}
+    return kept.get("stopped", {})

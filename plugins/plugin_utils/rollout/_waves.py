@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.utils.helpers import pct_to_int
+
 
 def cut(
     hosts: t.Sequence[str], sizes: t.Sequence[t.Union[int, str]], together: t.Sequence[t.Sequence[str]] = ()
 ) -> list[list[str]]:
-    """The waves of these hosts. A size is a number of hosts or a percentage of all; the last one is repeated.
+    """The waves of these hosts, as `serial` cuts them. A size is a number of hosts or a percentage of all; the last one is
+    repeated.
 
     Hosts that go ``together`` are in one wave, with the first of them, which is larger for it then.
     """
@@ -20,9 +23,7 @@ def cut(
     waves: list[list[str]] = []
     while units:
         size = sizes[min(len(waves), len(sizes) - 1)]
-        number = (
-            max(1, int(len(hosts) * int(size[:-1]) / 100)) if isinstance(size, str) and size[-1] == "%" else int(size)
-        )
+        number = pct_to_int(size, len(hosts))
         wave: list[str] = []
         while units and len(wave) < number:
             wave += units.pop(0)

@@ -91,6 +91,20 @@ def test_end_in_the_journal(run, fleet, tmp_path, verdict):
     assert [f"  {line}" for line in event["next"]] == end["lines"][-len(event["next"]) :]
 
 
+def test_batch_that_stopped_the_run_is_named_by_the_wave_of_its_hosts(run, fleet):
+    """Where all of them are clients as well; who was not reached is not to blame."""
+    server = {"outcome": "reverted", "reasons": ["restarted"], "said": "", "since_step": False}
+    stopped = {"name": "batch 1", "verdict": "roll_back", "why": ["restarted"], "hosts": ["ss1"]}
+    not_begun = {**wave("wave 1", "client", "ss1", ""), "verdict": "", "stop": True, "stopped": stopped}
+    not_begun["hosts"]["c1"] = not_begun["hosts"]["ss1"]
+    fleet["hostvars"]["ss1"]["__rollout_seen"]["results"].append(look("client"))
+    for host in ("ss1", "c1"):
+        fleet["hostvars"][host]["__rollout_wave"] = {**not_begun, "as_server": {"ss1": server}}
+    end = run(tfo_end, fleet, at="ended")
+    assert end["amiss"] == {"ss1": "reverted: restarted"}
+    assert any("The run stopped at batch 1." in line for line in end["lines"])
+
+
 @pytest.mark.parametrize(
     ("seen", "outcome", "why"),
     [

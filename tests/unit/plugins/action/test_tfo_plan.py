@@ -106,6 +106,15 @@ def test_plan(run, told):
     assert event["process"] == _process.process(os.getppid())
 
 
+def test_clients_come_in_the_order_of_their_group(run, told):
+    """As their play has them, also one that is a server as well, which the first play has before all of them."""
+    fleet = variables(told, b1=[look("server"), look("client")], c1=[look("client")], c2=[look("client")])
+    fleet["groups"] = {"shadowsocks_servers": ["b1"], "shadowsocks_clients": ["c1", "b1", "c2"]}
+    result = run(tfo_plan, {**fleet, "ansible_play_hosts_all": ["b1", "c1", "c2"]}, hosts=["b1", "c1", "c2"], run="r1")
+    (event,) = _journal.read(result["journal"]).events
+    assert event["waves"] == {"batch 1": ["b1"], "wave 1": ["c1"], "wave 2": ["b1"], "wave 3": ["c2"]}
+
+
 def test_busy(run, told):
     """Hosts with a side in a wave, and one that has to ask a server; the others are in the plan all the same."""
     seen = {
@@ -162,6 +171,17 @@ def test_refused_alone(run, told):
         assert [one["amiss"] for one in end] == ([] if waves else [{"c1": "/usr/bin/ss-local has no --fast-open"}])
         assert (event["step"], event["refused"]) == ("preflight", result["refused"])
         assert event["waves"] == waves
+
+
+def test_kernel_without_fast_open(run, told):
+    """It is its own host's trouble, also where that is not deployed yet; whose step is skipped anyhow is not even refused."""
+    looks = {"c1": look("client"), "c2": look("client"), "c3": look("client", outcome="skipped", reasons=["plugin"])}
+    looks["c1"].update(deployed="no")
+    for host in ("c1", "c3"):
+        looks[host]["fastopen"]["sysctl"] = None
+    result = run(tfo_plan, variables(told, **{host: [one] for host, one in looks.items()}), hosts=list(looks), run="r1")
+    assert result["refused"] == {"c1": "c1: this kernel has no TCP Fast Open. Nothing was changed on it."}
+    assert result["hosts"] == ["c2", "c3"]
 
 
 def test_serial_counts_who_is_left(run, told):
@@ -261,6 +281,20 @@ def test_probes_of_every_client_count(run, told, asked, refused):
         fleet["hostvars"][name] = {"ss_client_instances": [CLIENT_INSTANCE]}
     fleet["groups"] = {"shadowsocks_clients": ["c1", "c2"], "shadowsocks_servers": ["ss1", "ss2"]}
     assert list(run(tfo_plan, fleet, hosts=["ss1", "ss2"], run="r1")["refused"]) == refused
+
+
+ADOPTED = {"name": "tun", "unit": "shadowsocks-libev-local@tun.service"}
+
+
+def test_adopted_client_whose_config_alone_names_its_server(run, told):
+    """By the look at it, it is a witness like any other, and its probes count: three rounds of them make no stranger."""
+    fleet = variables(
+        told, ss1=[look("server", asked=121)], c1=[look("client", paths=[{**BAD_PATH, "server_hosts": ["ss1"]}])]
+    )
+    fleet["hostvars"]["c1"]["ss_client_instances"] = [ADOPTED]
+    fleet["groups"] = {"shadowsocks_clients": ["c1"], "shadowsocks_servers": ["ss1"]}
+    result = run(tfo_plan, fleet, hosts=["ss1", "c1"], run="r1")
+    assert (result["witnesses"], result["provers"], result["refused"]) == ({"ss1": ["c1"]}, {}, {})
 
 
 def test_server_that_no_client_can_tell_of(run, told):

@@ -299,6 +299,18 @@ def test_host_that_is_a_server_as_well(play):
     assert wave["tally"]["judged"] == 0
 
 
+def test_hosts_that_stopped_the_run_as_servers(play):
+    """The wave that is not begun for it takes the place of their batch, and keeps what there is to say of that."""
+    served = {"name": "batch 1", "kind": "batch", "side": "server", "verdict": "roll_back", "why": ["restarted"]}
+    served.update(stop=True, hosts={"c1": {"outcome": "reverted"}})
+    play.vars["c1"]["__rollout_wave"] = served
+    stopped = {"name": "batch 1", "verdict": "roll_back", "why": ["restarted"], "hosts": ["c1"]}
+    wave = play.at("begin")
+    assert (wave["stop"], wave["verdict"], wave["stopped"]) == (True, "", stopped)
+    play.hosts, play.vars["c3"] = ["c3"], {**play.vars["other"]}
+    assert play.at("begin")["stopped"] == stopped
+
+
 def server_look(verdict, state="active", **counters):
     """The one look at ss1 that ss1 was asked for."""
     found = {

@@ -265,6 +265,7 @@ def test_warnings():
         (("shadowsocks_servers", "shadowsocks_clients", "canary"), []),
         (("shadowsocks_servers", "canary", "canary2", "shadowsocks_clients"), []),
         (("shadowsocks_servers",), []),
+        (("shadowsocks_servers", "canada", "canal"), []),
         (("shadowsocks_servers", "canarys"), ["group canarys: is not read; did you mean canary?"]),
         (("shadowsocks_server",), ["group shadowsocks_server: is not read; did you mean shadowsocks_servers?"]),
     ],

@@ -61,6 +61,8 @@ def test_waves_are_cut_as_serial_does():
     hosts = [f"c{number}" for number in range(7)]
     assert [len(wave) for wave in _waves.cut(hosts, ["10%", "50%", "100%"])] == [1, 3, 3]
     assert [len(wave) for wave in _waves.cut(hosts, [1, 2])] == [1, 2, 2, 2]
+    many = [f"c{number}" for number in range(90)]
+    assert len(_waves.cut(many, ["70%"])[0]) == 62  # 0.7 * 90 is less than 63 to Python
     assert _waves.cut([], [1]) == []
 
 

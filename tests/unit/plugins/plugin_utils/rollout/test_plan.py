@@ -9,10 +9,8 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _plan
 
 FILE = {"what": "file", "name": "/x", "why": "is missing"}
-PACKAGE = {"what": "package", "name": "shadowsocks-libev", "why": "is not installed"}
 BITS = {"what": "kernel", "name": "net.ipv4.tcp_fastopen", "why": "is 1, not 3"}
 LOCAL = "/etc/sysctl.d/local.conf"
-OLD_BUILD = {"what": "package", "name": "shadowsocks-libev", "why": "/usr/bin/ss-server has no --fast-open"}
 
 
 def look(
@@ -193,23 +191,6 @@ def test_one_question_for_several_clients():
 def test_a_server_probes_itself():
     """Its own paths raise no question."""
     assert _plan.questions({"ss1": [look("server", paths=[path("no_cookie", "ss2")])]}, []) == {}
-
-
-@pytest.mark.parametrize(
-    ("seen", "message"),
-    [
-        (look(differs=[OLD_BUILD]), "h: /usr/bin/ss-server has no --fast-open: install a build with TCP Fast Open"),
-        (look(kernel=False), "h: this kernel has no TCP Fast Open"),
-    ],
-)
-def test_errors(seen, message):
-    """What no rollout can mend, told once for both sides."""
-    assert _plan.errors({"h": [seen, seen], "good": [look()]}) == [message]
-
-
-def test_what_a_rollout_mends_is_no_error():
-    """A package that is missing gets installed."""
-    assert _plan.errors({"h": [look(differs=[PACKAGE, FILE], actual="broken")]}) == []
 
 
 @pytest.mark.parametrize(

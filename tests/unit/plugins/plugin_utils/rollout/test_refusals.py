@@ -11,6 +11,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
 BUILD = {"what": "package", "name": "x", "why": "/usr/bin/ss-local has no --fast-open"}
 CONFIG = {"what": "file", "name": "/etc/shadowsocks/a.json", "why": "has other content"}
 
+OLD_KERNEL = {"sysctl": None}
+
 
 def look(side="client", **changes):
     """What tfo_host returned."""
@@ -21,6 +23,7 @@ def look(side="client", **changes):
         "foreign": [],
         "reasons": [],
         "step": {"outcome": "planned"},
+        "fastopen": {"sysctl": {"value": 1}},
     }
     return {**told, **changes}
 
@@ -68,6 +71,8 @@ def test_kept_out(sides, told, expected):
             ["deployed otherwise than the inventory says (/etc/shadowsocks/a.json): run playbook deploy first"],
         ),
         (look(deployed="differs", differs=[BUILD]), [], [BUILD["why"]]),
+        (look(deployed="no", differs=[CONFIG], fastopen=OLD_KERNEL), [], ["this kernel has no TCP Fast Open"]),
+        (look(reasons=["plugin"], step={"outcome": "skipped"}, fastopen=OLD_KERNEL), [], []),
     ],
 )
 def test_held_or_refused_alone(side, lines, alone):
