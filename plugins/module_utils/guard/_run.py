@@ -43,6 +43,7 @@ class Asked:
 
 def run(asked: Asked, say: Say) -> int:
     """0, or 1 where something was taken off and is not proven plain. Raises what the host's edges raise."""
+    whole = False
     try:
         kept, now = _state.load(), time.time()
         counters = _counters.read()
@@ -60,9 +61,10 @@ def run(asked: Asked, say: Say) -> int:
         _state.store(kept)
         if asked.textfile:
             _show(asked.textfile, kept, found, host.now, say)
+        whole = True
         return int(failed)
     finally:
-        _rest()
+        _rest(whole)
 
 
 def _show(folder: str, kept: _state.Kept, found: _shown.Found, now: float, say: Say) -> None:
@@ -140,9 +142,9 @@ def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, hold: f
     return result.outcome != "plain"
 
 
-def _rest() -> None:
-    """Tell the tick from what on to count, and when everything is to be looked at again; also where a look failed, for it
-    would fail again at every tick."""
+def _rest(whole: bool) -> None:
+    """Tell the tick from what on to count, and when everything is to be looked at again; also where a look failed (not
+    ``whole``), for it would fail again at every tick."""
     kept, now = _state.load(), time.time()
     counters = _tick.counters()
     machine = kept.machine
@@ -158,6 +160,7 @@ def _rest() -> None:
             "not_before": _machine.not_before(machine),
             "look_at": min([looked + LOOK_SECONDS, *holds]),
             "watched": int(_watched()),
+            "whole": int(whole),
             "signature": _tick.signature(f"{_record.FOLDER}/record.json", f"{_record.RUN_FOLDER}/lease.json"),
         },
         _state.tick_path(),

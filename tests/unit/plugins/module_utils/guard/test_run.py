@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 
 import pytest
@@ -309,6 +310,27 @@ def test_what_fails_is_not_tried_at_every_tick(client, said):
     tick = _tick.read(_state.tick_path())
     assert float(tick["look_at"]) - time.time() > 800
     assert _tick.due(tick, time.time() + 30, {}, tick["signature"])[0] == ""
+
+
+def test_metrics_after_a_look_that_failed_grow_old(client, said, tmp_path, monkeypatch):
+    """No tick says that the guard ran while it can do nothing; the next look that works does."""
+    client.ask("present", "client")
+    look(said, because="look", textfile=str(tmp_path))
+    file = tmp_path / _metrics.NAME
+    file.write_text(re.sub(f"(?m)^{_tick.RAN} .*$", f"{_tick.RAN} 1000", file.read_text()))
+    record = client.host.state_dir / "record.json"
+    kept = record.read_bytes()
+    client.host.put(record, "{")
+    with pytest.raises(_record.RecordError):
+        look(said, because="look", textfile=str(tmp_path))
+    seen = _tick.read(_state.tick_path())["signature"]
+    monkeypatch.setattr(_tick, "STATE", _state.tick_path())
+    monkeypatch.setattr(_tick, "signature", lambda *_paths: seen)
+    assert _tick.main([f"--textfile={tmp_path}"]) == 0
+    assert f"{_tick.RAN} 1000\n" in file.read_text()
+    client.host.put(record, kept.decode())
+    look(said, because="look", textfile=str(tmp_path))
+    assert f"{_tick.RAN} 1000\n" not in file.read_text()
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"machine": {}}', "{}"])
