@@ -63,6 +63,20 @@ def test_nothing_wrong(client, path, said):
     assert 55 < float(tick["not_before"]) - time.time() <= 60
 
 
+def test_suspicion_outlives_a_look(client, path, said):
+    """A client with a request in five minutes is suspected by and by: looks come in between, and so do those that a run's
+    calls cause. What attempts were made for, and what is taken off, begins anew."""
+    client.ask("present", "client")
+    look(said, because="look")
+    tick = _tick.read(_state.tick_path())
+    _tick.write({**tick, "level": 4.5}, _state.tick_path())
+    look(said, because="look")
+    assert (path["made"], _state.told()["suspicion"]) == (0, 4.5)
+    _tick.write({**tick, "level": 5.5}, _state.tick_path())
+    look(said)
+    assert (path["made"], _state.told()["suspicion"]) == (4, 0.0)
+
+
 @pytest.mark.parametrize("state", ["stepped", "present"])
 def test_path_that_loses_data(client, path, said, state):
     """Plain, proven, kept with its reason; also while a rollout holds the host, which is told."""
