@@ -11,6 +11,7 @@ import typing as t
 import zipimport
 
 OLDEST = (3, 9)
+SYSTEM = "/usr/bin/python3"
 
 
 def ready(version: t.Sequence[t.Any] = sys.version_info) -> None:
@@ -24,6 +25,15 @@ def ready(version: t.Sequence[t.Any] = sys.version_info) -> None:
     if Importer not in sys.path_hooks:
         sys.path_hooks.insert(0, Importer)
         sys.path_importer_cache.clear()
+
+
+def lasting() -> str:
+    """This Python for what stays on the host, by the system's own name where that is the same: Ansible finds python3.11, which
+    goes with the release that brought it."""
+    try:
+        return SYSTEM if os.path.samefile(SYSTEM, sys.executable) else sys.executable
+    except OSError:
+        return sys.executable
 
 
 class Importer(zipimport.zipimporter):

@@ -18,6 +18,22 @@ DOCUMENT = (ROOT / "docs" / "event.md").read_text(encoding="utf-8")
 ACTION = RULE["action"]["run_playbook"]
 
 
+(TEXT,) = re.findall(r"```yaml\n# alertmanager.yml\n(.*?)```", DOCUMENT, re.DOTALL)
+ROUTE = yaml.safe_load(TEXT)["route"]
+
+
+def receivers(labels: dict[str, str]) -> list[str]:
+    """Who is told, as Alertmanager's dispatch.Route.Match has it: the route above only where none below it matches."""
+    told = []
+    for route in ROUTE["routes"]:
+        matchers = [re.fullmatch(r'(\w+) =~ "(.*)"', text) for text in route.get("matchers", ())]
+        if all(re.fullmatch(found[2], labels.get(found[1], "")) for found in matchers):  # type: ignore[index]
+            told.append(route["receiver"])
+            if not route.get("continue"):
+                break
+    return told or [ROUTE["receiver"]]
+
+
 def minutes(text: str) -> int:
     """`10 minutes` or `15m`."""
     return int(re.match(r"\d+", text)[0])  # type: ignore[index]
@@ -39,9 +55,12 @@ def test_scopes_of_alerts_are_those_that_it_takes() -> None:
 
 
 def test_a_repeat_is_not_lost_in_the_throttle() -> None:
-    (text,) = re.findall(r"```yaml\n# alertmanager.yml\n(.*?)```", DOCUMENT, re.DOTALL)
-    (route,) = yaml.safe_load(text)["route"]["routes"]
-    assert minutes(route["repeat_interval"]) > minutes(RULE["throttle"]["once_within"])
+    assert minutes(ROUTE["routes"][0]["repeat_interval"]) > minutes(RULE["throttle"]["once_within"])
+
+
+def test_people_are_told_as_before() -> None:
+    assert receivers({"rollback_scope": "send"}) == ["fastopen", "people"]
+    assert receivers({}) == ["people"]
 
 
 def test_whoever_asks_is_asked_for_a_token() -> None:

@@ -13,6 +13,7 @@ from typing import Any, Iterator, NamedTuple
 import pytest
 import yaml
 from _collection import MODULES, PLAYBOOKS, ROOT
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _lines, _switch
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _variables
 from conftest import read_documentation
 
@@ -112,6 +113,19 @@ def test_a_command_names_what_there_is(place: str, command: str) -> None:
     assert set(named) <= set(PLAYBOOKS)
     for variable in re.findall(r"-e (\w+)=", command):
         assert variable in _variables.names()
+
+
+def test_by_hand_no_boot_brings_it_back(tmp_path: Path) -> None:
+    """The line that a confirmation writes goes; a server in listener mode has nothing else. What others keep there stays."""
+    (edit,) = re.findall(r"^sed -i ('.+') (\S+)", (ROOT / "docs" / "way-back.md").read_text("utf-8"), re.MULTILINE)
+    assert edit[1] == _switch.FILE
+    file = tmp_path / "99-tfo.conf"
+    state = _lines.replaced(None, _switch.KEY, [f"{_switch.KEY} = 1027", f"{_switch.KEY}_key = 0-0-0-1"])
+    assert state is not None
+    file.write_bytes(state.content)
+    subprocess.run(f"sed -i {edit[0]} {file}", check=True, shell=True)
+    left = file.read_text("utf-8").splitlines()
+    assert left == [line for line in state.content.decode().splitlines() if "1027" not in line]
 
 
 def test_examples(tmp_path: Path) -> None:

@@ -43,12 +43,14 @@ class Asked:
 
 def run(asked: Asked, say: Say) -> int:
     """0, or 1 where something was taken off and is not proven plain. Raises what the host's edges raise."""
+    whole, level = False, 0.0
     try:
         kept, now = _state.load(), time.time()
         counters = _counters.read()
         risen = _named.delta(kept.counters, counters)
         host = _host(kept, asked, now)
         host.suspected = host.suspected or (asked.because == "look" and _named.is_refused(risen))
+        reverts = kept.machine.reverts
         failed = _act(kept, host, asked.hold, say)
         _machine.rest(kept.machine, host)
         if asked.because == "look":
@@ -60,9 +62,12 @@ def run(asked: Asked, say: Say) -> int:
         _state.store(kept)
         if asked.textfile:
             _show(asked.textfile, kept, found, host.now, say)
+        whole = True
+        if not (host.suspected or host.made) and kept.machine.reverts == reverts:
+            level = _state.suspicion()
         return int(failed)
     finally:
-        _rest()
+        _rest(whole, level)
 
 
 def _show(folder: str, kept: _state.Kept, found: _shown.Found, now: float, say: Say) -> None:
@@ -140,9 +145,10 @@ def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, hold: f
     return result.outcome != "plain"
 
 
-def _rest() -> None:
-    """Tell the tick from what on to count, and when everything is to be looked at again; also where a look failed, for it
-    would fail again at every tick."""
+def _rest(whole: bool, level: float) -> None:
+    """Tell the tick from what on to count, and when everything is to be looked at again; also where a look failed (not
+    ``whole``), for it would fail again at every tick. ``level``: the suspicion so far, which a mere look does not end.
+    """
     kept, now = _state.load(), time.time()
     counters = _tick.counters()
     machine = kept.machine
@@ -153,11 +159,12 @@ def _rest() -> None:
             "at": now,
             "acked": int(counters.get("TCPFastOpenActive", 0)),
             "lost": int(counters.get("TCPSynRetrans", 0)),
-            "level": 0.0,
+            "level": level,
             "threshold": _machine.threshold(machine, now),
             "not_before": _machine.not_before(machine),
             "look_at": min([looked + LOOK_SECONDS, *holds]),
             "watched": int(_watched()),
+            "whole": int(whole),
             "signature": _tick.signature(f"{_record.FOLDER}/record.json", f"{_record.RUN_FOLDER}/lease.json"),
         },
         _state.tick_path(),

@@ -97,7 +97,7 @@ def told() -> t.Optional[dict[str, t.Any]]:
     return {
         "looked": when(kept.looked),
         "ticked": when(_number(tick.get("at", ""))),
-        "suspicion": round(_number(tick.get("level", "")), 1),
+        "suspicion": round(suspicion(), 1),
         "threshold": round(_machine.threshold(machine, time.time()), 1),
         "paths": [
             {"unit": one.unit, "host": one.host, "port": one.port, "found": word} for one, word in machine.found.items()
@@ -114,6 +114,11 @@ def told() -> t.Optional[dict[str, t.Any]]:
         "named": kept.named,
         "reverts": machine.reverts,
     }
+
+
+def suspicion() -> float:
+    """As the last tick has left it."""
+    return _number(_tick.read(tick_path()).get("level", ""))
 
 
 def when(seconds: float) -> str:

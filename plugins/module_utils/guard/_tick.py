@@ -153,7 +153,10 @@ def main(arguments: list[str]) -> int:
     if after:
         write(after)
     if not why:
-        for folder in [word[11:] for word in arguments if word[:11] == "--textfile=" and word[11:]]:
+        folders = [word[11:] for word in arguments if word[:11] == "--textfile=" and word[11:]]
+        for folder in (
+            folders if after.get("whole") != "0" else ()
+        ):  # after a look that failed its figures are seen to be old
             refresh(folder, now, found)
         return 0
     if not os.path.exists(PROGRAM):

@@ -11,6 +11,7 @@ import re
 import sys
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _machine, _metrics, _state, _tick
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _files,
@@ -107,7 +108,7 @@ After=network.target
 
 [Service]
 Type=oneshot
-ExecStart={sys.executable} -I -S {tick_path()}{options}
+ExecStart={_python.lasting()} -I -S {tick_path()}{options}
 TimeoutStartSec=300
 SyslogLevel=notice
 LogLevelMax=notice

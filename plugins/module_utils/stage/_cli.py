@@ -11,7 +11,7 @@ import sys
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _machine, _run
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _tfo_bits
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _ascii, _tfo_bits
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _alone,
     _down,
@@ -22,6 +22,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
 )
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome
+
+WHY: dict[str, t.Any] = {"metavar": "TEXT", "type": _ascii.shown}
+"""Ansible refuses a result with bytes that are no UTF-8, and so it would every later one that tells of this."""
 
 
 def main(arguments: t.Optional[t.Sequence[str]] = None) -> int:
@@ -55,10 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     status = command("status", _show, "what is under TFO here, and who says so")
     status.add_argument("--json", action="store_true", help="for programs")
     off = command("off", _off, "take TFO off every service, and keep it off until a rollout is told to try again")
-    off.add_argument("--why", default="taken off at the console", metavar="TEXT", help="kept, and shown to rollouts")
+    off.add_argument("--why", default="taken off at the console", help="kept, and shown to rollouts", **WHY)
     undo = command("undo", _undo, "take TFO off these services; for the guard")
     undo.add_argument("--by", default="guard", choices=("guard", "operator"))
-    undo.add_argument("--why", required=True, metavar="TEXT")
+    undo.add_argument("--why", required=True, **WHY)
     undo.add_argument("units", nargs="+", metavar="UNIT")
     guard = command(
         "guard", _guard, "look whether paths lose SYNs with data, and take off what is proven; its timer does that"

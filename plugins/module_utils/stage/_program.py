@@ -58,7 +58,7 @@ def build(main: str) -> bytes:
         entries["__main__.py"] = _MAIN.format(ready=_python.__name__, main=main)
         for path, text in sorted(entries.items()):
             archive.writestr(zipfile.ZipInfo(path, _OLDEST), text, zipfile.ZIP_DEFLATED)
-    return f"#!{sys.executable}\n".encode() + stream.getvalue()
+    return f"#!{_python.lasting()}\n".encode() + stream.getvalue()
 
 
 def sources(main: str) -> dict[str, str]:

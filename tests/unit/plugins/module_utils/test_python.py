@@ -24,6 +24,20 @@ def test_old():
     _python.ready((4, 0))
 
 
+def test_name_that_lasts(tmp_path, monkeypatch):
+    """The system's own for the same Python, whatever its release calls it; another Python keeps its name."""
+    system, found = tmp_path / "python3", tmp_path / "python3.11"
+    monkeypatch.setattr(_python, "SYSTEM", str(system))
+    monkeypatch.setattr(sys, "executable", str(found))
+    assert _python.lasting() == str(found)
+    found.touch()
+    system.symlink_to("python3.11")
+    assert _python.lasting() == str(system)
+    system.unlink()
+    system.touch()
+    assert _python.lasting() == str(found)
+
+
 @pytest.fixture(name="zipped")
 def fixture_zipped(tmp_path, monkeypatch):
     """A zip on the path with a package and a module in it, and a Python that was not made ready."""

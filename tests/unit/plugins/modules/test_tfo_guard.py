@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _metrics, _state, _tick, _units
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Request
@@ -22,8 +21,9 @@ def fixture_guard(run_module):
     return lambda **arguments: run_module(tfo_guard.main, **arguments)
 
 
-def test_present(fake_host, guard):
+def test_present(fake_host, guard, monkeypatch):
     """Units, tick and program; enabled and started; nothing the second time."""
+    monkeypatch.setattr(_python, "lasting", lambda: "/system/python3")
     before = fake_host.tree()
     shown = guard(check=True)
     assert (shown["changed"], fake_host.tree(), fake_host.done) == (True, before, [])
@@ -32,7 +32,7 @@ def test_present(fake_host, guard):
     assert fake_host.waiting == {TIMER}
     service = (fake_host.unit_dir / "fastopen-guard.service").read_text()
     tick = fake_host.program.parent / "guard"
-    assert f"ExecStart={sys.executable} -I -S {tick}\n" in service
+    assert f"ExecStart=/system/python3 -I -S {tick}\n" in service
     assert "NoNewPrivileges=yes" in service
     assert (tick.read_text(), tick.stat().st_mode & 0o777) == (open(_tick.__file__, encoding="utf-8").read(), 0o755)
     assert fake_host.program.exists()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 
 import pytest
@@ -60,6 +61,20 @@ def test_nothing_wrong(client, path, said):
     tick = _tick.read(_state.tick_path())
     assert (tick["watched"], tick["level"], round(float(tick["threshold"]), 2)) == ("1", "0.0", 10.0)
     assert 55 < float(tick["not_before"]) - time.time() <= 60
+
+
+def test_suspicion_outlives_a_look(client, path, said):
+    """A client with a request in five minutes is suspected by and by: looks come in between, and so do those that a run's
+    calls cause. What attempts were made for, and what is taken off, begins anew."""
+    client.ask("present", "client")
+    look(said, because="look")
+    tick = _tick.read(_state.tick_path())
+    _tick.write({**tick, "level": 4.5}, _state.tick_path())
+    look(said, because="look")
+    assert (path["made"], _state.told()["suspicion"]) == (0, 4.5)
+    _tick.write({**tick, "level": 5.5}, _state.tick_path())
+    look(said)
+    assert (path["made"], _state.told()["suspicion"]) == (4, 0.0)
 
 
 @pytest.mark.parametrize("state", ["stepped", "present"])
@@ -309,6 +324,27 @@ def test_what_fails_is_not_tried_at_every_tick(client, said):
     tick = _tick.read(_state.tick_path())
     assert float(tick["look_at"]) - time.time() > 800
     assert _tick.due(tick, time.time() + 30, {}, tick["signature"])[0] == ""
+
+
+def test_metrics_after_a_look_that_failed_grow_old(client, said, tmp_path, monkeypatch):
+    """No tick says that the guard ran while it can do nothing; the next look that works does."""
+    client.ask("present", "client")
+    look(said, because="look", textfile=str(tmp_path))
+    file = tmp_path / _metrics.NAME
+    file.write_text(re.sub(f"(?m)^{_tick.RAN} .*$", f"{_tick.RAN} 1000", file.read_text()))
+    record = client.host.state_dir / "record.json"
+    kept = record.read_bytes()
+    client.host.put(record, "{")
+    with pytest.raises(_record.RecordError):
+        look(said, because="look", textfile=str(tmp_path))
+    seen = _tick.read(_state.tick_path())["signature"]
+    monkeypatch.setattr(_tick, "STATE", _state.tick_path())
+    monkeypatch.setattr(_tick, "signature", lambda *_paths: seen)
+    assert _tick.main([f"--textfile={tmp_path}"]) == 0
+    assert f"{_tick.RAN} 1000\n" in file.read_text()
+    client.host.put(record, kept.decode())
+    look(said, because="look", textfile=str(tmp_path))
+    assert f"{_tick.RAN} 1000\n" not in file.read_text()
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"machine": {}}', "{}"])

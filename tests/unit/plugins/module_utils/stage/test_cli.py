@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _systemd
@@ -68,6 +69,15 @@ def test_off(stage, side, state, capsys):
     assert "slow since noon" in late.reasons[0]
     assert stage.ask("stepped", side, run="run2").outcome == "skipped"
     assert stage.ask("stepped", side, run="run2", retry=True).outcome == "stepped"
+
+
+@pytest.mark.parametrize("command", [["off"], ["undo", *UNITS.values()]])
+def test_why_of_another_character_set(stage, side, command, capsys):
+    """A byte that is no UTF-8 is shown as one: a lone surrogate in the record would end every look of Ansible at this host."""
+    stage.ask("present", side)
+    assert _cli.main([*command, "--why", os.fsdecode(b"caf\xe9 und Tee")]) == 0
+    assert _record.load().undone[UNITS[side]]["why"] == r"caf\xe9 und Tee"
+    told(capsys)
 
 
 def test_guard_takes_one_unit_off(both, capsys):

@@ -13,6 +13,7 @@ import sys
 import zipfile
 
 import pytest
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _program
 
 REAL_RUN = subprocess.run
@@ -110,13 +111,15 @@ def test_its_arguments(tmp_path, arguments, code, said):
     assert all(word in done.stdout + done.stderr for word in said)
 
 
-def test_install(fake_host):
-    """Once, executable, and again only where it was changed."""
+def test_install(fake_host, monkeypatch):
+    """Once, executable, for the Python that lasts, and again only where it was changed."""
+    monkeypatch.setattr(_python, "lasting", lambda: "/system/python3")
+    monkeypatch.setattr(_program, "build", _program.build.__wrapped__)
     assert _program.install(_cli.__name__) is True
     inode = fake_host.program.stat().st_ino
     assert _program.install(_cli.__name__) is False
     assert fake_host.program.stat().st_ino == inode
-    assert fake_host.program.read_bytes().startswith(f"#!{sys.executable}\n".encode())
+    assert fake_host.program.read_bytes().startswith(b"#!/system/python3\n")
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_bytes(b"x"), lambda path: path.chmod(0o600)])
