@@ -153,10 +153,8 @@ def main(arguments: list[str]) -> int:
     if after:
         write(after)
     if not why:
-        folders = [word[11:] for word in arguments if word[:11] == "--textfile=" and word[11:]]
-        for folder in (
-            folders if after.get("whole") != "0" else ()
-        ):  # after a look that failed its figures are seen to be old
+        told = after.get("whole") != "0"  # after a look that failed its figures are seen to be old
+        for folder in [word[11:] for word in arguments if told and word[:11] == "--textfile=" and word[11:]]:
             refresh(folder, now, found)
         return 0
     if not os.path.exists(PROGRAM):
