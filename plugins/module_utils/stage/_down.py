@@ -139,7 +139,12 @@ def _take_away(
     restart = []
     for unit, entry in sorted(units.items()):
         why = _must_restart(entry, shown[unit])
-        if why:
+        unmet = _systemd.unmet(unit) if why and shown[unit].active else ""
+        if unmet:
+            result.reasons.append(
+                f"{unit} {why} and is left so: a restart would leave it down, for its unit asks for what is not so now: {unmet}"
+            )
+        elif why:
             restart.append(unit)
             result.note("service", unit, why)
     return restart

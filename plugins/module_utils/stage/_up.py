@@ -166,7 +166,9 @@ def _prove(
         result.paths = _proof.accepts(request.services)
         if any(path["verdict"] != "fast_open" for path in result.paths):
             # What the process read at its start (0x400 works at listen() only) is newer than the process.
-            result.reasons += _restart.restart({unit: entry["port"] for unit, entry in units.items()})
+            result.reasons += _restart.restart(
+                {unit: entry["port"] for unit, entry in units.items() if not _systemd.unmet(unit)}
+            )
             result.changed = True
             result.paths = _proof.accepts(request.services)
         result.reasons += _proof.refusals(result.paths)

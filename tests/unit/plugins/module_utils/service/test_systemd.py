@@ -143,3 +143,20 @@ def test_no_systemd(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(_systemd.SystemdError, match="not on this host"):
         _systemd.systemctl("daemon-reload")
+
+
+def test_conditions_that_do_not_hold(tmp_path, monkeypatch):
+    """Those of whoever asks are not the unit's: the program of a lease has fewer capabilities than systemd."""
+    told = [
+        "ConditionPathExists=/run/x",
+        "ConditionCapability=CAP_SYS_ADMIN",
+        "AssertFileNotEmpty=|/etc/y",
+        "ConditionEnvironment=A",
+    ]
+    lines = [f"echo 'a.service: {one} failed.' >&2" for one in told]
+    (tmp_path / "systemd-analyze").write_text("\n".join(["#!/bin/sh", *lines, "exit ${STATUS:-1}"]))
+    (tmp_path / "systemd-analyze").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert _systemd.unmet("a.service") == "ConditionPathExists=/run/x, AssertFileNotEmpty=|/etc/y"
+    monkeypatch.setenv("STATUS", "0")  # one of several that begin with | is enough
+    assert _systemd.unmet("a.service") == ""

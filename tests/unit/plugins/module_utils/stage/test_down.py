@@ -84,6 +84,27 @@ def test_service_that_our_own_restart_has_left_down_and_that_can_start(stage, si
     assert (UNITS[side] in stage.host.running, stage.flagged(side)) == (True, False)
 
 
+@pytest.mark.parametrize("by", ["plain", "off", "lease"])
+def test_condition_that_does_not_hold_any_more(stage, side, by):
+    """A restart would leave it down: it runs on, named, plain from its next start on, and the next way down brings it there."""
+    bring(stage, side, "stepped" if by == "lease" else "confirmed")
+    stage.host.unmet.add(UNITS[side])
+    pids = dict(stage.host.running)
+    if by == "plain":
+        planned = stage.ask("plain", side, check=True, run="")
+        result = stage.ask("plain", side, run="")
+        assert (result.outcome, planned.differs) == ("failed", result.differs)
+        assert "would leave it down" in result.reasons[0] and "ConditionPathExists=/run/x" in result.reasons[0]
+    elif by == "off":
+        assert _cli.main(["off"]) == 1
+    else:
+        assert _lease.expire(_record.load_lease()).outcome == "failed"
+    assert (stage.places(side), stage.flagged(side), stage.host.running) == ([], True, pids)
+    stage.host.unmet.clear()
+    assert stage.ask("plain", side, run="").outcome == "plain"
+    assert stage.observe() == stage.plain
+
+
 @pytest.mark.parametrize("first", ["server", "client"])
 def test_one_side_leaves_the_other(both, first):
     """Each keeps its own, and the bits that it needs; after the second all is as it was."""

@@ -89,6 +89,16 @@ def test_condition_that_does_not_hold_any_more(stage, side):
         assert "ConditionPathExists=/run/x" in result.reasons[0]
 
 
+def test_condition_of_a_server_that_is_restarted_for_its_proof(server):
+    """It is as confirmed, and its packets say otherwise: it is not stopped for that."""
+    server.ask("present", "server")
+    server.host.unmet.add(UNITS["server"])
+    server.host.verdicts[8388] = "data_refused"
+    pids = dict(server.host.running)
+    result = server.ask("stepped", "server", run="run2")
+    assert (result.outcome, server.host.running) == ("failed", pids)
+
+
 def test_no_lease_no_step(stage, side, monkeypatch):
     """Where the timer cannot be had, nothing else happens."""
 
