@@ -10,6 +10,7 @@ import dataclasses
 import os
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
+    _apply,
     _deploy,
     _deployment,
     _exec_start,
@@ -33,6 +34,11 @@ def deploy(wanted: _observe.Wanted, check: bool) -> _deploy.Outcome:
         if not gone or result.refused:
             return result
         down = _down.down(_down.Descent("operator", "the instance was removed", [wanted.side], gone), check)
+        if down.outcome == "failed":
+            raise _apply.ApplyError(
+                f"{', '.join(sorted(gone))} removed, but its bits are not put back: {'; '.join(down.reasons)}; mend that, and"
+                " run the playbook rollback"
+            )
         return _with_bits(result, down)
 
 

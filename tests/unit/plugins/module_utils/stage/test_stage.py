@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _observe, _owned, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _observe, _owned, _systemd
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
     _cli,
     _confirm,
@@ -208,6 +208,24 @@ def test_bits_of_an_instance_that_goes_are_told(server):
     done = _deployed.deploy(wanted, check=False)
     assert (planned.differs, planned.steps) == (done.differs, done.steps)
     assert _deployed.deploy(wanted, check=False).changed is False
+
+
+def test_bits_of_an_instance_that_goes_and_cannot_be_put_back(server, monkeypatch):
+    """Told; and they are kept as ours, for the next way down."""
+    server.ask("present", "server")
+
+    def refuse(*_arguments):
+        raise PermissionError(30, "Read-only file system")
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(_apply.ApplyError, match="net.ipv4.tcp_fastopen cannot be written"),
+    ):
+        patch.setattr(_proc, "write_sysctl", refuse)
+        _deployed.deploy(_observe.Wanted("server", [], prune=True), check=False)
+    assert (UNITS["server"] in server.host.running, server.host.sysctl()) == (False, "3")
+    assert server.ask("plain", "server", run="", services=[]).outcome == "plain"
+    assert (_record.load(), server.host.sysctl()) == (_record.Record(), "1")
 
 
 def test_instance_that_goes_and_is_another_name_by_now(server):
