@@ -49,7 +49,8 @@ class ActionModule(FinishingAction):
         clients = task_vars["groups"].get("shadowsocks_clients", [])
         clients_left = bool(clients) and not set(clients) & set(hosts)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
-        advice = _advice.advice(found, stopped, clients_left)
+        canaries = bool(set(clients) & set(task_vars["groups"].get("canary", [])))
+        advice = _advice.advice(found, stopped, clients_left, canaries)
         where = (stopped["name"], stopped["verdict"]) if stopped else ("", "")
         return self._end(task_vars, variables, plan, Ending(found, amiss, advice, *where))
 

@@ -64,6 +64,7 @@ previous:
 """
 
 import typing as t
+from http.client import HTTPException
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.urls import fetch_url
@@ -123,7 +124,10 @@ def _fetch(module: AnsibleModule) -> bytes:
     response, info = fetch_url(module, url, timeout=SECONDS)
     if response is None or (info["status"] != 200 and not url.startswith("file:")):
         raise _archive.ArchiveError(f"{url} cannot be fetched: {info['msg']}")
-    content = response.read(_archive.MOST_BYTES + 1)
+    try:
+        content = response.read(_archive.MOST_BYTES + 1)
+    except HTTPException as error:
+        raise _archive.ArchiveError(f"{url} ends in the middle: {error!r}") from error
     if len(content) > _archive.MOST_BYTES:
         raise _archive.ArchiveError(f"{url} is larger than {_archive.MOST_BYTES} bytes")
     return content

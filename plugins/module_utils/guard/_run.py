@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 import typing as t
@@ -106,6 +107,8 @@ def _act(kept: _state.Kept, host: _machine.Host, hold: float, say: Say) -> bool:
         if isinstance(action, _machine.Attempt):
             source, pairs = _attempts.pairs(action.target, action.pairs, _client(action.target.unit))
             _machine.learn(kept.machine, host, action.target, source, pairs)
+            with contextlib.suppress(OSError):  # a look has its time: one that is ended goes on from here
+                _state.store(kept)
         elif isinstance(action, _machine.Undo):
             say(f"{action.unit}: {action.why}")
             failed = _undo(kept, host, action, hold, say) or failed

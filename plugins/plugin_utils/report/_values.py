@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import typing as t
 
 
@@ -31,8 +32,12 @@ def text(value: t.Any) -> str:
 
 def number(value: t.Any) -> t.Optional[float]:
     """A finite number, or None."""
-    known = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if known and abs(value) < float("inf") else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # JSON's numbers have no end
+        return None
 
 
 def moment(value: t.Any) -> t.Optional[datetime.datetime]:

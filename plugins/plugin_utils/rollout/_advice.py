@@ -17,8 +17,9 @@ DEPLOY_FIRST = "run playbook deploy first"
 """What a refusal says that a deployment mends."""
 
 
-def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool) -> list[str]:
-    """Sentences with commands. ``stopped``: the wave at which the run did; ``clients_left``: its limit was servers only."""
+def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool, canaries: bool = False) -> list[str]:
+    """Sentences with commands. ``stopped``: the wave at which the run did; ``clients_left``: its limit was servers only, and
+    whether there are ``canaries`` among the clients."""
     outcomes = {one.outcome for one in found}
     remembered = _names(one for one in found if one.outcome == "reverted" and one.remembered)
     undeployed = _names(one for one in found if one.outcome == "refused" and DEPLOY_FIRST in one.why)
@@ -36,7 +37,9 @@ def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: boo
     elif "planned" in outcomes:
         told.append(f"Nothing was changed. Next: {ROLLOUT}")
     elif clients_left:
-        told.append(f"Next, the clients, canaries first: {ROLLOUT} --limit canary")
+        told.append(
+            f"Next, the clients{', canaries first' if canaries else ''}: {ROLLOUT}{' --limit canary' if canaries else ''}"
+        )
     else:
         told.append(f"Next: {AUDIT}")
     if remembered:

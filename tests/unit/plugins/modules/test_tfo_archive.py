@@ -11,6 +11,7 @@ import json
 import os
 import platform
 import tarfile
+from http.client import IncompleteRead
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _archive, _binary
@@ -139,6 +140,19 @@ def test_no_archive(host, install):
     checksum = f"sha256:{hashlib.sha256(b'not a tar file').hexdigest()}"
     assert "the archive cannot be read" in install({"url": f"file://{path}", "checksum": checksum})["msg"]
     assert "cannot be fetched" in install({"url": f"file://{path}.gone", "checksum": checksum})["msg"]
+
+
+def test_download_that_ends_in_the_middle(host, install, monkeypatch):
+    """Of a server that sends it in chunks: no traceback."""
+
+    class Cut:
+        @staticmethod
+        def read(_size):
+            raise IncompleteRead(b"x")
+
+    monkeypatch.setattr(tfo_archive, "fetch_url", lambda *_asked, **_more: (Cut, {"status": 200}))
+    asked = {**host.archive("new.tar.xz", good("1.21.0")), "url": "https://origin/new.tar.xz"}
+    assert "https://origin/new.tar.xz ends in the middle" in install(asked)["msg"]
 
 
 def test_members_by_name_only(host, install):

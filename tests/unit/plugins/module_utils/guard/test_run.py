@@ -315,6 +315,23 @@ def test_refused_is_looked_into(client, path, said, monkeypatch):
     assert "203.0.113.7 port 8388 takes no SYN data" in named["message"]
 
 
+def test_look_that_is_ended_in_the_middle(client, path, said, monkeypatch):
+    """By systemd, when its time is over, say: the next one goes on from what it has learnt."""
+    client.ask("present", "client")
+    path["fast"] = True
+    pairs = _attempts.pairs
+
+    def ended(*asked):
+        if path["made"]:
+            raise SystemExit
+        return pairs(*asked)
+
+    monkeypatch.setattr(_attempts, "pairs", ended)
+    with pytest.raises(SystemExit):
+        look(said)
+    assert [len(one.pairs) for one in _state.load().machine.evidence.values()] == [path["made"]]
+
+
 def test_what_fails_is_not_tried_at_every_tick(client, said):
     """A damaged record: said, and the next look is a quarter of an hour away."""
     client.ask("present", "client")

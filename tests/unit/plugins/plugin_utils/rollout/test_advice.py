@@ -50,8 +50,14 @@ def test_run_that_stopped():
     assert (first, later) == (f"The run stopped at wave 2. {RETRY}", LATER)
 
 
-@pytest.mark.parametrize(("outcome", "canary"), [("promoted", True), ("failed", False)])
-def test_servers_only(outcome, canary):
-    """The clients are next, once all servers are well."""
-    (told,) = _advice.advice([side(outcome)], None, True)
-    assert told.endswith("rollout --limit canary") == canary
+@pytest.mark.parametrize(
+    ("outcome", "canaries", "told"),
+    [
+        ("promoted", True, f"Next, the clients, canaries first: {ROLLOUT} --limit canary"),
+        ("promoted", False, f"Next, the clients: {ROLLOUT}"),
+        ("failed", True, AGAIN),
+    ],
+)
+def test_servers_only(outcome, canaries, told):
+    """The clients are next, once all servers are well; a limit that the inventory does not know is named to nobody."""
+    assert _advice.advice([side(outcome)], None, True, canaries) == [told]
