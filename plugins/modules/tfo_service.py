@@ -111,7 +111,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _pytho
 _python.ready()
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _machine
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _deploy, _hangup
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _deployed
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
@@ -124,6 +124,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
+    _hangup.ignore()
     try:
         result = _deployed.deploy(_deploy.build(module.params), module.check_mode)
     except (*_deploy.EXPECTED, *EXPECTED) as error:

@@ -154,6 +154,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _pytho
 
 _python.ready()
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _hangup
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _request, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
@@ -181,6 +182,7 @@ def main() -> None:
         module.fail_json(msg=f"state {params['state']} belongs to a run: name it in run, or use state: present")
     if params["state"] == "present" and not params["run"]:
         params["run"] = f"role-{time.time_ns():x}"
+    _hangup.ignore()
     try:
         result = _stage.run(params["state"], _request.build(params), module.check_mode)
     except EXPECTED as error:

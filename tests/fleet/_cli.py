@@ -65,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD")
     within = command("inside", do_inside, "run a command on this machine from where the fleet's hosts are reached")
     within.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD")
-    command("reboot", do_reboot, "restart a host and wait until it is up").add_argument("host", metavar="HOST")
+    reboot = command("reboot", do_reboot, "restart a host and wait until it is up")
+    reboot.add_argument("host", metavar="HOST")
+    reboot.add_argument("--hard", action="store_true", help="as if its power had been cut")
     rtt = command("rtt", do_rtt, "set the round-trip time through the router")
     rtt.add_argument("rtt", type=milliseconds, metavar="MS")
     box = command("box", do_box, "make the network misbehave for a client; without a kind: list what is active")
@@ -157,7 +159,7 @@ def do_reboot(arguments: argparse.Namespace) -> None:
     host = find(arguments.host)
     if not host or arguments.host not in _containers.existing():
         raise FleetError(f"no host {arguments.host} is running; see: fleet status")
-    _containers.reboot(host)
+    _containers.reboot(host, arguments.hard)
 
 
 def do_rtt(arguments: argparse.Namespace) -> None:

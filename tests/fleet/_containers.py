@@ -80,9 +80,10 @@ def remove(names: Iterable[str]) -> None:
         podman("rm", "--force", "--time=0", *targets)
 
 
-def reboot(host: Host) -> None:
-    """Restart the container: for its systemd and its network namespace that is a reboot."""
-    podman("restart", container(host.name))
+def reboot(host: Host, hard: bool = False) -> None:
+    """Restart the container: for its systemd and its network namespace that is a reboot; ``hard``: nothing is stopped
+    before."""
+    podman("restart", *(["--time=0"] if hard else []), container(host.name))
     wait(host)
 
 

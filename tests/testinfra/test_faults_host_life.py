@@ -9,10 +9,10 @@ import re
 import shlex
 
 import pytest
+from _host_faults import own, own_gone
 from _hosts import fleet
 from _life import CLIENT, LINES, SERVER, Life, life, module, on_both, put, services
 
-OWN = f"/run/systemd/system/{SERVER}.d/00-own.conf"
 CONFIG = "/etc/shadowsocks/ss-server-main.json"
 
 
@@ -120,29 +120,18 @@ def test_files_from_the_future(name: str) -> None:
         host.shell(f"touch -d yesterday {CONFIG} /etc/systemd/system/ss-server@.service; systemctl daemon-reload")
 
 
-def own(host: Life, *lines: str) -> None:
-    """A drop-in of somebody else, below ours."""
-    text = "\\n".join(("[Service]", *lines))
-    host.shell(f"mkdir -p {OWN[:-12]} && printf '{text}\\n' > {OWN} && systemctl daemon-reload")
-
-
-def own_gone(host: Life) -> None:
-    """As before."""
-    host.shell(f"rm -r {OWN[:-12]}; systemctl daemon-reload; systemctl restart {SERVER}")
-
-
 @on_both
 def test_service_that_needs_20_seconds_to_stop(name: str) -> None:
     """Step and way back wait for it."""
     with life(name) as host:
-        own(host, "ExecStop=/bin/sleep 20")
+        own(host.shell, SERVER, "ExecStop=/bin/sleep 20")
         host.get("server", "claimed", "stepped", lease_seconds=60.0)
         host.is_("stepped", "server")
         host.get("server", "plain")
         assert "--fast-open" not in host.see()["argv"][SERVER]
         host.answers("server")
-        host.shell(f"rm {OWN}")
-        own_gone(host)
+        own_gone(host.shell, SERVER)
+        host.shell(f"systemctl restart {SERVER}")
 
 
 THIEF = """
@@ -158,16 +147,17 @@ def test_port_that_is_taken_while_a_step_restarts(name: str) -> None:
     with life(name) as host:
         script = THIEF.format(address=services(name)["server"]["server"][0])
         host.shell(f"echo {shlex.quote(script)} > /root/thief")
-        own(host, "ExecStopPost=+/bin/sh /root/thief")
+        own(host.shell, SERVER, "ExecStopPost=+/bin/sh /root/thief")
         host.get("server", "claimed")
         for state in ("stepped", "plain"):
             done = host.call("server", state)
             assert done["outcome"] == "failed", done
             assert re.search(f"{SERVER} does not come up: .*Address already in use", "; ".join(done["reasons"])), done
-        host.shell(f"rm {OWN} && systemctl daemon-reload && systemctl stop thief")
+        own_gone(host.shell, SERVER)
+        host.shell("systemctl stop thief")
         host.wait(lambda: "active" in host.shell(f"systemctl is-active {SERVER} || true").split(), 60.0)
         host.is_("plain", "server")
-        own_gone(host)
+        host.shell(f"systemctl restart {SERVER}")
 
 
 @on_both
@@ -175,13 +165,13 @@ def test_unit_that_a_restart_would_leave_down(name: str) -> None:
     """Its condition does not hold any more, or it lets nobody restart it: the step is not begun, and the service runs on."""
     with life(name) as host:
         for line, said in (("ConditionPathExists=/nowhere", "/nowhere"), ("RefuseManualStop=yes", "RefuseManualStop")):
-            own(host, "[Unit]", line)
+            own(host.shell, SERVER, "[Unit]", line)
             pid = host.shell(f"systemctl show -P MainPID {SERVER}")
             done = host.call("server", "stepped")
             assert (done["outcome"], said in "; ".join(done["reasons"])) == ("skipped", True), done
             assert host.shell(f"systemctl show -P MainPID {SERVER}") == pid
             host.as_before("value", "boot", "argv")
-            host.shell(f"rm -r {OWN[:-12]}; systemctl daemon-reload")
+            own_gone(host.shell, SERVER)
         host.is_("plain", "server")
 
 
@@ -191,7 +181,7 @@ def test_namespaces_refused(name: str) -> None:
     of a step that meets it works, for it asks for no namespace."""
     with life(name) as host:
         host.get("server", "claimed", "stepped", lease_seconds=5.0)
-        own(host, "BindPaths=/nowhere:/mnt")
+        own(host.shell, SERVER, "BindPaths=/nowhere:/mnt")
         host.shell(f"systemctl kill --signal=KILL {SERVER}")
         host.wait(host.ended, 60.0)
         assert "--fast-open" not in host.shell(f"systemctl show -P ExecStart {SERVER}")
@@ -202,7 +192,8 @@ def test_namespaces_refused(name: str) -> None:
             return "226/NAMESPACE" in "; ".join(done["reasons"])
 
         host.wait(told, 30.0)
-        own_gone(host)
+        own_gone(host.shell, SERVER)
+        host.shell(f"systemctl restart {SERVER}")
         host.get("server", "plain", run="")
         host.is_("plain", "server")
 

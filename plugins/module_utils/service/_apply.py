@@ -76,27 +76,35 @@ def _carry_out(
     for path in plan.attributes:
         file = plan.files[path]
         _files.set_attributes(path, file.mode, 0, gid if file.group else 0)
-    unwanted = [seen.units[name] for name in plan.stop if name in seen.units]
-    _restart.stop([unit.name for unit in unwanted if unit.enabled or unit.alive])
-    links = [path for name in plan.stop for path in glob.glob(f"{_service.UNIT_DIR}/*.wants/{glob.escape(name)}")]
-    for path in [*links, *plan.remove]:  # disabling a unit leaves its link where its file is gone
-        _files.remove(path)
-        remove_folder(path)
+    _remove(plan.remove)
     if before_restart is not None:
         before_restart()
     if plan.reload:
         _systemd.systemctl("daemon-reload")
+    # What comes starts at boot before what goes does not any more: a host that is cut off in between boots with one of them.
     if plan.enable:
         _systemd.systemctl("enable", *plan.enable)
+    _remove(path for name in plan.stop for path in glob.glob(f"{_service.UNIT_DIR}/*.wants/{glob.escape(name)}"))
+    unwanted = [seen.units[name] for name in plan.stop if name in seen.units]
+    _restart.stop([unit.name for unit in unwanted if unit.enabled or unit.alive])
     ports = {unit: _service.tcp_port(wanted.units[unit]) for unit in plan.restart}
     problems = _restart.restart(ports, _back.configs(plan, seen))
     if problems:
         raise ApplyError("; ".join(problems))
+    _remove(plan.leave)
+    if _deployment.read_by_systemd(plan.leave):
+        _systemd.systemctl("daemon-reload")
     if plan.owned != _owned.load():
         _owned.store(plan.owned)
     if not plan.owned:
         with contextlib.suppress(OSError):  # kept where something else is in it
             os.rmdir(_service.CONFIG_DIR)
+
+
+def _remove(paths: t.Iterable[str]) -> None:
+    for path in paths:
+        _files.remove(path)
+        remove_folder(path)
 
 
 def remove_folder(path: str) -> None:

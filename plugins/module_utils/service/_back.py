@@ -47,7 +47,7 @@ def put_back(plan: _deployment.Plan, seen: _observe.Seen, renew: t.Optional[t.Ca
         do(_systemd.systemctl, "stop", *began)
     if set(plan.enable) & set(loaded):
         do(_systemd.systemctl, "disable", *sorted(set(plan.enable) & set(loaded)))
-    for path in [*plan.write, *plan.attributes, *plan.remove]:
+    for path in [*plan.write, *plan.attributes, *plan.remove, *plan.leave]:
         do(_files.restore, path, seen.files.get(path))
     do(_owned.store, seen.owned)
     _remove_empty(plan, seen)

@@ -28,13 +28,15 @@ class Plan:
     """The steps from what is seen to what is wanted.
 
     ``differs`` has one {what, name, why} for each thing that is not as wanted; ``left`` are deployed units that nobody
-    lists any more and that stay; ``owned`` is the record as it will be.
+    lists any more and that stay; ``owned`` is the record as it will be. Files that go are in ``remove``, and in ``leave``
+    those of the units to ``stop``, which need them until then.
     """
 
     files: dict[str, _service.File] = dataclasses.field(default_factory=dict)
     write: list[str] = dataclasses.field(default_factory=list)
     attributes: list[str] = dataclasses.field(default_factory=list)
     remove: list[str] = dataclasses.field(default_factory=list)
+    leave: list[str] = dataclasses.field(default_factory=list)
     stop: list[str] = dataclasses.field(default_factory=list)
     enable: list[str] = dataclasses.field(default_factory=list)
     restart: list[str] = dataclasses.field(default_factory=list)
@@ -86,9 +88,13 @@ def compare(wanted: _observe.Wanted, seen: _observe.Seen) -> Plan:
     if wanted.packaged and wanted.services and seen.packaged.present and not seen.packaged.touched:
         plan.mask = True
         plan.note("service", _packaged.UNIT, "is the package's own server, which must not listen: it is masked")
-    touched = any(path.startswith((_service.UNIT_DIR, _service.RUN_UNIT_DIR)) for path in plan.write + plan.remove)
-    plan.reload = touched or any(unit.needs_reload for unit in seen.units.values())
+    plan.reload = read_by_systemd(plan.write + plan.remove) or any(unit.needs_reload for unit in seen.units.values())
     return plan
+
+
+def read_by_systemd(paths: t.Iterable[str]) -> bool:
+    """Whether any of these is a file of a unit."""
+    return any(path.startswith((_service.UNIT_DIR, _service.RUN_UNIT_DIR)) for path in paths)
 
 
 def _is_capable(template: t.Optional[_files.State]) -> bool:
@@ -112,12 +118,13 @@ def _compare_leftovers(plan: Plan, seen: _observe.Seen, stay: t.Collection[str])
     kept = {path for unit in plan.left for path in [*_observe.own_paths(unit), *_observe.fast_open_paths(unit)]}
     kept |= {_service.unit_path(program) for program in stay}
     kept |= {path for unit in seen.owned for path in _observe.foreign_paths(unit, seen)}
+    stopped = {path for unit in plan.stop for path in [*_observe.own_paths(unit), *_observe.fast_open_paths(unit)]}
     for path, state in seen.files.items():
         if state is None or path in plan.files or path in kept:
             continue
         if path.endswith(("@.service", f"/{_exec_start.DROP_IN}")) and not _observe.is_marked(state):
             continue
-        plan.remove.append(path)
+        (plan.leave if path in stopped or path.endswith("@.service") else plan.remove).append(path)
         plan.note("file", path, "is no longer wanted: it is removed")
 
 

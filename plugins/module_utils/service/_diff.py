@@ -21,7 +21,7 @@ NOT_SHOWN = "(somebody else wrote it: it is not shown)\n"
 def diff(plan: _deployment.Plan, seen: _observe.Seen) -> list[dict[str, str]]:
     """The plan as Ansible's diff: files line by line, secrets masked on both sides; services by what happens."""
     shown = []
-    for path in [*plan.write, *plan.remove]:
+    for path in [*plan.write, *plan.remove, *plan.leave]:
         state, file = seen.files.get(path), plan.files.get(path)
         before = "" if state is None else state.content.decode(errors="replace")
         if state is not None and not _is_ours(path, state, seen):

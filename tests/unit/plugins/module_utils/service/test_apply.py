@@ -19,6 +19,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _observe,
     _owned,
     _service,
+    _systemd,
 )
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
 
@@ -190,6 +191,34 @@ def test_removal_killed_on_its_way(fake_host, monkeypatch):
     assert not drop_in.exists()
     assert _owned.load() == {}
     assert not fake_host.config_dir.exists()
+
+
+def test_cut_off_between_one_process_and_two(fake_host, monkeypatch):
+    """Whenever it loses its power, the host boots with one or with the others, config, template and all."""
+
+    def boots():
+        units = [UNIT, "ss-server@main-1.service"]
+        configs = [fake_host.config_dir / f"{unit.partition('.')[0].replace('@', '-')}.json" for unit in units]
+        whole = [fake_host._wants(unit).is_symlink() and config.exists() for unit, config in zip(units, configs)]
+        assert any(whole) and (fake_host.unit_dir / "ss-server@.service").exists()
+        seen.append(whole)
+
+    def watched(function):
+        def call(*arguments):
+            boots()
+            answer = function(*arguments)
+            boots()
+            return answer
+
+        return call
+
+    seen = []
+    bring(WANTED)
+    for owner, name in ((_systemd, "systemctl"), (_files, "remove"), (_files, "write")):
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+    workers = [{**SERVER_SERVICE, "name": f"main-{number}", "reuse_port": True} for number in (1, 2)]
+    bring(dataclasses.replace(WANTED, services=workers))
+    assert (seen[0], [True, True] in seen, seen[-1]) == ([True, False], True, [False, True])
 
 
 def test_removal_without_the_template(fake_host):

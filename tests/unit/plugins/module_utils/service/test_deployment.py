@@ -86,7 +86,7 @@ def asks(**change) -> _observe.Wanted:
 
 def steps(plan: _deployment.Plan) -> dict:
     """The plan's steps that are not empty."""
-    names = ("write", "attributes", "remove", "stop", "enable", "restart", "mask", "reload")
+    names = ("write", "attributes", "remove", "leave", "stop", "enable", "restart", "mask", "reload")
     return {name: getattr(plan, name) for name in names if getattr(plan, name)}
 
 
@@ -184,13 +184,13 @@ TABLE = [
     pytest.param(
         GONE,
         settled(),
-        {"remove": [CONFIG, UNIT_FILE], "stop": [UNIT], "reload": True},
+        {"leave": [CONFIG, UNIT_FILE], "stop": [UNIT]},
         id="removed instance",
     ),
     pytest.param(
         GONE,
         dataclasses.replace(settled(), files={**settled().files, **dict.fromkeys(DROP_INS, FAST_OPEN)}),
-        {"remove": [CONFIG, UNIT_FILE, *DROP_INS], "stop": [UNIT], "reload": True},
+        {"leave": [CONFIG, UNIT_FILE, *DROP_INS], "stop": [UNIT]},
         id="removed instance under TFO",
     ),
     pytest.param(dataclasses.replace(WANTED, services=[]), settled(), {}, id="an empty list removes nothing"),
@@ -201,23 +201,22 @@ TABLE = [
     pytest.param(
         dataclasses.replace(WANTED, absent=["extra"]),
         settled(TWO),
-        {"remove": ["/etc/shadowsocks/ss-server-extra.json"], "stop": ["ss-server@extra.service"]},
+        {"leave": ["/etc/shadowsocks/ss-server-extra.json"], "stop": ["ss-server@extra.service"]},
         id="absent instance",
     ),
     pytest.param(
         dataclasses.replace(WANTED, prune=True),
         dataclasses.replace(settled(TWO), files={**settled(TWO).files, STEPPED: FAST_OPEN}),
         {
-            "remove": ["/etc/shadowsocks/ss-server-extra.json", STEPPED],
+            "leave": ["/etc/shadowsocks/ss-server-extra.json", STEPPED],
             "stop": ["ss-server@extra.service"],
-            "reload": True,
         },
         id="removed instance under a step, beside one that stays",
     ),
     pytest.param(
         GONE,
         dataclasses.replace(settled(), files={**settled().files, DROP_INS[1]: FOREIGN}),
-        {"remove": [CONFIG, UNIT_FILE], "stop": [UNIT], "reload": True},
+        {"leave": [CONFIG, UNIT_FILE], "stop": [UNIT]},
         id="removed instance with somebody else's drop-in of that name",
     ),
     pytest.param(
@@ -228,7 +227,7 @@ TABLE = [
         ),
         {
             "write": ["/etc/shadowsocks/ss-server-main-1.json", "/etc/shadowsocks/ss-server-main-2.json"],
-            "remove": [CONFIG],
+            "leave": [CONFIG],
             "stop": [UNIT],
             "enable": ["ss-server@main-1.service", "ss-server@main-2.service"],
             "restart": ["ss-server@main-1.service", "ss-server@main-2.service"],
@@ -277,7 +276,7 @@ def test_compare(wanted, seen, expected):
 def test_differences_name_their_steps(wanted, seen, expected):
     """Every file and unit of a step is told, with the reason."""
     plan = _deployment.compare(wanted, seen)
-    touched = {*plan.write, *plan.attributes, *plan.remove, *plan.stop, *plan.enable, *plan.restart}
+    touched = {*plan.write, *plan.attributes, *plan.remove, *plan.leave, *plan.stop, *plan.enable, *plan.restart}
     assert {one["name"] for one in plan.differs} == touched | ({PACKAGED} if plan.mask else set())
     assert all(one["why"] and one["what"] in ("file", "service") for one in plan.differs)
 
