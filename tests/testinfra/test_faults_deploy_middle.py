@@ -56,6 +56,18 @@ def named() -> tuple[str, str]:
     return old, NAMES[old]
 
 
+def slowed(name: str) -> dict[str, tuple[str, str]]:
+    """By host its unit that is slow from here on, and in what; ``name`` is that of the client on c2."""
+    slow = {
+        "ss2": (TURNS[0], SLOW_STOP),
+        "c2": (CLIENT.format(name), SLOW_STOP),
+        "c3": (CLIENT.format("main"), SLOW_START),
+    }
+    for one, (unit, line) in slow.items():
+        own(host(one).check_output, unit, line)
+    return slow
+
+
 def amiss(run: Play) -> list[str]:
     """The hosts that were lost; nobody has failed."""
     assert [name for name, figures in run.recap.items() if figures["failed"]] == []
@@ -121,13 +133,7 @@ def again(folder: Path, seconds: int, name: str) -> list[str]:
 def test_hosts_lost_in_the_middle(tmp_path: Path) -> None:
     """Each is through with it by itself; the others go on."""
     before, (old, new) = pids("ss2"), named()
-    slow = {
-        "ss2": (TURNS[0], SLOW_STOP),
-        "c2": (CLIENT.format(old), SLOW_STOP),
-        "c3": (CLIENT.format("main"), SLOW_START),
-    }
-    for name, (unit, line) in slow.items():
-        own(host(name).check_output, unit, line)
+    slow = slowed(old)
     faults = {"ss2": TERMINAL, "c2": TERMINAL, "c3": ALIVE}
     with _faults.deaf("ss2", "c2") as make_deaf, _faults.silent() as make_silent, ThreadPoolExecutor() as pool:
         running = pool.submit(play, "fastopen.shadowsocks.deploy", *LIMIT, *told(tmp_path, 77, new, **faults))
@@ -150,13 +156,7 @@ def test_hosts_lost_in_the_middle(tmp_path: Path) -> None:
 def test_hosts_that_reboot_in_the_middle(tmp_path: Path) -> None:
     """Their power is cut: each boots with what was there before, or with what is wanted."""
     old, new = named()
-    slow = {
-        "ss2": (TURNS[0], SLOW_STOP),
-        "c2": (CLIENT.format(old), SLOW_STOP),
-        "c3": (CLIENT.format("main"), SLOW_START),
-    }
-    for name, (unit, line) in slow.items():
-        own(host(name).check_output, unit, line)
+    slow = slowed(old)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(play, "fastopen.shadowsocks.deploy", *LIMIT, *told(tmp_path, 88, new))
         run = meanwhile(pool, running, slow, dict.fromkeys(slow, lambda name: fleet("reboot", "--hard", name)))
