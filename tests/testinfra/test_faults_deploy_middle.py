@@ -164,6 +164,8 @@ def test_hosts_that_reboot_in_the_middle(tmp_path: Path) -> None:
     assert amiss(run) == ["c2", "c3", "ss2"]
     assert config("c4", "ss-local-main")["timeout"] == 88
     by_itself(lambda: all(is_up("ss2", unit) for unit in TURNS))
+    by_itself(lambda: any(is_up("c2", CLIENT.format(name)) for name in (old, new)))
+    by_itself(lambda: is_up("c3", CLIENT.format("main")))
     for client in ("c2", "c3", "c4"):
         assert fetch(client) == "origin"
     assert "c4" not in again(tmp_path, 88, new)
