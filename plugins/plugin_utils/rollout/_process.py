@@ -11,8 +11,13 @@ import socket
 
 
 def who() -> str:
-    """Who runs this, USER@MACHINE, as a host's claim names it too."""
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    """Who runs this, USER@MACHINE, as a host's claim names it too; by number where the user has no name here, as a
+    container may be run by any."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # before Python 3.13, and from then on
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def process(pid: int) -> str:

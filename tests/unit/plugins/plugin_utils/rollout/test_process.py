@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whether the process that began a journal is there still."""
+"""Who runs this, and whether the process that began a journal is there still."""
 
 from __future__ import annotations
 
@@ -49,3 +49,13 @@ def test_machine_that_does_not_tell(monkeypatch):
     monkeypatch.setattr(os, "readlink", readlink)
     assert _process.process(os.getpid()) == ""
     assert not _process.gone("")
+
+
+def test_user_without_a_name(monkeypatch):
+    """A container run by any number; who is named by the environment is that."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 1234567)
+    assert _process.who().startswith("1234567@")
+    monkeypatch.setenv("USER", "ops")
+    assert _process.who().startswith("ops@")
