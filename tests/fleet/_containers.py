@@ -82,7 +82,9 @@ def remove(names: Iterable[str]) -> None:
 
 def reboot(host: Host, hard: bool = False) -> None:
     """Restart the container: for its systemd and its network namespace that is a reboot; ``hard``: nothing is stopped
-    before."""
+    before, and nothing does anything any more, while one process after the other is killed."""
+    if hard:
+        podman("exec", container(host.name), "sh", "-c", "kill -STOP -1")
     podman("restart", *(["--time=0"] if hard else []), container(host.name))
     wait(host)
 

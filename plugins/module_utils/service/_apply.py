@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import subprocess
 import typing as t
@@ -84,7 +83,7 @@ def _carry_out(
     # What comes starts at boot before what goes does not any more: a host that is cut off in between boots with one of them.
     if plan.enable:
         _systemd.systemctl("enable", *plan.enable)
-    _remove(path for name in plan.stop for path in glob.glob(f"{_service.UNIT_DIR}/*.wants/{glob.escape(name)}"))
+    _restart.forget_at_boot(plan.stop)
     unwanted = [seen.units[name] for name in plan.stop if name in seen.units]
     _restart.stop([unit.name for unit in unwanted if unit.enabled or unit.alive])
     ports = {unit: _service.tcp_port(wanted.units[unit]) for unit in plan.restart}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import subprocess
 import time
 import typing as t
@@ -97,6 +98,13 @@ def _silent(ports: t.Mapping[str, int], seconds: float, before: t.Mapping[int, t
 
 def _listens(port: int, before: t.Optional[t.Collection[int]]) -> bool:
     return _process.listening(port) if before is None else bool(_process.listeners(port) - set(before))
+
+
+def forget_at_boot(units: t.Iterable[str]) -> None:
+    """Remove the links by which the units start at boot, also where systemd does not answer."""
+    for unit in units:
+        for path in glob.glob(f"{_service.UNIT_DIR}/*.wants/{glob.escape(unit)}"):
+            _files.remove(path)
 
 
 def stop(units: t.Sequence[str]) -> None:

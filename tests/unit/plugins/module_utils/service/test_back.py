@@ -13,6 +13,7 @@ import subprocess
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _apply,
+    _back,
     _deploy,
     _deployment,
     _files,
@@ -24,6 +25,7 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services impor
 
 OTHER_SERVICE = {**SERVER_SERVICE, "name": "other", "instance": "other", "server_port": 8389}
 BOTH = _observe.Wanted("server", [SERVER_SERVICE, OTHER_SERVICE])
+RENAMED = _observe.Wanted("server", [{**SERVER_SERVICE, "name": "new", "instance": "new"}], prune=True)
 UNIT, OTHER = "ss-server@main.service", "ss-server@other.service"
 
 
@@ -122,6 +124,65 @@ def test_systemd_that_does_not_answer(deployed, monkeypatch, where):
     with pytest.raises(_apply.ApplyError, match="not put back: .*Connection timed out"):
         _apply.apply(_deployment.compare(wanted, seen), wanted, seen)
     assert deployed.tree() == before
+
+
+class PowerCut(BaseException):
+    """Nothing runs after it."""
+
+
+def failed(host):
+    """The first service goes and one by another name comes, which does not come up: how far that came."""
+    host.broken.add("ss-server@new.service")
+    seen = _observe.observe(RENAMED)
+    plan = _deployment.compare(RENAMED, seen)
+    with pytest.raises(_apply.ApplyError, match="new.service does not come up"):
+        _apply._carry_out(plan, RENAMED, seen, None)
+    return plan, seen
+
+
+def boots_with(host):
+    """The services that start at boot and have their config."""
+    links = host.unit_dir.glob("multi-user.target.wants/ss-server@*")
+    names = {link.name.removeprefix("ss-server@").removesuffix(".service") for link in links}
+    return {name for name in names if (host.config_dir / f"ss-server-{name}.json").exists()}
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_cut_off_on_the_way_back(deployed, monkeypatch, number):
+    """Wherever that is, the host boots with what ran before, or with what was to come."""
+    plan, seen = failed(deployed)
+    left = [number]
+
+    def counted(action):
+        def run(*arguments):
+            left[0] -= 1
+            if left[0] < 0:
+                raise PowerCut
+            return action(*arguments)
+
+        return run
+
+    for module, name in ((_files, "restore"), (_files, "remove"), (_systemd, "systemctl")):
+        monkeypatch.setattr(module, name, counted(getattr(module, name)))
+    with pytest.raises(PowerCut):
+        _back.put_back(plan, seen)
+    assert boots_with(deployed) & {"main", "new"}
+
+
+def test_systemd_that_goes_down(deployed, monkeypatch):
+    """It does nothing any more, as in a reboot: what was to come stays whole, since what ran before would not start."""
+    plan, seen = failed(deployed)
+
+    def refuses(verb, *_arguments):
+        raise _systemd.SystemdError(f"{verb}: Transaction is destructive")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_systemd, "systemctl", refuses)
+        assert "not put back: enable: Transaction is destructive" in _back.put_back(plan, seen)
+    assert boots_with(deployed) == {"new"}
+    deployed.broken.clear()
+    assert _deploy.deploy(RENAMED, check=False).changed  # and the same again is not stopped by what was left
+    assert boots_with(deployed) == {"new"}
 
 
 def test_fault_of_ours(deployed, monkeypatch):
