@@ -137,7 +137,9 @@ def expire(lease: _record.Lease) -> Outcome:
 
 def _start_timer(lease: _record.Lease, seconds: float) -> None:
     """Two triggers: systemd counts OnActiveSec anew at every daemon-reload, and what counts from its own start not. The
-    other one is for a reload at the very end, at which a time that has just passed is dropped."""
+    other one is for a reload at the very end, at which a time that has just passed is dropped. `systemctl isolate` stops
+    neither timer nor service, nor does a soft reboot the timer, which keeps /run and the step in it (systemd.unit(5),
+    systemd-soft-reboot.service(8))."""
     shown = _systemd.systemctl("show", "--property=UserspaceTimestampMonotonic", "--value")
     started = _ascii.number(_ascii.strip(shown))  # microseconds, 0 where it is not told
     command = [
@@ -146,7 +148,10 @@ def _start_timer(lease: _record.Lease, seconds: float) -> None:
         *([f"--on-startup={lease.deadline - started / 1e6:.3f}"] if started else []),
         f"--on-active={seconds:.3f}",
         "--timer-property=AccuracySec=1s",
+        "--timer-property=IgnoreOnIsolate=yes",
+        "--timer-property=DefaultDependencies=no",
         "--collect",
+        "--property=IgnoreOnIsolate=yes",
         "--property=Restart=on-abnormal",  # killed in the middle of its undoing, it goes on
         f"--property=RestartForceExitStatus={AGAIN}",
         "--property=RestartSec=3",  # for ever: systemd gives up after five starts within ten seconds

@@ -30,6 +30,8 @@ def test_claim_and_release(stage, side):
     assert command.endswith(f"{_record.PROGRAM} expire run1")
     assert "--on-active=60.000" in command
     assert "AccuracySec=1s" in command
+    for kept in ("--timer-property=IgnoreOnIsolate=yes", "--timer-property=DefaultDependencies=no"):
+        assert kept in command
     assert stage.host.program.exists()
     assert stage.ask("released", side).outcome == "released"
     assert (stage.lease(), timers(stage)) == ({}, [])
