@@ -40,7 +40,8 @@ def apply(
 
     Each step is safe to repeat, so a run killed between two of them can be run again. ``before_restart`` is called once
     the files are there, before systemd reads them and anything restarts, also where nothing differs; systemd is told of
-    what it writes only if unit files of ours changed as well.
+    what it writes only if unit files of ours changed as well. What is kept comes last and is no reason to take anything
+    back: until then all that was and all that is to be is ours.
     """
     try:
         _carry_out(plan, wanted, seen, before_restart)
@@ -50,6 +51,14 @@ def apply(
             raise  # a fault of ours leaves the host as it was, too
         state = "; ".join(left) or "files are put back, and what ran before runs again"
         raise ApplyError(f"{error}; {state}") from error
+    try:
+        if plan.owned != _owned.load():
+            _owned.store(plan.owned)
+    except OSError as error:
+        raise ApplyError(f"all is done, but that cannot be kept ({error}): mend that, and run it again") from error
+    if not plan.owned:
+        with contextlib.suppress(OSError):  # kept where something else is in it
+            os.rmdir(_service.CONFIG_DIR)
 
 
 def _carry_out(
@@ -68,10 +77,7 @@ def _carry_out(
     if {**seen.owned, **plan.owned} != seen.owned:
         _owned.store({**seen.owned, **plan.owned})
     _make_config_folder(plan, seen, gid)
-    for path in plan.write:
-        file = plan.files[path]
-        _make_folder(os.path.dirname(path))
-        _files.write(path, file.text.encode(), file.mode, 0, gid if file.group else 0)
+    _write(plan, gid)
     for path in plan.attributes:
         file = plan.files[path]
         _files.set_attributes(path, file.mode, 0, gid if file.group else 0)
@@ -93,11 +99,22 @@ def _carry_out(
     _remove(plan.leave)
     if _deployment.read_by_systemd(plan.leave):
         _systemd.systemctl("daemon-reload")
-    if plan.owned != _owned.load():
-        _owned.store(plan.owned)
-    if not plan.owned:
-        with contextlib.suppress(OSError):  # kept where something else is in it
-            os.rmdir(_service.CONFIG_DIR)
+
+
+def _write(plan: _deployment.Plan, gid: int) -> None:
+    """All of them, or on a full disk none: a template would start what its configs are not for."""
+    try:
+        for path in plan.write:
+            file = plan.files[path]
+            _make_folder(os.path.dirname(path))
+            _files.prepare(path, file.text.encode(), file.mode, 0, gid if file.group else 0)
+        for path in plan.write:
+            _files.put(path)
+    except BaseException:
+        for path in plan.write:
+            with contextlib.suppress(OSError):
+                _files.remove(_files.temporary(path))
+        raise
 
 
 def _remove(paths: t.Iterable[str]) -> None:

@@ -25,9 +25,9 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
 def put_back(plan: _deployment.Plan, seen: _observe.Seen, renew: t.Optional[t.Callable[[], None]] = None) -> list[str]:
     """Bring the host back to ``seen``, however far the plan came, and say what could not be. Raises nothing.
 
-    What ran before is whole, and starts at boot, before what came goes: a host that is cut off in between, or goes down
-    for a reboot, which is why systemd may refuse here, boots with one of them. ``renew`` lets drop-ins follow the files
-    below them.
+    What ran before is whole, and starts at boot, before what came goes, and nothing of that needs systemd: a host that is
+    cut off in between, or goes down for a reboot, boots with one of them. Where a file cannot be put back, as on a full
+    disk, what took the place of another one stays. ``renew`` lets drop-ins follow the files below them.
     """
     problems: list[str] = []
 
@@ -45,21 +45,23 @@ def put_back(plan: _deployment.Plan, seen: _observe.Seen, renew: t.Optional[t.Ca
     began = [unit for unit in loaded if unit in plan.restart and not before[unit].alive]
     ran = [unit for unit, state in before.items() if state.active and not _is_same(state, (shown or {}).get(unit))]
     tried = [unit for unit, state in before.items() if not state.active and state.alive]
-    again = [unit for unit in plan.stop if seen.units.get(unit, _systemd.Unit(unit)).enabled]
-    paths = [*plan.write, *plan.attributes, *plan.remove, *plan.leave]
-    came = [path for path in paths if seen.files.get(path) is None]
-    for path in paths:
-        if path not in came:
-            do(_files.restore, path, seen.files[path])
-    if began:
-        do(_systemd.systemctl, "stop", *began)
-    if not again or do(_systemd.systemctl, "enable", *again) is not None:
-        if set(plan.enable) & set(loaded):
-            do(_systemd.systemctl, "disable", *sorted(set(plan.enable) & set(loaded)))
+    known = len(problems)
+    # What goes has its own files, then its start at boot, and only then the template that it may share with what came.
+    gone = {**{path: seen.files.get(path) for path in plan.leave}, **seen.links}
+    states = {**gone, **{path: seen.files.get(path) for path in [*plan.write, *plan.attributes, *plan.remove]}}
+    for path, state in states.items():
+        if state is not None:
+            do(_files.restore, path, state)
+    if len(problems) == known or not plan.stop:
+        if began:
+            do(_systemd.systemctl, "stop", *began)
         do(_restart.forget_at_boot, plan.enable)
-        for path in came:
+        for path in [path for path, state in states.items() if state is None]:
             do(_files.remove, path)
-        do(_owned.store, seen.owned)
+        if do(_owned.load) != seen.owned:
+            do(_owned.store, seen.owned)
+    else:
+        ran, tried = ([unit for unit in units if unit not in plan.stop] for units in (ran, tried))
     _remove_empty(plan, seen)
     if renew is not None:
         do(renew)

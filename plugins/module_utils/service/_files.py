@@ -36,33 +36,45 @@ def read(path: str) -> t.Optional[State]:
 
 
 def write(path: str, content: bytes, mode: int, uid: int = 0, gid: int = 0) -> None:
-    """Put the file there whole or not at all: a temporary file in the same folder, synced, then renamed.
+    """Put the file there whole or not at all. Raises OSError with the path, which the kernel does not tell of a full disk."""
+    prepare(path, content, mode, uid, gid)
+    try:
+        put(path)
+    except BaseException:
+        remove(temporary(path))
+        raise
+
+
+def prepare(path: str, content: bytes, mode: int, uid: int = 0, gid: int = 0) -> None:
+    """Write it beside its place, synced, for `put`: what may fail of several files has failed before the first is changed.
 
     Its name is always the same, so that what a killed run has left of it is overwritten, or found by `temporary`.
-    Raises OSError with the path, which the kernel does not tell of a full disk.
     """
+    half = temporary(path)
     try:
-        _replace(path, content, mode, uid, gid)
+        remove(half)
+        handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fchown(stream.fileno(), uid, gid)
+                os.fchmod(stream.fileno(), mode)
+                os.fsync(stream.fileno())
+        except BaseException:
+            remove(half)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+
+
+def put(path: str) -> None:
+    """Give what was prepared its name."""
+    try:
+        os.rename(temporary(path), path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
     sync_folder(os.path.dirname(path))
-
-
-def _replace(path: str, content: bytes, mode: int, uid: int, gid: int) -> None:
-    half = temporary(path)
-    remove(half)
-    handle = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fchown(stream.fileno(), uid, gid)
-            os.fchmod(stream.fileno(), mode)
-            os.fsync(stream.fileno())
-        os.rename(half, path)
-    except BaseException:
-        remove(half)
-        raise
 
 
 def temporary(path: str) -> str:
@@ -103,14 +115,17 @@ def remove(path: str) -> None:
 def restore(path: str, state: t.Optional[State]) -> None:
     """Put path back as it was read; None means that there was nothing. Of a file with the same content the time stays."""
     now = read(path)
+    if same(now, state):
+        return
     if state is None:
         remove(path)
     elif now is not None and not (now.link or state.link) and now.content == state.content:
         set_attributes(path, state.mode, state.uid, state.gid)
-    elif state.link:
-        link(path, os.fsdecode(state.content))
     else:
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        if state.link:
+            link(path, os.fsdecode(state.content))
+            return
         write(path, state.content, state.mode, state.uid, state.gid)
 
 

@@ -21,6 +21,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _owned,
     _packaged,
     _process,
+    _restart,
     _secrets,
     _service,
     _systemd,
@@ -60,7 +61,7 @@ class Seen:
     ``owned`` are the units that this collection has deployed, of both sides, with their instances. ``programs`` are the
     files that the wanted services' programs are and ``installed`` when each was written; ``others`` the enabled or running
     instances of our templates that we did not deploy, ``halves`` files that a killed run has left half-written, maybe with
-    a password in them. ``distrusted``: why nothing is written to the folder of the configs, '' where it may be.
+    a password in them, ``links`` those by which the deployed units of this side start at boot. ``distrusted``: why nothing is written to the folder of the configs, '' where it may be.
     """
 
     owned: t.Mapping[str, str]
@@ -76,6 +77,7 @@ class Seen:
     holders: t.Sequence[_listeners.Holder] = ()
     others: t.Collection[str] = ()
     halves: t.Sequence[str] = ()
+    links: t.Mapping[str, t.Optional[_files.State]] = dataclasses.field(default_factory=dict)
     distrusted: str = ""
 
 
@@ -108,7 +110,8 @@ def observe(wanted: Wanted) -> Seen:
         apt=_binary.find("apt-get") is not None,
         holders=_listeners.holders(ports, [shown[unit].pid for unit in units if unit in shown and shown[unit].pid]),
         distrusted=_folders.refusal(_service.CONFIG_DIR),
-        halves=sorted(glob.glob(_files.temporary(f"{glob.escape(_service.CONFIG_DIR)}/*"))),
+        halves=sorted({*glob.glob(_files.temporary(f"{glob.escape(_service.CONFIG_DIR)}/*")), *_halves(paths)}),
+        links={path: _files.read(path) for unit in mine for path in _restart.links(unit)},
         others=(_enabled(wanted.side) | running) - set(owned) - set(wanted.units),
     )
 
@@ -124,6 +127,10 @@ def _enabled(side: str) -> set[str]:
     return {
         os.path.basename(path) for program in _service.SIDES[side] for path in glob.glob(f"{links}/{program}@*.service")
     }
+
+
+def _halves(paths: t.Iterable[str]) -> list[str]:
+    return [path for path in map(_files.temporary, paths) if os.path.lexists(path)]
 
 
 def own_paths(unit: str) -> list[str]:

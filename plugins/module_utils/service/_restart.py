@@ -100,11 +100,15 @@ def _listens(port: int, before: t.Optional[t.Collection[int]]) -> bool:
     return _process.listening(port) if before is None else bool(_process.listeners(port) - set(before))
 
 
+def links(unit: str) -> list[str]:
+    """The links by which a unit starts at boot."""
+    return sorted(glob.glob(f"{glob.escape(_service.UNIT_DIR)}/*.wants/{glob.escape(unit)}"))
+
+
 def forget_at_boot(units: t.Iterable[str]) -> None:
-    """Remove the links by which the units start at boot, also where systemd does not answer."""
-    for unit in units:
-        for path in glob.glob(f"{_service.UNIT_DIR}/*.wants/{glob.escape(unit)}"):
-            _files.remove(path)
+    """Remove those links, also where systemd does not answer."""
+    for path in [path for unit in units for path in links(unit)]:
+        _files.remove(path)
 
 
 def stop(units: t.Sequence[str]) -> None:

@@ -319,24 +319,56 @@ def test_change_at_a_full_disk(fake_host, monkeypatch):
     """Also where it is not the service that fails, and what cannot be put back is told."""
     bring(WANTED)
     before = fake_host.tree()
-    write = _files.write
+    prepare = _files.prepare
     calls = []
 
     def full(path, *arguments):
         calls.append(path)
-        if len(calls) == 2:
+        if len(calls) >= 2:
             raise OSError(28, "No space left on device")
-        write(path, *arguments)
+        prepare(path, *arguments)
 
-    monkeypatch.setattr(_files, "write", full)
-    with pytest.raises(_apply.ApplyError, match=f"No space left.*{PUT_BACK}"):
-        bring(asks(password="new", server_port=443))
+    with monkeypatch.context() as patch:
+        patch.setattr(_files, "prepare", full)
+        with pytest.raises(_apply.ApplyError, match=f"No space left.*{PUT_BACK}"):
+            bring(asks(implementation="rust"))  # which takes a config of rust's and a template that starts rust
+        assert [os.path.basename(path) for path in calls] == ["ss-server-main.json", "ss-server@.service"]
     assert fake_host.tree() == before
-    monkeypatch.setattr(_files, "write", lambda path, *_arguments: write(None))
     monkeypatch.setattr(_files, "restore", lambda path, state: os.listdir("/nonexistent"))
     with pytest.raises(_apply.ApplyError, match="not put back: .*No such file"):
-        monkeypatch.setattr(_files, "write", lambda *_arguments: os.listdir("/nonexistent"))
+        monkeypatch.setattr(_files, "prepare", lambda *_arguments: os.listdir("/nonexistent"))
         bring(asks(password="new"))
+
+
+def test_half_of_a_template(fake_host):
+    """What a killed run has left of any file of ours goes with the next one."""
+    bring(WANTED)
+    half = fake_host.unit_dir / ".ss-server@.service.fastopen-new"
+    half.touch()
+    assert [one["why"] for one in bring(WANTED)[0].differs] == ["was left half-written: it is removed"]
+    assert not half.exists()
+
+
+def test_record_that_cannot_be_kept(fake_host, monkeypatch):
+    """By then all is done: what has taken the place of another instance is not taken away again."""
+    bring(WANTED)
+    other = dataclasses.replace(WANTED, services=[{**SERVER_SERVICE, "name": "other", "instance": "other"}], prune=True)
+    store = _owned.store
+
+    def full(units):
+        if UNIT not in units:
+            raise OSError(28, "No space left on device")
+        store(units)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_owned, "store", full)
+        with pytest.raises(_apply.ApplyError, match="all is done, but that cannot be kept .*No space left"):
+            bring(other)
+    assert set(fake_host.running) == {"ss-server@other.service"}
+    assert set(_owned.load()) == {UNIT, "ss-server@other.service"}
+    bring(other)
+    assert set(_owned.load()) == {"ss-server@other.service"}
+    assert bring(other)[0].differs == []
 
 
 def test_removal_that_fails(fake_host, monkeypatch):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import stat
 import subprocess
@@ -26,6 +27,7 @@ from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services impor
 OTHER_SERVICE = {**SERVER_SERVICE, "name": "other", "instance": "other", "server_port": 8389}
 BOTH = _observe.Wanted("server", [SERVER_SERVICE, OTHER_SERVICE])
 RENAMED = _observe.Wanted("server", [{**SERVER_SERVICE, "name": "new", "instance": "new"}], prune=True)
+IN_RUST = dataclasses.replace(RENAMED, services=[{**RENAMED.services[0], "implementation": "rust"}])
 UNIT, OTHER = "ss-server@main.service", "ss-server@other.service"
 
 
@@ -130,27 +132,32 @@ class PowerCut(BaseException):
     """Nothing runs after it."""
 
 
-def failed(host):
+def failed(host, wanted=RENAMED):
     """The first service goes and one by another name comes, which does not come up: how far that came."""
     host.broken.add("ss-server@new.service")
-    seen = _observe.observe(RENAMED)
-    plan = _deployment.compare(RENAMED, seen)
+    seen = _observe.observe(wanted)
+    plan = _deployment.compare(wanted, seen)
     with pytest.raises(_apply.ApplyError, match="new.service does not come up"):
-        _apply._carry_out(plan, RENAMED, seen, None)
+        _apply._carry_out(plan, wanted, seen, None)
     return plan, seen
 
 
 def boots_with(host):
-    """The services that start at boot and have their config."""
+    """The services that start at boot and have a config, which their template's program can read."""
     links = host.unit_dir.glob("multi-user.target.wants/ss-server@*")
     names = {link.name.removeprefix("ss-server@").removesuffix(".service") for link in links}
-    return {name for name in names if (host.config_dir / f"ss-server-{name}.json").exists()}
+    configs = {name: host.config_dir / f"ss-server-{name}.json" for name in names}
+    rust = "ssserver" in (host.unit_dir / "ss-server@.service").read_text()
+    return {
+        name for name, path in configs.items() if path.exists() and rust is ("servers" in json.loads(path.read_text()))
+    }
 
 
-@pytest.mark.parametrize("number", range(10))
-def test_cut_off_on_the_way_back(deployed, monkeypatch, number):
+@pytest.mark.parametrize("wanted", [RENAMED, IN_RUST], ids=["renamed", "in rust"])
+@pytest.mark.parametrize("number", range(12))
+def test_cut_off_on_the_way_back(deployed, monkeypatch, number, wanted):
     """Wherever that is, the host boots with what ran before, or with what was to come."""
-    plan, seen = failed(deployed)
+    plan, seen = failed(deployed, wanted)
     left = [number]
 
     def counted(action):
@@ -169,19 +176,40 @@ def test_cut_off_on_the_way_back(deployed, monkeypatch, number):
     assert boots_with(deployed) & {"main", "new"}
 
 
-def test_systemd_that_goes_down(deployed, monkeypatch):
-    """It does nothing any more, as in a reboot: what was to come stays whole, since what ran before would not start."""
-    plan, seen = failed(deployed)
+@pytest.mark.parametrize("wanted", [RENAMED, IN_RUST], ids=["renamed", "in rust"])
+def test_systemd_that_goes_down(deployed, monkeypatch, wanted):
+    """It does nothing any more, as in a reboot, and is not needed: the host boots as if nothing had been."""
+    before = deployed.tree()
+    plan, seen = failed(deployed, wanted)
 
     def refuses(verb, *_arguments):
         raise _systemd.SystemdError(f"{verb}: Transaction is destructive")
 
     with monkeypatch.context() as patch:
         patch.setattr(_systemd, "systemctl", refuses)
-        assert "not put back: enable: Transaction is destructive" in _back.put_back(plan, seen)
-    assert boots_with(deployed) == {"new"}
+        assert "not put back: daemon-reload: Transaction is destructive" in _back.put_back(plan, seen)
+    assert deployed.tree() == before
+    assert boots_with(deployed) == {"main", "other"}
     deployed.broken.clear()
-    assert _deploy.deploy(RENAMED, check=False).changed  # and the same again is not stopped by what was left
+    assert _deploy.deploy(wanted, check=False).changed  # and the same again is not stopped by what was left
+    assert boots_with(deployed) == {"new"}
+
+
+def test_full_disk_on_the_way_back(deployed, monkeypatch):
+    """What has gone cannot be written any more, so what took its place stays, and runs."""
+    seen = _observe.observe(RENAMED)
+    plan = _deployment.compare(RENAMED, seen)
+    _apply._carry_out(plan, RENAMED, seen, None)
+
+    def full(path, *_arguments):
+        raise OSError(28, "No space left on device", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_files, "prepare", full)
+        assert any("No space left on device" in problem for problem in _back.put_back(plan, seen))
+    assert boots_with(deployed) >= {"new"}
+    assert "ss-server@new.service" in deployed.running
+    assert _deploy.deploy(RENAMED, check=False).refused == []
     assert boots_with(deployed) == {"new"}
 
 
