@@ -136,11 +136,18 @@ def write(planned: RunTime, *, root: str = "/") -> None:
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """Our line: in which file, which lines stood there before, and the value that we wrote."""
+    """Our line: in which file, which lines stood there before, and the value that we wrote. It is kept before it is
+    written, so ``was`` is the value of our line that it takes the place of, and may still be there."""
 
     file: str
     before: tuple[str, ...]
     ours: str
+    was: t.Optional[str] = None
+
+    @property
+    def written(self) -> Line:
+        """The same, once its file has it."""
+        return dataclasses.replace(self, was=None)
 
 
 class Boot(t.NamedTuple):
@@ -170,13 +177,14 @@ def plan_boot(wants: Wants, line: t.Optional[Line], *, file: str = FILE, root: s
     """
     path = os.path.realpath(below(root, file))
     old = _files.read(path)
-    before, left = tuple(_lines.lines_of(old, _proc.FASTOPEN)), None
+    before, left, was = tuple(_lines.lines_of(old, _proc.FASTOPEN)), None, None
     if line is not None:
         place = os.path.realpath(below(root, line.file))
         there = _files.read(place)
-        if _lines.value_of(there, _proc.FASTOPEN) == line.ours:
+        value_there = _lines.value_of(there, _proc.FASTOPEN)
+        if value_there is not None and value_there in (line.ours, line.was):
             if place == path:
-                before = line.before
+                before, was = line.before, value_there
             else:
                 left = (place, there, _lines.replaced(there, _proc.FASTOPEN, line.before))
     others = {left[0]: left[2]} if left else {}
@@ -198,7 +206,7 @@ def plan_boot(wants: Wants, line: t.Optional[Line], *, file: str = FILE, root: s
             f"At boot {winner} sets {_proc.FASTOPEN} after {file} and wins. Remove that line from {winner}, or name"
             " a file that sorts after it."
         )
-    return Boot(path, old, new, Line(file, before, str(value)), decided, left)
+    return Boot(path, old, new, Line(file, before, str(value), None if was == str(value) else was), decided, left)
 
 
 def persist(boot: Boot) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import os
 import typing as t
 
@@ -147,22 +148,30 @@ def _write(
     root: str,
     back: bool,
 ) -> None:
-    """What is kept comes first on the way there and last on the way ``back``: a run that is killed can be run again."""
-    if back:
-        _transaction.apply(sysctls, files, root)
-        _keep(new, old)
-        _forget(snapshot)
-        return
-    if new.settings != old.settings:
+    """What is asked for is kept first on the way there and last on the way ``back``, and until all is done what is ours
+    before or after: a run that is killed can be run again, or taken back."""
+    ahead = old._replace(record=_either(old.record if back else new.record, new.record, old.record))
+    if not back and new.settings != old.settings:
         _make_private(os.path.dirname(snapshot))
         files = {snapshot: _kernel.dump(new.settings), **files}
     try:
-        _keep(new, old)
+        with contextlib.suppress(*([OSError] if back else [])):
+            _keep(ahead, old)
         _transaction.apply(sysctls, files, root)
     except BaseException:
         with contextlib.suppress(OSError):
-            _keep(old, new)
+            _keep(old, ahead)
         raise
+    line = new.record.line and new.record.line.written
+    _keep(new._replace(record=dataclasses.replace(new.record, line=line)), ahead)
+    if back:
+        _forget(snapshot)
+
+
+def _either(record: _record.Record, new: _record.Record, old: _record.Record) -> _record.Record:
+    """The record with what is ours by one of two: bits that we raised or lowered, and the line."""
+    raised, lowered = new.raised | old.raised, new.lowered | old.lowered
+    return dataclasses.replace(record, raised=raised, lowered=lowered, line=new.line or old.line)
 
 
 def _keep(kept: _Kept, known: _Kept) -> None:

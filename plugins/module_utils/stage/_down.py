@@ -211,8 +211,7 @@ def _bits(
         for path in boot.files:
             result.note("file", path, f"{_switch.KEY} is put back")
         if not check:
-            _switch.persist(boot)
-        record.line = boot.line
+            _record.persist(record, boot)
     except (KernelError, OSError) as error:
         failed = True
         result.reasons.append(str(error))

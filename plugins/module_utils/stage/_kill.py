@@ -57,8 +57,7 @@ def _clear(request: Request, wanted: _record.Record, result: Outcome, check: boo
         for path in boot.files:
             result.note("file", path, f"would set bit 0x2 at boot, instead of {boot.value}")
         if not check:
-            _switch.persist(boot)
-        wanted.line = boot.line
+            _record.persist(wanted, boot)
         failed = failed or bool(boot.value & _tfo_bits.ACCEPT)
     except (KernelError, OSError) as error:
         failed = True

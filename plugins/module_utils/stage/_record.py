@@ -18,7 +18,7 @@ import tempfile
 import time
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _tfo_bits
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _switch, _tfo_bits
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._switch import Line, Wants
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
 
@@ -120,7 +120,7 @@ def load() -> Record:
         record = Record(**kept)
         if record.line is not None:
             line = t.cast("dict[str, t.Any]", record.line)
-            record.line = Line(line["file"], tuple(line["before"]), line["ours"])
+            record.line = Line(line["file"], tuple(line["before"]), line["ours"], line["was"])
         _check(record, Record())
         return record
     except (TypeError, KeyError, AttributeError) as error:
@@ -130,6 +130,19 @@ def load() -> Record:
 def store(record: Record) -> None:
     """Keep the record; an empty one leaves no file. Raises OSError."""
     _write(f"{FOLDER}/record.json", None if record == Record() else dataclasses.asdict(record))
+
+
+def persist(record: Record, boot: _switch.Boot) -> None:
+    """Write our line. It is kept before its file has it, so that nobody who comes after a call that was killed in between
+    takes it for somebody else's; one that goes is known until it has gone. What cannot be kept stops no way down.
+    Raises OSError."""
+    if boot.line is not None and boot.files:
+        with contextlib.suppress(OSError, RecordError):
+            kept = load()
+            kept.line = boot.line
+            store(kept)
+    _switch.persist(boot)
+    record.line = boot.line and boot.line.written
 
 
 def ensure_room() -> None:

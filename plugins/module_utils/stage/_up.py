@@ -150,8 +150,7 @@ def _unconfirm(request: Request, record: _record.Record) -> None:
     """What was confirmed is only stepped from here on, so that a reboot undoes it like any other step. Its drop-in has
     left /etc before: one that is still there at a boot has the bits that it needs."""
     boot = _switch.plan_boot(_record.wants(record, None), record.line, file=request.sysctl_file)
-    record.line = boot.line
-    _switch.persist(boot)
+    _record.persist(record, boot)
     _record.store(record)
 
 
