@@ -108,8 +108,7 @@ def _write(plan: _deployment.Plan, gid: int) -> None:
             file = plan.files[path]
             _make_folder(os.path.dirname(path))
             _files.prepare(path, file.text.encode(), file.mode, 0, gid if file.group else 0)
-        for path in plan.write:
-            _files.put(path)
+        _files.put(*plan.write)
     except BaseException:
         for path in plan.write:
             with contextlib.suppress(OSError):
@@ -118,8 +117,8 @@ def _write(plan: _deployment.Plan, gid: int) -> None:
 
 
 def _remove(paths: t.Iterable[str]) -> None:
-    for path in paths:
-        _files.remove(path)
+    for step, path in _back.removal(paths):
+        step(path)
         remove_folder(path)
 
 

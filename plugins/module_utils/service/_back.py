@@ -56,8 +56,8 @@ def put_back(plan: _deployment.Plan, seen: _observe.Seen, renew: t.Optional[t.Ca
         if began:
             do(_systemd.systemctl, "stop", *began)
         do(_restart.forget_at_boot, plan.enable)
-        for path in [path for path, state in states.items() if state is None]:
-            do(_files.remove, path)
+        for step, path in removal(path for path, state in states.items() if state is None):
+            do(step, path)
         if do(_owned.load) != seen.owned:
             do(_owned.store, seen.owned)
     else:
@@ -76,6 +76,19 @@ def put_back(plan: _deployment.Plan, seen: _observe.Seen, renew: t.Optional[t.Ca
     if plan.mask and not seen.packaged.masked and seen.packaged.unit.alive:
         do(_systemd.systemctl, "start", _packaged.UNIT)
     return problems
+
+
+def removal(paths: t.Iterable[str]) -> list[tuple[t.Callable[[str], None], str]]:
+    """The steps by which files go. A drop-in that asks for an access list is out of use before that goes, else the service
+    does not start in between, and there until it has gone, else nothing tells that it is ours."""
+    paths = list(paths)
+    ask = [path for path in paths if path.endswith("/acl.conf")]
+    rest = [path for path in paths if path not in ask]
+    return [
+        *((_files.hide, path) for path in ask),
+        *((_files.remove, path) for path in rest),
+        *((_files.remove, _files.temporary(path)) for path in ask),
+    ]
 
 
 def _is_same(before: _systemd.Unit, now: t.Optional[_systemd.Unit]) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import stat
 import typing as t
@@ -68,13 +69,15 @@ def prepare(path: str, content: bytes, mode: int, uid: int = 0, gid: int = 0) ->
         raise OSError(error.errno, error.strerror, path) from error
 
 
-def put(path: str) -> None:
-    """Give what was prepared its name."""
-    try:
-        os.rename(temporary(path), path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
-    sync_folder(os.path.dirname(path))
+def put(*paths: str) -> None:
+    """Give what was prepared its name: all of them, and only then is anything waited for."""
+    for path in paths:
+        try:
+            os.rename(temporary(path), path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from error
+    for folder in sorted({os.path.dirname(path) for path in paths}):
+        sync_folder(folder)
 
 
 def temporary(path: str) -> str:
@@ -110,6 +113,12 @@ def remove(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         return
+
+
+def hide(path: str) -> None:
+    """Take the file or link out of use if it is there; it is found by `temporary` until it is removed."""
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, temporary(path))
 
 
 def restore(path: str, state: t.Optional[State]) -> None:

@@ -183,6 +183,7 @@ def foreign_paths(unit: str, seen: Seen) -> set[str]:
         return there
     state = seen.files.get(drop_in)
     left = state is not None and state.content == _service.drop_in_text(acl).encode()
+    left = left or _files.temporary(drop_in) in seen.halves
     return set() if left or config_of(unit, seen).get("acl") == acl else there - {config}
 
 

@@ -195,6 +195,45 @@ def test_systemd_that_goes_down(deployed, monkeypatch, wanted):
     assert boots_with(deployed) == {"new"}
 
 
+LISTED = dataclasses.replace(BOTH, services=[{**SERVER_SERVICE, "acl": "[white_list]"}, OTHER_SERVICE])
+
+
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("back", [False, True], ids=["goes", "does not come"])
+def test_cut_off_while_an_access_list_goes(deployed, monkeypatch, number, back):
+    """No drop-in asks for a list that is not there, and what is left is ours: nobody is told to move it away."""
+    if back:
+        seen = _observe.observe(LISTED)
+        plan = _deployment.compare(LISTED, seen)
+        _apply._carry_out(plan, LISTED, seen, None)
+    else:
+        _deploy.deploy(LISTED, check=False)
+    left = [number]
+
+    def counted(action):
+        def run(*arguments):
+            left[0] -= 1
+            if left[0] < 0:
+                raise PowerCut
+            return action(*arguments)
+
+        return run
+
+    with monkeypatch.context() as patch, pytest.raises(PowerCut):
+        for name in ("remove", "hide", "put"):
+            patch.setattr(_files, name, counted(getattr(_files, name)))
+        if back:
+            _back.put_back(plan, seen)
+        else:
+            _deploy.deploy(BOTH, check=False)
+        raise PowerCut
+    drop_in = deployed.unit_dir / f"{UNIT}.d/acl.conf"
+    assert not drop_in.exists() or (deployed.config_dir / "ss-server-main.acl").exists()
+    assert _deploy.deploy(LISTED, check=True).refused == []
+    _deploy.deploy(BOTH, check=False)
+    assert not list(deployed.root.rglob("*acl*"))
+
+
 def test_full_disk_on_the_way_back(deployed, monkeypatch):
     """What has gone cannot be written any more, so what took its place stays, and runs."""
     seen = _observe.observe(RENAMED)
