@@ -73,6 +73,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _pytho
 _python.ready()
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _archive
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lock, _record
 
 SECONDS = 60
 
@@ -95,7 +96,7 @@ def main() -> None:
             raise _archive.ArchiveError(f"that checksum is of {before.version}, not of {module.params['version']}")
         if changed and not module.check_mode:
             _install(module)
-    except (_archive.ArchiveError, OSError) as error:
+    except (_archive.ArchiveError, _record.RecordError, OSError) as error:
         module.fail_json(msg=f"Nothing was installed: {error}")
     record = _archive.load()
     version = module.params["version"] if changed and module.check_mode else record.current.version
@@ -111,11 +112,12 @@ def main() -> None:
 def _install(module: AnsibleModule) -> None:
     checksum, version = module.params["checksum"], module.params["version"]
     binaries = _archive.kept(checksum) or _archive.unpack(_fetch(module), checksum)
-    told = _archive.try_out(binaries, version)
-    try:
-        _archive.install(binaries, checksum, told)
-    except OSError as error:
-        module.fail_json(msg=f"Half installed: {error}: mend that, and run it again")
+    with _lock.hold():
+        told = _archive.try_out(binaries, version)
+        try:
+            _archive.install(binaries, checksum, told)
+        except OSError as error:
+            module.fail_json(msg=f"Half installed: {error}: mend that, and run it again")
 
 
 def _fetch(module: AnsibleModule) -> bytes:

@@ -87,13 +87,15 @@ differs:
       why: is missing
 """
 
+import contextlib
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
 
 _python.ready()
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _units
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _program, _record, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _cli, _lock, _program, _record, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 
 
@@ -120,14 +122,15 @@ def main() -> None:
         params["textfile_directory"],
     )
     try:
-        planned = _units.plan(wanted if present else None)
-        if present and not module.check_mode and _program.install(_cli.__name__):
-            planned.note("file", _record.PROGRAM, "is another program")
-        changed = bool(planned.differs)
-        if changed and not module.check_mode:
-            (_units.apply if present else _units.remove)(planned)
-        if not present and not module.check_mode:
-            _stage.sweep()
+        with contextlib.nullcontext() if module.check_mode else _lock.hold():
+            planned = _units.plan(wanted if present else None)
+            if present and not module.check_mode and _program.install(_cli.__name__):
+                planned.note("file", _record.PROGRAM, "is another program")
+            changed = bool(planned.differs)
+            if changed and not module.check_mode:
+                (_units.apply if present else _units.remove)(planned)
+            if not present and not module.check_mode:
+                _stage.sweep()
     except (*EXPECTED, _units.Refused) as error:
         module.fail_json(msg=str(error))
     module.exit_json(changed=changed, differs=planned.differs, diff=planned.diff())

@@ -161,6 +161,8 @@ def plan(wanted: t.Optional[Wanted]) -> Plan:
         for name, unit in shown.items():
             if unit.load_state == "masked" or unit.fragment not in ("", unit_path(name)):
                 raise Refused(f"{name} is a unit of somebody else ({unit.fragment or 'masked'}): move it away")
+            if unit.needs_reload and unit_path(name) not in found.write:
+                found.note("service", name, "is loaded as it was before its file was written")
         if not timer.enabled:
             found.note("service", TIMER, "does not start at boot")
         if timer.active_state != "active":
@@ -185,26 +187,27 @@ def _textfile() -> str:
 
 
 def apply(planned: Plan) -> None:
-    """Write, start, and remove what went elsewhere. Raises OSError, SystemdError."""
+    """Write, start, and before that remove what goes elsewhere: only the old unit tells of it. Raises OSError, SystemdError."""
+    for path in planned.remove:
+        _files.remove(path)
     for path, (text, mode) in planned.write.items():
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         _files.write(path, text.encode(), mode, os.geteuid(), os.getegid())
-    for path in planned.remove:
-        _files.remove(path)
     _systemd.systemctl("daemon-reload")
     _systemd.systemctl("enable", TIMER)
     _systemd.systemctl("restart" if unit_path(TIMER) in planned.write else "start", TIMER)
 
 
 def remove(planned: Plan) -> None:
-    """Stop it, and nothing of it stays: no unit, no tick, no state, no metrics. Raises OSError, SystemdError."""
+    """Stop it, and nothing of it stays: no unit, no tick, no state, no metrics. Last goes the unit, by which whoever comes
+    after a call that was killed finds the rest. Raises OSError, SystemdError."""
     # Stopped in the middle of a look it has failed, for systemd.
     _restart.stop([name for name in (TIMER, SERVICE) if unit_path(name) in planned.remove])
-    for path in planned.remove:
+    _state.remove()
+    for path in sorted(planned.remove, key=unit_path(SERVICE).__eq__):
         _files.remove(path)
     if planned.remove:
         _systemd.systemctl("daemon-reload")
-    _state.remove()
 
 
 def installed() -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import os
 import stat
 import typing as t
@@ -31,6 +32,8 @@ def read(path: str) -> t.Optional[State]:
         return None
     if stat.S_ISLNK(info.st_mode):
         return State(os.readlink(os.fsencode(path)), 0o777, info.st_uid, info.st_gid, True, info.st_mtime)
+    if stat.S_ISDIR(info.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     # What somebody put in its place meanwhile is not followed, and a pipe is not waited for.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as stream:
         return State(stream.read(), stat.S_IMODE(info.st_mode), info.st_uid, info.st_gid, False, info.st_mtime)

@@ -15,6 +15,7 @@ from http.client import IncompleteRead
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _archive, _binary
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lock, _record
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_archive
 
 NAMES = ("sslocal", "ssserver")
@@ -61,6 +62,7 @@ def fixture_host(tmp_path, monkeypatch):
     host = Host(tmp_path)
     monkeypatch.setattr(_archive, "TARGET", str(host.target))
     monkeypatch.setattr(_archive, "FOLDER", str(host.folder))
+    monkeypatch.setattr(_record, "RUN_FOLDER", str(tmp_path / "run/fastopen"))
     monkeypatch.setattr(_binary, "PATH", f"{tmp_path}/usr/local/sbin:{host.target}:/usr/bin")
     return host
 
@@ -73,6 +75,16 @@ def fixture_install(run_module):
         return run_module(tfo_archive.main, check=check, **options, **more)
 
     return install
+
+
+def test_two_at_a_time(host, install, monkeypatch):
+    """One waits for the other: they would write the same files."""
+    asked = host.archive("one.tar.xz", good("1.25.0"))
+    monkeypatch.setattr(_lock, "SECONDS", 0.1)
+    with _lock.hold():
+        assert "is held" in install(asked)["msg"]
+    assert host.tree() == {}
+    assert install(asked)["changed"]
 
 
 def test_first(host, install):

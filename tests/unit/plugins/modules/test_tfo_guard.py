@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils import _python
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _metrics, _state, _tick, _units
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _record, _stage
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _lock, _record, _stage
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Request
 from ansible_collections.fastopen.shadowsocks.plugins.modules import tfo_guard
 
@@ -93,6 +96,59 @@ def test_absent(fake_host, guard, tmp_path):
         assert not path.exists()
     fake_host.done.clear()
     assert (guard(state="absent")["changed"], fake_host.done) == (False, [])
+
+
+class Killed(BaseException):
+    """SIGKILL, in memory."""
+
+
+@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("then", ["present", "absent"])
+def test_killed_in_the_middle(fake_host, guard, tmp_path, monkeypatch, number, then):
+    """Whoever comes next finds what is left of it, and what systemd has not read."""
+    before = fake_host.tree()
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        guard(textfile_directory=str(tmp_path / name))
+        (tmp_path / name / _metrics.NAME).write_text(_tick.MARK)
+        _state.store(_state.Kept())
+        left = [number]
+
+        def counted(function, left=left):
+            def call(*arguments):
+                if "show" in arguments[0] or "--version" in arguments[0]:
+                    return function(*arguments)
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Killed
+                return function(*arguments)
+
+            return call
+
+        with monkeypatch.context() as patch, contextlib.suppress(Killed):
+            for module, edge in ((_systemd, "_run"), (_files, "write"), (_files, "remove")):
+                patch.setattr(module, edge, counted(getattr(module, edge)))
+            arguments = {"state": "absent"} if then == "absent" else {"textfile_directory": str(tmp_path / "c")}
+            guard(**arguments)
+    (tmp_path / "c").mkdir()
+    if then == "present":
+        guard(textfile_directory=str(tmp_path / "c"))
+        assert not guard(textfile_directory=str(tmp_path / "c"))["changed"]
+        assert not any(unit.needs_reload for unit in _systemd.show([_units.SERVICE, TIMER]).values())
+    guard(state="absent")
+    assert fake_host.tree() == before
+    assert not list(tmp_path.rglob(_metrics.NAME))
+    for path in (fake_host.state_dir, fake_host.run_dir, fake_host.program.parent):
+        assert not path.exists()
+
+
+def test_two_at_a_time(fake_host, guard, monkeypatch):
+    """One waits for the other."""
+    monkeypatch.setattr(_lock, "SECONDS", 0.1)
+    before = fake_host.tree()
+    with _lock.hold():
+        assert "is held" in guard()["msg"]
+    assert fake_host.tree() == before
 
 
 def test_metrics_that_move(fake_host, guard, tmp_path):

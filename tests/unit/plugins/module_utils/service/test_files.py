@@ -21,6 +21,12 @@ def test_nothing_there(tmp_path):
     assert _files.read(str(tmp_path / "file" / "none")) is None
 
 
+def test_folder_in_its_place(tmp_path):
+    """Container managers make one where a file to be mounted is missing; the message names it."""
+    with pytest.raises(IsADirectoryError, match=f"Is a directory: '{tmp_path}'"):
+        _files.read(str(tmp_path))
+
+
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o000])
 def test_write_then_read(tmp_path, umask):
     """The mode is the one asked for, whatever the umask; nothing else is left in the folder."""
