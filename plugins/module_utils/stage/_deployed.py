@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _apply,
     _deploy,
     _deployment,
     _exec_start,
+    _files,
     _observe,
     _owned,
     _service,
@@ -28,7 +30,8 @@ def deploy(wanted: _observe.Wanted, check: bool) -> _deploy.Outcome:
     with contextlib.nullcontext() if check else _lock.hold():
         # The record is read first: a damaged one is told before anything changes.
         gone = _orphans(wanted.side) | set(_deployment.leaving(wanted, _owned.load()))
-        result = _deploy.deploy(wanted, check, lambda: _renew(wanted.side))
+        written: dict[str, t.Optional[_files.State]] = {}
+        result = _deploy.deploy(wanted, check, lambda: _renew(wanted.side, written))
         if not check:
             _follow(wanted)
         if not gone or result.refused:
@@ -91,11 +94,18 @@ def _follow(wanted: _observe.Wanted) -> None:
         _record.store_lease(lease)
 
 
-def _renew(side: str) -> None:
-    """Let our drop-ins repeat what is below them by now; what cannot be repeated stays, and is named by audit and status."""
+def _renew(side: str, written: dict[str, t.Optional[_files.State]]) -> None:
+    """Let our drop-ins repeat what is below them by now; what cannot be repeated stays, and is named by audit and status.
+
+    ``written`` are those that this has changed, as they were: on the way back they go back first, which needs no systemd.
+    """
+    for path, state in written.items():
+        _files.restore(path, state)
     for unit, drop_in in _drop_in.present().items():
         with contextlib.suppress(_exec_start.Unfit):
             below = _exec_start.read(unit)[1]
             if drop_in.side == side and below.digest != drop_in.digest:
                 for folder in drop_in.folders:
+                    path = _drop_in.path(unit, folder)
+                    written.setdefault(path, _files.read(path))
                     _drop_in.write(unit, folder, below, side)
