@@ -9,8 +9,17 @@ import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal, _metrics
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import ControllerAction
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
+    _before,
+    _end,
+    _journal,
+    _metrics,
+    _refusals,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
+    ControllerAction,
+    registered,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +60,26 @@ class FinishingAction(ControllerAction):
         return _written.lines(plan["journal"])
 
     @staticmethod
+    def gone(task_vars: dict[str, t.Any], plan: t.Mapping[str, t.Any], left: t.Sequence[str]) -> list[_end.Side]:
+        """The hosts that left the run before its waves."""
+        found = []
+        for host in (host for host in task_vars["ansible_play_hosts_all"] if host not in left):
+            seen, undeployable = registered(task_vars, host, "__rollout_seen", "__rollout_undeployable")
+            why = _refusals.bare(host, plan.get("refused", {}).get(host, ""))
+            if undeployable:
+                found.append(_end.Side(host, "", "failed", _before.NOT_DEPLOYED))
+            elif not why and host in plan.get("undeployed", ()):
+                found.append(_end.Side(host, "", "unreachable", _end.LOST_DEPLOYING))
+            else:
+                found.append(_end.gone(host, seen, why))
+        return found
+
+    @staticmethod
     def _metrics(plan: t.Mapping[str, t.Any], ending: Ending) -> _metrics.Metrics:
         return _metrics.Metrics(
-            plan["run"], plan["started"], _end.counts(ending.found), _journal.now(), _end.exit_status(ending.found)
+            plan["run"],
+            plan["started"],
+            _end.counts(ending.found),
+            _journal.now(),
+            _end.exit_status(ending.found, ending.amiss),
         )

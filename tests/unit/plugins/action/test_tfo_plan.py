@@ -156,8 +156,11 @@ HELD = {"outcome": "refused", "reasons": ["run r0 holds it: -e rollout_take_over
 
 
 def test_refused_alone(run, told):
-    """A host that cannot be stepped is out of the plan, and the others are in it; where none is left there is no plan."""
+    """A host that cannot be stepped is out of the plan, and the others are in it; where none is left there is no plan, and
+    who was lost before is told of as well."""
     fleet = variables(told, c1=[look("client", differs=[BUILD])], c2=[look("client")])
+    fleet["ansible_play_hosts_all"] = ["c1", "c2", "c3"]
+    fleet["hostvars"]["c3"] = {"__rollout_seen": {"unreachable": True}}
     result = run(tfo_plan, fleet, hosts=["c1", "c2"], run="r1")
     assert result["refused"] == {"c1": "c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it."}
     assert result["hosts"] == ["c2"]
@@ -165,10 +168,12 @@ def test_refused_alone(run, told):
         AnsibleActionFail,
         match=r"^c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it.\nMend .*\nReport: /\S+.html$",
     ):
-        run(tfo_plan, fleet, hosts=["c1"], run="r1")
+        run(tfo_plan, {**fleet, "ansible_play_hosts_all": ["c1", "c3"]}, hosts=["c1"], run="r1")
     for journal, waves in zip(sorted(Path(told["rollout_report_dir"]).glob("*.jsonl")), ({"wave 1": ["c2"]}, {})):
         event, *end = _journal.read(str(journal)).events
         assert [one["amiss"] for one in end] == ([] if waves else [{"c1": "/usr/bin/ss-local has no --fast-open"}])
+        ended = [(side["host"], side["outcome"]) for one in end for side in one["hosts"]]
+        assert ended == ([] if waves else [("c1", "refused"), ("c3", "unreachable")])
         assert (event["step"], event["refused"]) == ("preflight", result["refused"])
         assert event["waves"] == waves
 

@@ -172,4 +172,9 @@ def test_lines():
 )
 def test_exit_status(found, status):
     """0 is for good ends alone."""
-    assert _end.exit_status(found) == status
+    assert _end.exit_status(found, {}) == status
+
+
+def test_exit_status_of_a_canary_in_which_everybody_was_skipped():
+    """Alone in the limit: all are as they are meant to be, and the run stopped."""
+    assert _end.exit_status([side("skipped")], {"c1": "the run stopped at canary"}) == 2
