@@ -46,10 +46,9 @@ class ActionModule(FinishingAction):
         found += self.gone(task_vars, plan, hosts)
         stopped = next(filter(None, map(stopped_at, waves.values())), None)
         clients = task_vars["groups"].get("shadowsocks_clients", [])
-        clients_left = bool(clients) and not set(clients) & set(hosts)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
-        canaries = bool(set(clients) & set(task_vars["groups"].get("canary", [])))
-        advice = _advice.advice(found, stopped, clients_left, canaries)
+        following = _advice.left(clients, task_vars["groups"].get("canary", []), hosts)
+        advice = _advice.advice(found, stopped, task_vars.get("ansible_limit"), following)
         where = (stopped["name"], stopped["verdict"]) if stopped else ("", "")
         return self._end(task_vars, variables, plan, Ending(found, amiss, advice, *where))
 
@@ -77,7 +76,7 @@ class ActionModule(FinishingAction):
             return {"amiss": amiss, **(self._out(plan, amiss, looks) if at == "deployed" else {})}
         found = [side for host in looks for side in _end.sides(looks[host], None, host)]
         found = _before.sides(found, amiss, early) + self.gone(task_vars, plan, list(looks))
-        ending = Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)
+        ending = Ending(found, amiss, _advice.advice(found, None, task_vars.get("ansible_limit")), _before.PREFLIGHT)
         return self._end(task_vars, told, plan, ending)
 
     @staticmethod

@@ -13,7 +13,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._figur
 NAMED = 6
 """How many hosts, or reasons, are told before the rest is counted."""
 VERDICTS = {"promote": "promoted", "roll_back": "taken back", "inconclusive": "undecided, taken back"}
-COMMAND = re.compile(r"(ansible-playbook fastopen\.shadowsocks\.\w+(?: (?:-e|--limit) [\w.=,:!&*-]+)*)")
+COMMAND = re.compile(r"(ansible-playbook fastopen\.shadowsocks\.\w+(?: (?:-e|--limit) (?:'[^']+'|[\w.=,:!&*@%+/-]+))*)")
 
 
 def milliseconds(value: t.Optional[float]) -> str:

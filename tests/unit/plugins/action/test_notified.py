@@ -72,7 +72,7 @@ class Rollout:
             "__rollout_run": "r1",
         }
         self.hostvars = Hostvars({host: dict(own) for host in self.hosts})
-        self.results = []
+        self.results, self.more = [], {}
 
     def task(self, plugin, check_mode, **arguments):
         """Run it, and keep what it returns."""
@@ -83,6 +83,7 @@ class Rollout:
             "ansible_play_hosts_all": self.hosts,
             "ansible_play_batch": self.hosts,
             "ansible_forks": 5,
+            **self.more,
             "__rollout_side": "client",
             "__rollout_kind": "wave",
         }
@@ -225,6 +226,7 @@ def test_clients_before_their_servers(run, tmp_path, warned):
     folder = tmp_path / "textfile"
     folder.mkdir()
     rollout = Rollout(run, tmp_path, "", str(folder))
+    rollout.more = {"ansible_limit": "canary"}
     look = {**LOOK, "step": {"outcome": "skipped", "differs": []}, "reasons": ["192.0.2.1: no_cookie"]}
     rollout.register("seen", dict.fromkeys(rollout.hosts, {"results": [look]}))
     ask = {"__rollout_ask": {"server": "ss1", "clients": rollout.hosts}}
@@ -235,7 +237,7 @@ def test_clients_before_their_servers(run, tmp_path, warned):
     rollout.register("undeployable", {})
     end = rollout.task(tfo_end, False, at="held")
     assert "  refused      3: c1, c2, 198.51.100.9" in end["lines"]
-    assert end["lines"][-1].strip().startswith("Mend what is named above, then run it again")
+    assert end["lines"][-1].endswith("run it again: ansible-playbook fastopen.shadowsocks.rollout --limit canary")
     page = end["lines"][0].removeprefix("Report: ")
     assert "Refused: nothing was changed" in Path(page).read_text("utf-8")
     assert "tfo_rollout_exit_status 2\n" in (folder / _metrics.FILE).read_text("utf-8")

@@ -72,10 +72,12 @@ def test_who_was_lost_is_taken_back(run, fleet):
 def test_how_it_ends(run, fleet, taken_back, outcome, why):
     """By name, so that the run fails for that host and no other; nothing of its batch is called promoted."""
     fleet["hostvars"]["ss1"]["__rollout_taken_back"] = taken_back
+    fleet["ansible_limit"] = "ss1,c1"
     end = run(tfo_end, fleet, at="ended")
     assert list(end["amiss"]) == ["ss1"]
     assert end["amiss"]["ss1"].startswith(f"{outcome}: {why}")
     assert end["lines"][1:3] == ["  promoted     1: c1", f"  {outcome:<12} 1: ss1"]
+    assert end["lines"][-1].endswith("run it again: ansible-playbook fastopen.shadowsocks.rollout --limit ss1,c1")
 
 
 @pytest.mark.parametrize("verdict", ["promote", "inconclusive"])

@@ -166,9 +166,11 @@ def test_refused_alone(run, told):
     assert result["hosts"] == ["c2"]
     with pytest.raises(
         AnsibleActionFail,
-        match=r"^c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it.\nMend .*\nReport: /\S+.html$",
+        match=r"^c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it.\n"
+        r"Mend .* --limit c1,c3\nReport: /\S+.html$",
     ):
-        run(tfo_plan, {**fleet, "ansible_play_hosts_all": ["c1", "c3"]}, hosts=["c1"], run="r1")
+        limited = {"ansible_play_hosts_all": ["c1", "c3"], "ansible_limit": "c1,c3"}
+        run(tfo_plan, {**fleet, **limited}, hosts=["c1"], run="r1")
     for journal, waves in zip(sorted(Path(told["rollout_report_dir"]).glob("*.jsonl")), ({"wave 1": ["c2"]}, {})):
         event, *end = _journal.read(str(journal)).events
         assert [one["amiss"] for one in end] == ([] if waves else [{"c1": "/usr/bin/ss-local has no --fast-open"}])

@@ -21,6 +21,13 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import
                 ("; then wait", False),
             ],
         ),
+        (
+            "Again: ansible-playbook fastopen.shadowsocks.rollout --limit 'all:!c 3' -e rollout_retry=true",
+            [
+                ("Again: ", False),
+                ("ansible-playbook fastopen.shadowsocks.rollout --limit 'all:!c 3' -e rollout_retry=true", True),
+            ],
+        ),
     ],
 )
 def test_commands(words, pieces):
