@@ -111,6 +111,22 @@ def test_hosts_that_were_settled_before_their_step():
     assert ends(one) == {"c1": "skipped", "c2": "stepped"}
 
 
+@pytest.mark.parametrize(
+    ("canary", "result", "verdict"),
+    [
+        (True, SKIPPED, "inconclusive"),
+        (True, {"outcome": "planned", "reasons": []}, "promote"),
+        (False, SKIPPED, "promote"),
+    ],
+)
+def test_check_mode_of_a_canary(canary, result, verdict):
+    """A plan that would stop there says so: nobody is left of it."""
+    one = wave([""])
+    one.canary = canary
+    _phases.stepped(one, {"c1": result}, check=True, final=True)
+    assert (one.verdict, one.stop) == (verdict, verdict != "promote")
+
+
 def test_check_mode_only_plans():
     """A plan is no failure, and takes nothing back."""
     one = wave()
