@@ -24,7 +24,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._cont
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-    """``found``: every side of every host. ``amiss``: by host why it is neither promoted nor skipped for a reason.
+    """``found``: every side of every host. ``amiss``: by host why it is neither promoted nor skipped for a reason, of those that
+    are left to fail for it.
 
     ``stopped``: where the run stopped, '' where it did not, and the ``verdict`` there; ``advice`` is what to do next.
     """
@@ -34,6 +35,11 @@ class Ending:
     advice: t.Sequence[str]
     stopped: str = ""
     verdict: str = ""
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What is amiss with all hosts, also with those that have failed, or were lost, before: they have no side."""
+        return {**{one.host: f"{one.outcome}: {one.why}" for one in self.found if not one.side}, **self.amiss}
 
 
 class FinishingAction(ControllerAction):
@@ -45,7 +51,7 @@ class FinishingAction(ControllerAction):
         """Tell of it; the lines say where its page is. ``told`` are the run's variables, of ``plan`` it takes ``run``,
         ``started`` and ``journal``."""
         hosts = [one._asdict() for one in ending.found]
-        event = {"hosts": hosts, "amiss": ending.amiss, "stopped": ending.stopped, "next": ending.advice}
+        event = {"hosts": hosts, "amiss": ending.told, "stopped": ending.stopped, "next": ending.advice}
         self.keep(plan["journal"], {"step": "end", **event})
         self.notify(
             task_vars,
@@ -53,7 +59,7 @@ class FinishingAction(ControllerAction):
             f"stopped at {ending.stopped}" if ending.stopped else "finished",
             verdict=ending.verdict,
             outcomes=_end.counts(ending.found),
-            reasons=[f"{host}: {why}" for host, why in ending.amiss.items()],
+            reasons=[f"{host}: {why}" for host, why in ending.told.items()],
             following=" ".join(ending.advice),
         )
         self.export_metrics(told["rollout_textfile_directory"], lambda: self._metrics(plan, ending))
@@ -81,5 +87,5 @@ class FinishingAction(ControllerAction):
             plan["started"],
             _end.counts(ending.found),
             _journal.now(),
-            _end.exit_status(ending.found, ending.amiss),
+            _end.exit_status(ending.found, ending.told),
         )

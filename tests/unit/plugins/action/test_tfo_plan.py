@@ -15,7 +15,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_plan
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _process
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal, _process
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_INSTANCE, SERVER_INSTANCE
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 
@@ -173,7 +173,8 @@ def test_refused_alone(run, told):
         run(tfo_plan, {**fleet, **limited}, hosts=["c1"], run="r1")
     for journal, waves in zip(sorted(Path(told["rollout_report_dir"]).glob("*.jsonl")), ({"wave 1": ["c2"]}, {})):
         event, *end = _journal.read(str(journal)).events
-        assert [one["amiss"] for one in end] == ([] if waves else [{"c1": "/usr/bin/ss-local has no --fast-open"}])
+        amiss = {"c3": f"unreachable: {_end.NOT_REACHED_FIRST}", "c1": "/usr/bin/ss-local has no --fast-open"}
+        assert [one["amiss"] for one in end] == ([] if waves else [amiss])
         ended = [(side["host"], side["outcome"]) for one in end for side in one["hosts"]]
         assert ended == ([] if waves else [("c1", "refused"), ("c3", "unreachable")])
         assert (event["step"], event["refused"]) == ("preflight", result["refused"])
