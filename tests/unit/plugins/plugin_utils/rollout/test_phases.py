@@ -323,3 +323,19 @@ def test_canary_that_cannot_be_made_to_last(result, verdict, canary):
     _phases.closed(one, {"c1": result}, {"c1": PLAIN})
     assert (one.verdict, one.stop) == ((verdict, True) if canary else ("promote", False))
     assert not canary or "no canary is left" in one.why[0]
+
+
+@pytest.mark.parametrize(
+    ("c2", "now"),
+    [
+        (PLAIN, "plain TCP again, and"),
+        (FAILED, "not all of it is proven plain (c2), and"),
+        (UNREACHABLE, "not all of it is proven plain (c2), and"),
+    ],
+)
+def test_what_was_not_proven_is_not_called_plain(c2, now):
+    """A wave went back; what runs on a host of it is not known."""
+    one = wave(["stepped", "stepped"])
+    one.decide(against=["late"])
+    _phases.closed(one, {}, {"c1": PLAIN, "c2": c2})
+    assert _lines.closed(one)[0] == f"  roll_back: {now} the run stops here"
