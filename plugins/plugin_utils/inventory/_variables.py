@@ -270,6 +270,9 @@ ALSO: dict[str, tuple[str, ...]] = {
 }
 """Single ones beside those: a way back does not hang on what only the way up needs."""
 
+BY_HOST: dict[str, tuple[str, ...]] = {"rollback": ("rollout_probe_url",), "capture": ("rollout_probe_url",)}
+"""Decisions of a rollout that hosts need not agree on elsewhere: there each has its own."""
+
 
 def variables(used_by: str) -> tuple[Variable, ...]:
     """The variables that a role or playbook reads."""
