@@ -20,7 +20,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._svg i
     scale,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import (
-    VERDICTS,
     milliseconds,
     requests,
 )
@@ -61,7 +60,7 @@ def timeline(run: Run) -> t.Optional[Markup]:
                 element("rect", element("title", words), x=axis(begin), y=top, width=width, height=18, class_=kind)
             )
             told.append(words)
-        verdict = VERDICTS.get(wave.verdict, "not begun" if not wave.phases else "not decided")
+        verdict = wave.ended or ("not begun" if not wave.phases else "not decided")
         drawn.append(label(WIDTH - RESULTS + 8, top + 13, verdict, f"label {wave.verdict}"))
         told.append(f"{wave.name}: {verdict}")
     return picture(WIDTH, height, "Time line of the waves", "; ".join(told) + ".", *drawn)

@@ -98,7 +98,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
         (
             "reverted",
             [
-                "Stopped: wave 2 was taken back",
+                "Stopped at wave 2: taken back",
                 "Clients that send it for good: 3 of 5.",
                 "Why wave 2: 2 of 5 are bad so far (c4, c5): too many",
                 "c4 reverted: loses SYNs with data: 18 of 20 late, 0 of 20 without",
