@@ -24,7 +24,7 @@ def ended(verdict: str, outcomes: t.Collection[str]) -> str:
     if verdict not in ("roll_back", "inconclusive"):
         return ""
     if "promoted" in found:
-        now = "what was promoted stays"
+        now = "promoted hosts stay"
     elif not unknown and not found & {"stepped", "reverted", "inconclusive"}:
         now = "nobody made the step"
     else:
