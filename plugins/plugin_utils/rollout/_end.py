@@ -105,10 +105,11 @@ def taken_back(found: t.Sequence[Side], results: t.Mapping[tuple[str, str], Resu
     ended = []
     for one in found:
         result = results.get((one.host, one.side))
-        if not result or result.get("skipped") or not (one.lost or one.outcome == "promoted"):
+        if not result or result.get("skipped") or not (one.lost or one.outcome in ("promoted", "failed")):
             ended.append(one)
         elif result.get("outcome") == "plain":
-            why = f"answered again at the end of the run and is plain ({one.why})" if one.lost else WITH_ALL
+            with_all = WITH_ALL if one.outcome == "promoted" else f"{WITH_ALL}; before: {one.why}"
+            why = f"answered again at the end of the run and is plain ({one.why})" if one.lost else with_all
             ended.append(one._replace(outcome="reverted", why=why, lost=False))
         elif one.lost and lost(result):
             ended.append(one)

@@ -134,6 +134,20 @@ def test_taken_back():
 @pytest.mark.parametrize(
     ("result", "outcome", "why"),
     [
+        ({"outcome": "plain"}, "reverted", f"{_end.WITH_ALL}; before: no_cookie; {_end.STAYS_ON}"),
+        ({"failed": True, "msg": "silent"}, "failed", "not proven plain: silent"),
+    ],
+)
+def test_failed_side_after_that(result, outcome, why):
+    """What did not stay is not said to stay: with rollout_revert: all a client goes back that an earlier run left on."""
+    before = [side("failed", why=f"no_cookie; {_end.STAYS_ON}")]
+    (ended,) = _end.taken_back(before, {("c1", "client"): result})
+    assert (ended.outcome, ended.why) == (outcome, why)
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "why"),
+    [
         (
             {"outcome": "plain"},
             "reverted",
