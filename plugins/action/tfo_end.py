@@ -10,7 +10,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
     _advice,
     _before,
     _end,
-    _refusals,
     _waves,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import registered
@@ -44,13 +43,12 @@ class ActionModule(FinishingAction):
         if arguments["at"] == "ending":
             return {"revert": back}
         found = _end.taken_back(found, self._results(back, {host: seen[host]["__rollout_taken_back"] for host in back}))
-        found += self._gone(task_vars, plan, hosts)
+        found += self.gone(task_vars, plan, hosts)
         stopped = next(filter(None, map(stopped_at, waves.values())), None)
         clients = task_vars["groups"].get("shadowsocks_clients", [])
-        clients_left = bool(clients) and not set(clients) & set(hosts)
         amiss = {host: why for host, why in _end.amiss(found, stopped).items() if host in hosts}
-        canaries = bool(set(clients) & set(task_vars["groups"].get("canary", [])))
-        advice = _advice.advice(found, stopped, clients_left, canaries)
+        following = _advice.left(clients, task_vars["groups"].get("canary", []), hosts)
+        advice = _advice.advice(found, stopped, task_vars.get("ansible_limit"), following)
         where = (stopped["name"], stopped["verdict"]) if stopped else ("", "")
         return self._end(task_vars, variables, plan, Ending(found, amiss, advice, *where))
 
@@ -67,17 +65,18 @@ class ActionModule(FinishingAction):
         asked, claims, undeployable = (
             {host: registered(task_vars, host, name)[0] for host in looks} for name in REGISTERED_BEFORE
         )
+        early = _before.without_servers(asked) if at != "deployed" else {}
         if at == "deployed":
             amiss = {host: _before.NOT_DEPLOYED for host, failed in undeployable.items() if failed}
             ends = len(amiss) == len(looks)
         else:
-            amiss = {**_before.without_servers(asked), **(_before.not_held(claims) if at == "held" else {})}
+            amiss = {**early, **(_before.not_held(claims) if at == "held" else {})}
             ends = at == "held" and bool(amiss)
         if not ends:
             return {"amiss": amiss, **(self._out(plan, amiss, looks) if at == "deployed" else {})}
         found = [side for host in looks for side in _end.sides(looks[host], None, host)]
-        found = _before.sides(found, amiss) + self._gone(task_vars, plan, list(looks))
-        ending = Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)
+        found = _before.sides(found, amiss, early) + self.gone(task_vars, plan, list(looks))
+        ending = Ending(found, amiss, _advice.advice(found, None, task_vars.get("ansible_limit")), _before.PREFLIGHT)
         return self._end(task_vars, told, plan, ending)
 
     @staticmethod
@@ -103,19 +102,4 @@ class ActionModule(FinishingAction):
             whole = registered_by[host] or {}
             items = {one["__rollout_back"]["side"]: one for one in whole.get("results", [])}
             found.update({(host, one["side"]): items.get(one["side"], whole) for one in wanted})
-        return found
-
-    @staticmethod
-    def _gone(task_vars: dict[str, t.Any], plan: t.Mapping[str, t.Any], left: t.Sequence[str]) -> list[_end.Side]:
-        """The hosts that left the run before its waves."""
-        found = []
-        for host in (host for host in task_vars["ansible_play_hosts_all"] if host not in left):
-            seen, undeployable = registered(task_vars, host, "__rollout_seen", "__rollout_undeployable")
-            why = _refusals.bare(host, plan.get("refused", {}).get(host, ""))
-            if undeployable:
-                found.append(_end.Side(host, "", "failed", _before.NOT_DEPLOYED))
-            elif not why and host in plan.get("undeployed", ()):
-                found.append(_end.Side(host, "", "unreachable", _end.LOST_DEPLOYING))
-            else:
-                found.append(_end.gone(host, seen, why))
         return found

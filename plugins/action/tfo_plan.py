@@ -155,17 +155,23 @@ class ActionModule(FinishingAction):
         nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
         event = {"run": run, "refused": refused, "sides": self._sides(task_vars), **nothing}
         begun = {"run": run, "started": _journal.now(), "journal": self._begin(variables, event)}
-        ending = self._nobody(looks, refused)
+        ending = self._nobody(looks, refused, self.gone(task_vars, {}, list(looks)), task_vars.get("ansible_limit"))
         return [*refused.values(), *ending.advice, *self.finish(task_vars, variables, begun, ending)]
 
     @staticmethod
-    def _nobody(looks: t.Mapping[str, t.Sequence[_plan.Look]], refused: t.Mapping[str, str]) -> Ending:
-        """The end of a run that refuses everybody."""
+    def _nobody(
+        looks: t.Mapping[str, t.Sequence[_plan.Look]],
+        refused: t.Mapping[str, str],
+        gone: t.Sequence[_end.Side],
+        limit: t.Optional[str],
+    ) -> Ending:
+        """The end of a run that refuses everybody, but those that were ``gone`` before."""
         amiss = {host: _refusals.bare(host, why) for host, why in refused.items()}
         found = [
             _end.Side(host, look["side"], "refused", amiss[host]) for host, sides in looks.items() for look in sides
         ]
-        return Ending(found, amiss, _advice.advice(found, None, False), _before.PREFLIGHT)
+        found += gone
+        return Ending(found, amiss, _advice.advice(found, None, limit), _before.PREFLIGHT)
 
     @staticmethod
     def _sides(task_vars: t.Mapping[str, t.Any]) -> dict[str, list[str]]:

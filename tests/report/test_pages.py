@@ -29,7 +29,7 @@ PICTURES = {"top.png": "report.png", "wave.png": "report-wave.png"}
 MOST_BYTES = 140_000
 STORIES = {
     "good": "Done",
-    "reverted": "Stopped: wave 2 was taken back",
+    "reverted": "Stopped at wave 2: taken back",
     "refused": "Ended, with 1 host refused",
     "everybody_refused": "Refused: nothing was changed",
     "killed": "Ended without an end",

@@ -76,7 +76,7 @@ def gathered(used_by: str, reports: t.Mapping[str, Report]) -> list[str]:
         told.setdefault(message, []).append(host)
     errors = [f"{_few(list(dict.fromkeys(hosts)), 10)}: {message}" for message, hosts in told.items()]
     for variable in _variables.variables(used_by):
-        if variable.run:
+        if variable.run and variable.name not in _variables.BY_HOST.get(used_by, ()):
             said: dict[str, list[str]] = {}
             for host, report in reports.items():
                 if variable.name in report.variables:

@@ -17,7 +17,7 @@ import re
 import typing as t
 from collections.abc import Mapping
 
-from ansible.module_utils.common.validation import check_type_float, check_type_int
+from ansible.module_utils.common.validation import check_type_float, check_type_int, check_type_path
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.parsing.vault import VaultHelper
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _near
@@ -111,6 +111,15 @@ class Text:
 
     def _shown(self, text: str) -> str:
         return "" if self.secret else f"{shown(text)} "
+
+
+@dataclasses.dataclass(frozen=True)
+class Path(Text):
+    """A path on the controller, read as Ansible's own are: ~ and variables of the environment are replaced."""
+
+    def read(self, value: t.Any) -> str:
+        """The path."""
+        return check_type_path(super().read(value))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,6 +27,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._va
     Integer,
     Kind,
     Number,
+    Path,
     Text,
     Wrong,
 )
@@ -149,7 +150,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
         Variable("rollout_network_label", Text(optional=True), ""),
         Variable("rollout_revert", Choice(("wave", "all")), "wave", run=True),
         Variable(
-            "rollout_report_dir", Text(words="the path of a folder on the controller"), "rollout-reports", run=True
+            "rollout_report_dir", Path(words="the path of a folder on the controller"), "rollout-reports", run=True
         ),
         Variable("rollout_notify_url", Receiver(), "", run=True),
         Variable(
@@ -181,7 +182,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
     "discover": (
         Variable(
             "discover_dir",
-            Text(words="the path of a folder host_vars on the controller", optional=True),
+            Path(words="the path of a folder host_vars on the controller", optional=True),
             "",
             run=True,
             about="The folder that gets HOST/shadowsocks.yml. Left empty, it is host_vars beside the first source of the inventory"
@@ -216,7 +217,7 @@ ROLES: dict[str, tuple[Variable, ...]] = {
     "status": (
         Variable(
             "status_journal",
-            Text(words="the path of a journal on the controller", optional=True),
+            Path(words="the path of a journal on the controller", optional=True),
             "",
             run=True,
             about="The journal of a rollout. Left empty, it is the newest one in rollout_report_dir",
@@ -226,14 +227,14 @@ ROLES: dict[str, tuple[Variable, ...]] = {
     "report": (
         Variable(
             "report_journal",
-            Text(words="the path of a journal on the controller", optional=True),
+            Path(words="the path of a journal on the controller", optional=True),
             "",
             run=True,
             about="The journal of a rollout or an audit. Left empty, it is the newest of a rollout in rollout_report_dir",
         ),
         Variable(
             "report_page",
-            Text(words="the path of a file on the controller", optional=True),
+            Path(words="the path of a file on the controller", optional=True),
             "",
             run=True,
             about="The page to write. Left empty, it is beside the journal, with the ending .html",
@@ -268,6 +269,9 @@ ALSO: dict[str, tuple[str, ...]] = {
     "report": ("rollout_report_dir",),
 }
 """Single ones beside those: a way back does not hang on what only the way up needs."""
+
+BY_HOST: dict[str, tuple[str, ...]] = {"rollback": ("rollout_probe_url",), "capture": ("rollout_probe_url",)}
+"""Decisions of a rollout that hosts need not agree on elsewhere: there each has its own."""
 
 
 def variables(used_by: str) -> tuple[Variable, ...]:

@@ -86,7 +86,6 @@ def _rollout(journal: Journal, now: datetime.datetime) -> dict[str, t.Any]:
         "story": dataclasses.replace(story, happened=[*story.happened, *lacks]),
         "timeline": _plots.timeline(run),
         "waves": [{"told": wave, "plot": _plot(wave), "paths": _paths(wave)} for wave in run.waves],
-        "verdicts": _words.VERDICTS,
         "gains": _plots.gains(clients),
         "gaining": clients,
         "left": _told.by_reason(host for host in run.hosts if host.outcome not in ("promoted", "")),

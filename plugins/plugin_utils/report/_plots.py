@@ -20,7 +20,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._svg i
     scale,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import (
-    VERDICTS,
     milliseconds,
     requests,
 )
@@ -29,6 +28,8 @@ from markupsafe import Markup
 
 WIDTH, NAMES, RESULTS = 920, 112, 140
 """Of the large pictures, in pixels: the whole, the names at the left, and what came of it at the right."""
+MOST_LETTERS = 21
+"""What has room there."""
 LANE, SMALL_WIDTH, SMALL_LANE = 44, 320, 14
 ROW = 26
 CLOCK = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
@@ -61,10 +62,15 @@ def timeline(run: Run) -> t.Optional[Markup]:
                 element("rect", element("title", words), x=axis(begin), y=top, width=width, height=18, class_=kind)
             )
             told.append(words)
-        verdict = VERDICTS.get(wave.verdict, "not begun" if not wave.phases else "not decided")
-        drawn.append(label(WIDTH - RESULTS + 8, top + 13, verdict, f"label {wave.verdict}"))
+        verdict = wave.ended or ("not begun" if not wave.phases else "not decided")
+        drawn.append(label(WIDTH - RESULTS + 8, top + 13, _short(verdict), f"label {wave.verdict}"))
         told.append(f"{wave.name}: {verdict}")
     return picture(WIDTH, height, "Time line of the waves", "; ".join(told) + ".", *drawn)
+
+
+def _short(words: str) -> str:
+    """What has room beside the lanes: all of it, or its first part."""
+    return words if len(words) <= MOST_LETTERS else words.partition(",")[0]
 
 
 def first_bytes(arms: t.Sequence[Times], title: str) -> t.Optional[Markup]:

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _figures
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _figures, _words
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import number
 
 STAGES = {"server": "accept", "client": "send"}
@@ -94,6 +94,11 @@ class Wave:
     def under_way(self) -> bool:
         """Whether its hosts are stepped, as far as the journal tells: what was decided is done once it is closed."""
         return self.at in UNDER_WAY
+
+    @property
+    def ended(self) -> str:
+        """What its verdict came to, in words; '' where there is none."""
+        return _words.ended(self.verdict, [host.outcome for host in self.hosts])
 
     @property
     def promoted(self) -> int:

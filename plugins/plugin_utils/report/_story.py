@@ -38,8 +38,9 @@ def of_run(run: Run, now: datetime.datetime) -> Story:
     stopped = run.stopped
     amiss = [host for host in run.hosts if host.outcome not in FINE]
     if stopped:
-        ending = "was taken back" if stopped.verdict == "roll_back" else "could not be decided, and was taken back"
-        return Story("bad", f"Stopped: {stopped.name} {ending}", _happened(run), _against(stopped), _next(run))
+        return Story(
+            "bad", f"Stopped at {stopped.name}: {stopped.ended}", _happened(run), _against(stopped), _next(run)
+        )
     if amiss:
         state = "refused" if all(host.outcome == "refused" for host in amiss) else "bad"
         words = "refused" if state == "refused" else "not promoted"

@@ -12,8 +12,24 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._figur
 
 NAMED = 6
 """How many hosts, or reasons, are told before the rest is counted."""
-VERDICTS = {"promote": "promoted", "roll_back": "taken back", "inconclusive": "undecided, taken back"}
-COMMAND = re.compile(r"(ansible-playbook fastopen\.shadowsocks\.\w+(?: (?:-e|--limit) [\w.=,:!&*-]+)*)")
+COMMAND = re.compile(r"(ansible-playbook fastopen\.shadowsocks\.\w+(?: (?:-e|--limit) (?:'[^']+'|[\w.=,:!&*@%+/-]+))*)")
+
+
+def ended(verdict: str, outcomes: t.Collection[str]) -> str:
+    """What the verdict of a wave came to for its hosts; '' where there is none."""
+    found = set(outcomes)
+    unknown = found & {"failed", "unreachable"}
+    if verdict == "promote":
+        return "promoted" if found & {"stepped", "promoted"} else "passed over, nobody was promoted"
+    if verdict not in ("roll_back", "inconclusive"):
+        return ""
+    if "promoted" in found:
+        now = "promoted hosts stay"
+    elif not unknown and not found & {"stepped", "reverted", "inconclusive"}:
+        now = "nobody made the step"
+    else:
+        now = f"taken back{', not all of it proven plain' if unknown else ''}"
+    return now if verdict == "roll_back" else f"undecided, {now}"
 
 
 def milliseconds(value: t.Optional[float]) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _lines
@@ -17,29 +18,30 @@ DEPLOY_FIRST = "run playbook deploy first"
 """What a refusal says that a deployment mends."""
 
 
-def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: bool, canaries: bool = False) -> list[str]:
-    """Sentences with commands. ``stopped``: the wave at which the run did; ``clients_left``: its limit was servers only, and
-    whether there are ``canaries`` among the clients."""
+def advice(
+    found: t.Sequence[Side], stopped: t.Optional[Wave], run_limit: t.Optional[str] = None, following: str = ""
+) -> list[str]:
+    """Sentences with commands. ``stopped``: the wave at which the run did; ``run_limit``: what --limit was, which the run has
+    again where it is run again; ``following``: what its limit has left out and comes next, see ``left``."""
     outcomes = {one.outcome for one in found}
     remembered = _names(one for one in found if one.outcome == "reverted" and one.remembered)
     undeployed = _names(one for one in found if one.outcome == "refused" and DEPLOY_FIRST in one.why)
     mend = [one for one in found if one.outcome in ("reverted", "failed", "refused", "unreachable")]
-    again = f"{ROLLOUT}{' -e rollout_retry=true' if remembered else ''}"
+    same = f"{ROLLOUT}{f' --limit {shlex.quote(run_limit)}' if run_limit else ''}"
+    again = f"{same}{' -e rollout_retry=true' if remembered else ''}"
     told = [f"Deploy first: {DEPLOY}{_limit(undeployed)}"] if undeployed else []
     if stopped:
         told.append(f"The run stopped at {stopped['name']}. Mend what is named above, then run it again: {again}")
     elif any(one.host not in undeployed for one in mend):
         told.append(f"Mend what is named above, then run it again: {again}")
     elif undeployed:
-        told.append(f"Then run it again: {ROLLOUT}")
+        told.append(f"Then run it again: {same}")
     elif "inconclusive" in outcomes:
-        told.append(f"Run it again for more samples: {ROLLOUT}")
+        told.append(f"Run it again for more samples: {same}")
     elif "planned" in outcomes:
-        told.append(f"Nothing was changed. Next: {ROLLOUT}")
-    elif clients_left:
-        told.append(
-            f"Next, the clients{', canaries first' if canaries else ''}: {ROLLOUT}{' --limit canary' if canaries else ''}"
-        )
+        told.append(f"Nothing was changed. Next: {same}")
+    elif following:
+        told.append(following)
     else:
         told.append(f"Next: {AUDIT}")
     if remembered:
@@ -47,6 +49,17 @@ def advice(found: t.Sequence[Side], stopped: t.Optional[Wave], clients_left: boo
     if "inconclusive" in outcomes and not told[-1].startswith("Run it again"):
         told.append("Inconclusive hosts are plain; later runs try them again.")
     return told
+
+
+def left(clients: t.Collection[str], canaries: t.Collection[str], hosts: t.Collection[str]) -> str:
+    """What comes after a run over these hosts that was well: the clients, canaries first, after servers alone; the other
+    clients after canaries alone; '' after any other."""
+    first, mine = set(canaries) & set(clients), set(clients) & set(hosts)
+    if clients and not mine:
+        return (
+            f"Next, the clients, canaries first: {ROLLOUT} --limit canary" if first else f"Next, the clients: {ROLLOUT}"
+        )
+    return f"Next, the other clients: {ROLLOUT}" if mine and mine <= first < set(clients) else ""
 
 
 def _names(sides: t.Iterable[Side]) -> list[str]:

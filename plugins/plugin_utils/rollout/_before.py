@@ -49,12 +49,16 @@ def not_held(claims: t.Mapping[str, Result]) -> dict[str, str]:
     }
 
 
-def sides(found: t.Sequence[Side], against: t.Mapping[str, str]) -> list[Side]:
+def sides(found: t.Sequence[Side], against: t.Mapping[str, str], early: t.Container[str] = ()) -> list[Side]:
     """The sides of all hosts as that leaves them: refused, or failed where what it runs now is not known; whose side has its
-    stage already, or is skipped, stays so."""
+    stage already, or is skipped, stays so.
+
+    ``early``: clients that come before their servers. Their looks may have skipped them for just that.
+    """
     ended = []
     for one in found:
-        if one.host in against and one.why == NOT_REACHED:
+        skipped_for_it = one.host in early and (one.side, one.outcome) == ("client", "skipped")
+        if one.host in against and (one.why == NOT_REACHED or skipped_for_it):
             why = against[one.host]
             one = one._replace(outcome="failed" if why == NOT_DEPLOYED else "refused", why=why)
         ended.append(one)

@@ -105,10 +105,11 @@ def taken_back(found: t.Sequence[Side], results: t.Mapping[tuple[str, str], Resu
     ended = []
     for one in found:
         result = results.get((one.host, one.side))
-        if not result or result.get("skipped") or not (one.lost or one.outcome == "promoted"):
+        if not result or result.get("skipped") or not (one.lost or one.outcome in ("promoted", "failed")):
             ended.append(one)
         elif result.get("outcome") == "plain":
-            why = f"answered again at the end of the run and is plain ({one.why})" if one.lost else WITH_ALL
+            with_all = WITH_ALL if one.outcome == "promoted" else f"{WITH_ALL}; before: {one.why}"
+            why = f"answered again at the end of the run and is plain ({one.why})" if one.lost else with_all
             ended.append(one._replace(outcome="reverted", why=why, lost=False))
         elif one.lost and lost(result):
             ended.append(one)
@@ -138,12 +139,12 @@ def counts(found: t.Sequence[Side]) -> dict[str, int]:
     return {outcome: len(named) for outcome, named in hosts.items() if named}
 
 
-def exit_status(found: t.Sequence[Side]) -> int:
+def exit_status(found: t.Sequence[Side], told: t.Mapping[str, str]) -> int:
     """That of ansible-playbook after it: 4 where a host was not reached before the waves, else 2 where anybody is neither
-    promoted nor skipped for a reason."""
+    promoted nor skipped for a reason, or something is amiss (``told``) all the same."""
     if any(one.why in (NOT_REACHED_FIRST, LOST_DEPLOYING) for one in found):
         return 4
-    return 0 if {one.outcome for one in found} <= set(FINE) else 2
+    return 0 if {one.outcome for one in found} <= set(FINE) and not told else 2
 
 
 def lines(found: t.Sequence[Side], advice: t.Sequence[str]) -> list[str]:

@@ -9,13 +9,23 @@ import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _written
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal, _metrics
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import ControllerAction
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import (
+    _before,
+    _end,
+    _journal,
+    _metrics,
+    _refusals,
+)
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
+    ControllerAction,
+    registered,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-    """``found``: every side of every host. ``amiss``: by host why it is neither promoted nor skipped for a reason.
+    """``found``: every side of every host. ``amiss``: by host why it is neither promoted nor skipped for a reason, of those that
+    are left to fail for it.
 
     ``stopped``: where the run stopped, '' where it did not, and the ``verdict`` there; ``advice`` is what to do next.
     """
@@ -25,6 +35,11 @@ class Ending:
     advice: t.Sequence[str]
     stopped: str = ""
     verdict: str = ""
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What is amiss with all hosts, also with those that have failed, or were lost, before: they have no side."""
+        return {**{one.host: f"{one.outcome}: {one.why}" for one in self.found if not one.side}, **self.amiss}
 
 
 class FinishingAction(ControllerAction):
@@ -36,7 +51,7 @@ class FinishingAction(ControllerAction):
         """Tell of it; the lines say where its page is. ``told`` are the run's variables, of ``plan`` it takes ``run``,
         ``started`` and ``journal``."""
         hosts = [one._asdict() for one in ending.found]
-        event = {"hosts": hosts, "amiss": ending.amiss, "stopped": ending.stopped, "next": ending.advice}
+        event = {"hosts": hosts, "amiss": ending.told, "stopped": ending.stopped, "next": ending.advice}
         self.keep(plan["journal"], {"step": "end", **event})
         self.notify(
             task_vars,
@@ -44,14 +59,33 @@ class FinishingAction(ControllerAction):
             f"stopped at {ending.stopped}" if ending.stopped else "finished",
             verdict=ending.verdict,
             outcomes=_end.counts(ending.found),
-            reasons=[f"{host}: {why}" for host, why in ending.amiss.items()],
+            reasons=[f"{host}: {why}" for host, why in ending.told.items()],
             following=" ".join(ending.advice),
         )
         self.export_metrics(told["rollout_textfile_directory"], lambda: self._metrics(plan, ending))
         return _written.lines(plan["journal"])
 
     @staticmethod
+    def gone(task_vars: dict[str, t.Any], plan: t.Mapping[str, t.Any], left: t.Sequence[str]) -> list[_end.Side]:
+        """The hosts that left the run before its waves."""
+        found = []
+        for host in (host for host in task_vars["ansible_play_hosts_all"] if host not in left):
+            seen, undeployable = registered(task_vars, host, "__rollout_seen", "__rollout_undeployable")
+            why = _refusals.bare(host, plan.get("refused", {}).get(host, ""))
+            if undeployable:
+                found.append(_end.Side(host, "", "failed", _before.NOT_DEPLOYED))
+            elif not why and host in plan.get("undeployed", ()):
+                found.append(_end.Side(host, "", "unreachable", _end.LOST_DEPLOYING))
+            else:
+                found.append(_end.gone(host, seen, why))
+        return found
+
+    @staticmethod
     def _metrics(plan: t.Mapping[str, t.Any], ending: Ending) -> _metrics.Metrics:
         return _metrics.Metrics(
-            plan["run"], plan["started"], _end.counts(ending.found), _journal.now(), _end.exit_status(ending.found)
+            plan["run"],
+            plan["started"],
+            _end.counts(ending.found),
+            _journal.now(),
+            _end.exit_status(ending.found, ending.told),
         )

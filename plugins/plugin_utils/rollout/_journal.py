@@ -21,6 +21,10 @@ SUFFIXES = {"rollout": ".jsonl", "audit": ".json"}
 """By kind the end of a journal's name: an audit has one line, and so it is JSON as well."""
 
 
+STAMP = f"{'[0-9]' * 8}T{'[0-9]' * 6}.[0-9][0-9][0-9]Z"
+"""When a journal was begun, in its name, as a pattern of ``glob``."""
+
+
 class JournalError(Exception):
     """There is no journal to be read; the text says which file, why, and what to do."""
 
@@ -123,8 +127,9 @@ def read(path: str) -> Journal:
 
 
 def newest(folder: str, kind: str) -> str:
-    """The path of the journal of this kind that was begun last, '' where there is none."""
-    pattern = f"{kind}-*{SUFFIXES[kind]}"
+    """The path of the journal of this kind that was begun last, '' where there is none. One that somebody has given a name of
+    its own does not count: names tell which was begun last."""
+    pattern = f"{kind}-{STAMP}{SUFFIXES[kind]}"
     return max(glob.glob(os.path.join(glob.escape(os.path.abspath(folder)), pattern)), default="")
 
 

@@ -45,7 +45,9 @@ def asked_again(wave: Wave) -> list[str]:
 def closed(wave: Wave) -> list[str]:
     """The verdict, why, and what became of each host. That a wave goes on is said by its hosts."""
     promoted = wave.with_outcome("promoted", "planned")
-    now = "what was promoted stays" if promoted else "plain TCP again"
+    unknown = [name for name, host in wave.hosts.items() if host.outcome == "failed" or host.since_step]
+    plain = f"not all of it is proven plain ({named(unknown)})" if unknown else "plain TCP again"
+    now = "what was promoted stays" if promoted else plain
     verdict = {
         "promote": "" if promoted else "passed over: nobody in it was promoted",
         "roll_back": f"roll_back: {now}, and the run stops here",

@@ -13,7 +13,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.judge._compar
     REVERT,
     ROLL_BACK,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import Wave
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import NO_CANARY, Wave
 
 Result = t.Optional[t.Mapping[str, t.Any]]
 """What a task registered for a host: a module's result, or a failed, skipped or unreachable one; None where it did not run."""
@@ -76,6 +76,8 @@ def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: boo
             host.end("stepped" if proven else result["outcome"], *result["reasons"], said=host.said if proven else "")
     if check:
         wave.verdict = PROMOTE
+        if wave.canary and not wave.with_outcome("planned"):
+            wave.conclude(unknown=[NO_CANARY])
         return
     wave.revert += [name for name in wave.with_outcome("failed") if name not in wave.revert]
     if final or not wave.with_outcome("stepped") or any(wave.weigh()):

@@ -133,9 +133,10 @@ def _waits(last: t.Mapping[str, t.Any], order: list[str], now: Time) -> tuple[st
 
 
 def _outcomes(plan: t.Mapping[str, t.Any], waves: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
-    """The hosts of all waves as they are now, begun or not, and those that are in none."""
+    """The hosts of all waves as they are now, begun or not, and those that are in none, or were refused by the plan."""
     pairs = [(host, one["outcome"] or UNDER_WAY) for wave in waves.values() for host, one in wave["hosts"].items()]
     pairs += [(host, TO_COME) for name, hosts in plan["waves"].items() if name not in waves for host in hosts]
+    pairs += [(host, "refused") for host in plan["refused"]]
     named = {host for host, _outcome in pairs}
     return _by_outcome([*pairs, *((host, NO_STEP) for host in plan["hosts"] if host not in named)])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 from ansible.template import trust_as_template
@@ -71,7 +72,7 @@ class Rollout:
             "__rollout_run": "r1",
         }
         self.hostvars = Hostvars({host: dict(own) for host in self.hosts})
-        self.results = []
+        self.results, self.more = [], {}
 
     def task(self, plugin, check_mode, **arguments):
         """Run it, and keep what it returns."""
@@ -82,6 +83,7 @@ class Rollout:
             "ansible_play_hosts_all": self.hosts,
             "ansible_play_batch": self.hosts,
             "ansible_forks": 5,
+            **self.more,
             "__rollout_side": "client",
             "__rollout_kind": "wave",
         }
@@ -217,6 +219,28 @@ def test_run_that_ends_before_its_waves(run, tmp_path, warned, registered, at, a
     assert end["lines"][0].startswith("Report: ")
     assert "then run it again" in end["lines"][-1]
     assert not SECRET.search(json.dumps(finished))
+
+
+def test_clients_before_their_servers(run, tmp_path, warned):
+    """All of them, as with a limit to the canary before any server: refused, whatever their looks came to, everywhere."""
+    folder = tmp_path / "textfile"
+    folder.mkdir()
+    rollout = Rollout(run, tmp_path, "", str(folder))
+    rollout.more = {"ansible_limit": "canary"}
+    look = {**LOOK, "step": {"outcome": "skipped", "differs": []}, "reasons": ["192.0.2.1: no_cookie"]}
+    rollout.register("seen", dict.fromkeys(rollout.hosts, {"results": [look]}))
+    ask = {"__rollout_ask": {"server": "ss1", "clients": rollout.hosts}}
+    plan = rollout.task(tfo_plan, False, hosts=rollout.hosts, run="r1")
+    rollout.register("plan", dict.fromkeys(rollout.hosts, plan))
+    rollout.register("asked", {"c1": {"results": [{**ASKED, **ask}]}})
+    rollout.register("claim", {})
+    rollout.register("undeployable", {})
+    end = rollout.task(tfo_end, False, at="held")
+    assert "  refused      3: c1, c2, 198.51.100.9" in end["lines"]
+    assert end["lines"][-1].endswith("run it again: ansible-playbook fastopen.shadowsocks.rollout --limit canary")
+    page = end["lines"][0].removeprefix("Report: ")
+    assert "Refused: nothing was changed" in Path(page).read_text("utf-8")
+    assert "tfo_rollout_exit_status 2\n" in (folder / _metrics.FILE).read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_end
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _status, _status_lines
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout import _run_journal
 
 BEGUN = {"run": "r1", "started": "2026-11-26T03:13:44.000+00:00"}
 UNREACHABLE = {"unreachable": True, "msg": "ssh"}
@@ -72,10 +73,12 @@ def test_who_was_lost_is_taken_back(run, fleet):
 def test_how_it_ends(run, fleet, taken_back, outcome, why):
     """By name, so that the run fails for that host and no other; nothing of its batch is called promoted."""
     fleet["hostvars"]["ss1"]["__rollout_taken_back"] = taken_back
+    fleet["ansible_limit"] = "ss1,c1"
     end = run(tfo_end, fleet, at="ended")
     assert list(end["amiss"]) == ["ss1"]
     assert end["amiss"]["ss1"].startswith(f"{outcome}: {why}")
     assert end["lines"][1:3] == ["  promoted     1: c1", f"  {outcome:<12} 1: ss1"]
+    assert end["lines"][-1].endswith("run it again: ansible-playbook fastopen.shadowsocks.rollout --limit ss1,c1")
 
 
 @pytest.mark.parametrize("verdict", ["promote", "inconclusive"])
@@ -122,17 +125,26 @@ def test_batch_that_stopped_the_run_is_named_by_the_wave_of_its_hosts(run, fleet
         ({"results": [look("client")], "lost": True}, "unreachable", "lost while plain Shadowsocks was deployed on it"),
     ],
 )
-def test_who_left_in_the_preflight(run, fleet, seen, outcome, why):
-    """Is named by what became of it, and why; its own task has failed already."""
+def test_who_left_in_the_preflight(run, fleet, tmp_path, seen, outcome, why):
+    """Is named by what became of it, and why; its own task has failed already. Nobody is told that all is well."""
+    plan = {"journal": _run_journal.begun(tmp_path), **BEGUN}
+    for host in ("ss1", "c1"):
+        fleet["hostvars"][host]["__rollout_plan"] = plan
     if seen and not {"failed", "unreachable", "lost"} & set(seen):
         fleet["hostvars"]["ss1"]["__rollout_plan"]["refused"] = {"c2": "c2: differs. Nothing was changed on it."}
     fleet["hostvars"]["c2"] = {"__rollout_seen": seen}
     fleet["hostvars"]["ss1"]["__rollout_plan"]["undeployed"] = ["c2"] if seen and "lost" in seen else []
     fleet["ansible_play_hosts_all"] = ["ss1", "c1", "c2"]
+    fleet["hostvars"]["ss1"]["__rollout_wave"] = wave("batch 1", "server", "ss1", "promoted")
     end = run(tfo_end, fleet, at="ended")
-    assert "c2" not in end["amiss"]
+    assert end["amiss"] == {}
     assert any(line.startswith(f"  {outcome:<12}") and "c2" in line for line in end["lines"])
     assert any(line.startswith(f"    c2: {why}") for line in end["lines"])
+    journal = _journal.read(plan["journal"])
+    assert journal.first("end")["amiss"]["c2"].startswith(f"{outcome}: {why}")
+    assert "not all is well" in "\n".join(
+        _status_lines.lines(_status.of(journal, _run_journal.at(0)), _run_journal.at(0))
+    )
 
 
 def test_who_is_out_of_the_waves(run, fleet):

@@ -15,7 +15,7 @@ import pytest
 from ansible.errors import AnsibleActionFail
 from ansible.template import trust_as_template
 from ansible_collections.fastopen.shadowsocks.plugins.action import tfo_plan
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal, _process
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal, _process
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_INSTANCE, SERVER_INSTANCE
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 
@@ -156,19 +156,27 @@ HELD = {"outcome": "refused", "reasons": ["run r0 holds it: -e rollout_take_over
 
 
 def test_refused_alone(run, told):
-    """A host that cannot be stepped is out of the plan, and the others are in it; where none is left there is no plan."""
+    """A host that cannot be stepped is out of the plan, and the others are in it; where none is left there is no plan, and
+    who was lost before is told of as well."""
     fleet = variables(told, c1=[look("client", differs=[BUILD])], c2=[look("client")])
+    fleet["ansible_play_hosts_all"] = ["c1", "c2", "c3"]
+    fleet["hostvars"]["c3"] = {"__rollout_seen": {"unreachable": True}}
     result = run(tfo_plan, fleet, hosts=["c1", "c2"], run="r1")
     assert result["refused"] == {"c1": "c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it."}
     assert result["hosts"] == ["c2"]
     with pytest.raises(
         AnsibleActionFail,
-        match=r"^c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it.\nMend .*\nReport: /\S+.html$",
+        match=r"^c1: /usr/bin/ss-local has no --fast-open. Nothing was changed on it.\n"
+        r"Mend .* --limit c1,c3\nReport: /\S+.html$",
     ):
-        run(tfo_plan, fleet, hosts=["c1"], run="r1")
+        limited = {"ansible_play_hosts_all": ["c1", "c3"], "ansible_limit": "c1,c3"}
+        run(tfo_plan, {**fleet, **limited}, hosts=["c1"], run="r1")
     for journal, waves in zip(sorted(Path(told["rollout_report_dir"]).glob("*.jsonl")), ({"wave 1": ["c2"]}, {})):
         event, *end = _journal.read(str(journal)).events
-        assert [one["amiss"] for one in end] == ([] if waves else [{"c1": "/usr/bin/ss-local has no --fast-open"}])
+        amiss = {"c3": f"unreachable: {_end.NOT_REACHED_FIRST}", "c1": "/usr/bin/ss-local has no --fast-open"}
+        assert [one["amiss"] for one in end] == ([] if waves else [amiss])
+        ended = [(side["host"], side["outcome"]) for one in end for side in one["hosts"]]
+        assert ended == ([] if waves else [("c1", "refused"), ("c3", "unreachable")])
         assert (event["step"], event["refused"]) == ("preflight", result["refused"])
         assert event["waves"] == waves
 

@@ -49,6 +49,15 @@ def test_defaults(used_by):
     assert report.variables == {one.name: one.default for one in shown}
 
 
+@pytest.mark.parametrize("used_by", ["rollout", "audit", "capture", "status", "report"])
+def test_folder_on_the_controller(used_by, monkeypatch):
+    """One and the same for who writes there and for who reads: as Ansible has paths, with ~ and the environment."""
+    monkeypatch.setenv("HOME", "/home/op")
+    for path in ("~/reports", "$HOME/reports", "/home/op/reports"):
+        report = _door.check(used_by, own(rollout_report_dir=path), {}.get, ())
+        assert (report.errors, report.variables["rollout_report_dir"]) == ([], "/home/op/reports")
+
+
 def test_typed():
     """Numbers and lists as text, as INI, -e and surveys bring them; templates are evaluated; no secret is returned."""
     report = _door.check(

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _door
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory._inventory import Variables
 
@@ -28,6 +29,26 @@ def test_gathered():
         "c: w",
         "rollout_bake_seconds: a run has one value for all its hosts, not 1.0 on a, b; 2.0 on c: set it for all",
     ]
+
+
+@pytest.mark.parametrize(("used_by", "refused"), [("rollout", True), ("rollback", False), ("capture", False)])
+def test_page_that_only_the_clients_have(used_by, refused):
+    """A rollout measures all of its clients by one; no kill switch waits for that, and no capture."""
+    url = {"rollout_probe_url": "http://origin.example/"}
+    reports = {
+        name: _door.check(used_by, Variables(name, variables), {}.get, ())
+        for name, variables in (("ss1", {}), ("c1", url))
+    }
+    assert [error.split(":")[0] for error in _door.gathered(used_by, reports)] == ["rollout_probe_url"] * refused
+
+
+@pytest.mark.parametrize("variable", ["rollback_scope", "rollback_lift", "rollback_yield"])
+def test_way_back_is_one(variable):
+    """For all hosts of a rollback."""
+    values = {"rollback_scope": ("send", "all")}.get(variable, (True, False))
+    hosts = [Variables(name, {variable: value}) for name, value in zip("ab", values)]
+    reports = {own.host: _door.Report({variable: own.get(variable)}) for own in hosts}
+    assert len(_door.gathered("rollback", reports)) == 1
 
 
 def test_gathered_of_many():

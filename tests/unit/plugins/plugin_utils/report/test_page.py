@@ -98,7 +98,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
         (
             "reverted",
             [
-                "Stopped: wave 2 was taken back",
+                "Stopped at wave 2: taken back",
                 "Clients that send it for good: 3 of 5.",
                 "Why wave 2: 2 of 5 are bad so far (c4, c5): too many",
                 "c4 reverted: loses SYNs with data: 18 of 20 late, 0 of 20 without",
@@ -222,6 +222,31 @@ def test_run_that_measured_nothing_shows_no_proof(journals):
         assert absent not in shown
     assert 'class="story is-open"' in content
     assert 'class="story is-good"' in page(journals["unbaked"])
+
+
+def test_long_words_beside_the_time_line(tmp_path):
+    """Their first part has room there; in full they are in its description, and at the wave."""
+    hosts = {"c1": {"outcome": "failed"}, "c2": {"outcome": "inconclusive"}}
+    event = {
+        "step": "wave",
+        "name": "wave 1",
+        "side": "client",
+        "what": "closed",
+        "verdict": "inconclusive",
+        "hosts": hosts,
+    }
+    times = [{"time": f"2026-11-26T02:30:0{second}+00:00"} for second in (0, 1, 2)]
+    begun = {**event, "what": "judged", "verdict": ""}
+    events = [{**times[0], "step": "preflight"}, {**times[1], **begun}, {**times[2], **event}]
+    path = tmp_path / "rollout-1.jsonl"
+    write(
+        path, Journal("", "rollout", "2026-11-26T02:30:00+00:00", [*events, {**times[2], "step": "end", "hosts": []}])
+    )
+    content = page(path)
+    assert re.search(r'<text[^>]*class="label inconclusive"[^>]*>undecided</text>', content)
+    full = "wave 1: undecided, taken back, not all of it proven plain"
+    assert f"{full}." in content
+    assert f"Stopped at {full}" in words(content)
 
 
 def test_sides_of_a_host_that_left_before_its_waves(tmp_path):

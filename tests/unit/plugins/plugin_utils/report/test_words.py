@@ -21,6 +21,13 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import
                 ("; then wait", False),
             ],
         ),
+        (
+            "Again: ansible-playbook fastopen.shadowsocks.rollout --limit 'all:!c 3' -e rollout_retry=true",
+            [
+                ("Again: ", False),
+                ("ansible-playbook fastopen.shadowsocks.rollout --limit 'all:!c 3' -e rollout_retry=true", True),
+            ],
+        ),
     ],
 )
 def test_commands(words, pieces):
@@ -61,3 +68,27 @@ def test_dots_at_one_place_are_drawn_once():
     """And texts are never markup."""
     assert _svg.dots([(1.2, 2), (1.1, 2.2), (5, 6)], "x") == '<path d="M1 2h0M5 6h0" class="x"/>'
     assert _svg.label(1, 2, "<b>&", '"') == '<text x="1" y="2" class="&#34;">&lt;b&gt;&amp;</text>'
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcomes", "told"),
+    [
+        ("", ["stepped"], ""),
+        ("promote", ["promoted", "failed"], "promoted"),
+        ("promote", ["stepped"], "promoted"),
+        ("promote", ["skipped", "reverted"], "passed over, nobody was promoted"),
+        ("roll_back", ["reverted", "skipped"], "taken back"),
+        ("roll_back", ["stepped"], "taken back"),
+        ("inconclusive", ["inconclusive"], "undecided, taken back"),
+        ("roll_back", ["reverted", "failed"], "taken back, not all of it proven plain"),
+        ("inconclusive", ["unreachable", "inconclusive"], "undecided, taken back, not all of it proven plain"),
+        ("inconclusive", ["promoted", "unreachable"], "undecided, promoted hosts stay"),
+        ("roll_back", ["promoted", "reverted"], "promoted hosts stay"),
+        ("inconclusive", ["skipped", "refused"], "undecided, nobody made the step"),
+        ("inconclusive", [""], "undecided, nobody made the step"),
+        ("else", ["reverted"], ""),
+    ],
+)
+def test_what_a_verdict_came_to(verdict, outcomes, told):
+    """By its hosts: a wave in which nobody made the step was not taken back."""
+    assert _words.ended(verdict, outcomes) == told

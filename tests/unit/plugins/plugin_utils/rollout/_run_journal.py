@@ -71,3 +71,10 @@ def write(path: Path, journal: Journal) -> None:
     """As a run has it on the disk."""
     lines = [{"kind": journal.kind, "started": journal.started, "rows": journal.rows}, *journal.events]
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+
+def begun(folder: Path) -> str:
+    """The path of a journal that has its plan, and no end yet."""
+    path = folder / "rollout-20261126T031344.000Z.jsonl"
+    write(path, report(plan()))
+    return str(path)

@@ -41,23 +41,43 @@ def side(outcome, host="c1", why="because", **more):
 )
 def test_mend_before_all_else(found, told):
     """With its command; what later runs do comes after it."""
-    assert _advice.advice(found, None, False) == told
+    assert _advice.advice(found, None) == told
 
 
 def test_run_that_stopped():
     """Where, and that first."""
-    first, later = _advice.advice([side("reverted", remembered=True)], {"name": "wave 2"}, False)
+    first, later = _advice.advice([side("reverted", remembered=True)], {"name": "wave 2"})
     assert (first, later) == (f"The run stopped at wave 2. {RETRY}", LATER)
 
 
+@pytest.mark.parametrize("stopped", [None, {"name": "wave 2"}])
+@pytest.mark.parametrize(("limit", "typed"), [("canary", "canary"), ("all:!c3", "'all:!c3'")])
+@pytest.mark.parametrize("outcome", ["reverted", "refused", "inconclusive", "planned"])
+def test_again_with_its_limit(outcome, limit, typed, stopped):
+    """Who types what is told changes no host that the run was not to change; the limit is one word of the shell."""
+    told = _advice.advice([side(outcome, remembered=outcome == "reverted")], stopped, limit, "Next, others")[0]
+    assert told.endswith(f"{ROLLOUT} --limit {typed}{' -e rollout_retry=true' * (outcome == 'reverted')}")
+
+
 @pytest.mark.parametrize(
-    ("outcome", "canaries", "told"),
+    ("canaries", "hosts", "told"),
     [
-        ("promoted", True, f"Next, the clients, canaries first: {ROLLOUT} --limit canary"),
-        ("promoted", False, f"Next, the clients: {ROLLOUT}"),
-        ("failed", True, AGAIN),
+        (["c1", "ss1"], ["ss1"], f"Next, the clients, canaries first: {ROLLOUT} --limit canary"),
+        (["ss1"], ["ss1"], f"Next, the clients: {ROLLOUT}"),
+        (["c1"], ["c1", "ss1"], f"Next, the other clients: {ROLLOUT}"),
+        (["c1"], ["c1", "c2"], ""),
+        (["c1"], ["c2"], ""),
+        ([], ["c1"], ""),
+        (["c1", "c2", "c3"], ["c1", "c2", "c3"], ""),
     ],
 )
-def test_servers_only(outcome, canaries, told):
-    """The clients are next, once all servers are well; a limit that the inventory does not know is named to nobody."""
-    assert _advice.advice([side(outcome)], None, True, canaries) == [told]
+def test_what_a_limit_has_left(canaries, hosts, told):
+    """The clients, and after the canaries the others; a limit that the inventory does not know is named to nobody."""
+    assert _advice.left(["c1", "c2", "c3"], canaries, hosts) == told
+    assert _advice.left([], canaries, hosts) == ""
+
+
+@pytest.mark.parametrize(("outcome", "told"), [("promoted", "Next, others"), ("failed", AGAIN)])
+def test_next(outcome, told):
+    """Once all hosts are well."""
+    assert _advice.advice([side(outcome)], None, None, "Next, others") == [told]

@@ -53,3 +53,11 @@ def test_sides():
     ended = _before.sides(found, against)
     assert [one.outcome for one in ended] == ["promoted", "refused", "refused", "failed", "refused"]
     assert [one.why for one in ended[1:]] == ["claimed", "disk full", _before.NOT_DEPLOYED, _end.NOT_REACHED]
+
+
+@pytest.mark.parametrize(("side", "outcome"), [("client", "refused"), ("server", "skipped")])
+def test_client_before_its_server_is_refused(side, outcome):
+    """Its look has skipped it, for a path without cookies, which is not the path's fault; its server side is as it was."""
+    found = [_end.Side("c1", side, "skipped", "no_cookie"), _end.Side("c2", "client", "skipped", "no_cookie")]
+    ended = _before.sides(found, {"c1": OUTSIDE}, {"c1": OUTSIDE})
+    assert [(one.outcome, one.why == OUTSIDE) for one in ended] == [(outcome, side == "client"), ("skipped", False)]

@@ -134,6 +134,20 @@ def test_taken_back():
 @pytest.mark.parametrize(
     ("result", "outcome", "why"),
     [
+        ({"outcome": "plain"}, "reverted", f"{_end.WITH_ALL}; before: no_cookie; {_end.STAYS_ON}"),
+        ({"failed": True, "msg": "silent"}, "failed", "not proven plain: silent"),
+    ],
+)
+def test_failed_side_after_that(result, outcome, why):
+    """What did not stay is not said to stay: with rollout_revert: all a client goes back that an earlier run left on."""
+    before = [side("failed", why=f"no_cookie; {_end.STAYS_ON}")]
+    (ended,) = _end.taken_back(before, {("c1", "client"): result})
+    assert (ended.outcome, ended.why) == (outcome, why)
+
+
+@pytest.mark.parametrize(
+    ("result", "outcome", "why"),
+    [
         (
             {"outcome": "plain"},
             "reverted",
@@ -172,4 +186,9 @@ def test_lines():
 )
 def test_exit_status(found, status):
     """0 is for good ends alone."""
-    assert _end.exit_status(found) == status
+    assert _end.exit_status(found, {}) == status
+
+
+def test_exit_status_of_a_canary_in_which_everybody_was_skipped():
+    """Alone in the limit: all are as they are meant to be, and the run stopped."""
+    assert _end.exit_status([side("skipped")], {"c1": "the run stopped at canary"}) == 2

@@ -143,12 +143,19 @@ def test_audit_is_json(tmp_path):
 
 
 def test_newest(tmp_path):
-    """Of its kind, by its name; of a folder whose name is a pattern, too. Pages and files to be are left out."""
+    """Of its kind, by its name; of a folder whose name is a pattern, too. Pages, files to be, and journals that somebody has
+    given a name of their own are left out."""
     folder = tmp_path / "[a]*"
     assert _journal.newest(str(folder), "rollout") == ""
     paths = [_journal.start(str(folder), kind, {}) for kind in ("rollout", "audit")]
     later = folder / "rollout-20991231T000000.000Z.jsonl"
-    for path in (later, folder / "rollout-20991231T000000.000Z.html", folder / ".z.new"):
+    others = (
+        "rollout-20991231T000000.000Z.html",
+        "rollout-prod.jsonl",
+        "rollout-20991231T000000.000Z.old.jsonl",
+        ".z.new",
+    )
+    for path in (later, *(folder / name for name in others)):
         path.write_text("{}", encoding="utf-8")
     assert _journal.newest(str(folder), "rollout") == str(later)
     assert _journal.newest(str(folder), "audit") == paths[1]

@@ -111,6 +111,22 @@ def test_hosts_that_were_settled_before_their_step():
     assert ends(one) == {"c1": "skipped", "c2": "stepped"}
 
 
+@pytest.mark.parametrize(
+    ("canary", "result", "verdict"),
+    [
+        (True, SKIPPED, "inconclusive"),
+        (True, {"outcome": "planned", "reasons": []}, "promote"),
+        (False, SKIPPED, "promote"),
+    ],
+)
+def test_check_mode_of_a_canary(canary, result, verdict):
+    """A plan that would stop there says so: nobody is left of it."""
+    one = wave([""])
+    one.canary = canary
+    _phases.stepped(one, {"c1": result}, check=True, final=True)
+    assert (one.verdict, one.stop) == (verdict, verdict != "promote")
+
+
 def test_check_mode_only_plans():
     """A plan is no failure, and takes nothing back."""
     one = wave()
@@ -307,3 +323,19 @@ def test_canary_that_cannot_be_made_to_last(result, verdict, canary):
     _phases.closed(one, {"c1": result}, {"c1": PLAIN})
     assert (one.verdict, one.stop) == ((verdict, True) if canary else ("promote", False))
     assert not canary or "no canary is left" in one.why[0]
+
+
+@pytest.mark.parametrize(
+    ("c2", "now"),
+    [
+        (PLAIN, "plain TCP again, and"),
+        (FAILED, "not all of it is proven plain (c2), and"),
+        (UNREACHABLE, "not all of it is proven plain (c2), and"),
+    ],
+)
+def test_what_was_not_proven_is_not_called_plain(c2, now):
+    """A wave went back; what runs on a host of it is not known."""
+    one = wave(["stepped", "stepped"])
+    one.decide(against=["late"])
+    _phases.closed(one, {}, {"c1": PLAIN, "c2": c2})
+    assert _lines.closed(one)[0] == f"  roll_back: {now} the run stops here"

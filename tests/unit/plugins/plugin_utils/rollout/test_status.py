@@ -76,6 +76,17 @@ def test_lines_of_a_run_that_goes_on():
     ]
 
 
+def test_refused_in_the_preflight():
+    """They are told of from the plan on, not at the end alone."""
+    status = _status.of(report(plan(refused={"c4": "c4: no kernel. Nothing was changed on it."}), *SERVERS), at(60))
+    assert status.outcomes == {
+        "promoted": ["ss1"],
+        "refused": ["c4"],
+        "to come": ["c1", "c2", "c3"],
+        "no step": ["ss2"],
+    }
+
+
 def test_lines_of_a_run_that_stopped():
     """Which step stopped it and why, who is amiss, and what comes next."""
     why = ("2 of 3 are bad so far (c1, c2): too many",)
