@@ -88,8 +88,9 @@ def _host(kept: _state.Kept, asked: Asked, now: float) -> _machine.Host:
         elsewhere = unit not in units and record.undone.get(unit, {}).get("by") != "guard"
         if again or elsewhere:  # a rollout brought it back, or an operator decided meanwhile
             del machine.taken[unit]
-    for target in [one for one in machine.found if one.unit not in units]:
-        del machine.found[target]
+            _machine.forget(machine, unit)
+    for unit in {target.unit for target in (*machine.found, *machine.evidence)} - set(units):
+        _machine.forget(machine, unit)
     away = [unit for unit, one in machine.taken.items() if not one.returned]
     free = asked.returns and not (lease and lease.live)
     may_return = [unit for unit in away if free and _return.is_intended(record, unit)]

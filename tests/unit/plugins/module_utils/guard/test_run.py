@@ -126,6 +126,20 @@ def test_only_watched(client, path, said):
     assert not client.flagged("client")  # told to act again, it does so by the proof that it has
 
 
+def test_evidence_of_before_a_way_down(client, path, said):
+    """A path proven bad, the rollback by an operator, the network mended, the next rollout: it begins anew."""
+    client.ask("present", "client")
+    path["fast"] = True
+    look(said, undoes=False)
+    client.ask("plain", "client", run="", memory="add")
+    look(said, because="look")
+    path["fast"] = False
+    client.ask("present", "client", retry=True)
+    look(said)
+    assert client.flagged("client")
+    assert _status.observe()["guard"]["paths"][0]["found"] == "innocent"
+
+
 def test_outage(client, path, said):
     """Not a reason."""
     client.ask("present", "client")
@@ -211,6 +225,17 @@ def test_return_over_a_bad_path(taken, path, said):
     look(said, because="look", returns=True)
     assert not taken.flagged("client")
     assert _state.load().machine.taken[UNIT].hold == 2 * _machine.HOLD_SECONDS
+
+
+def test_rollout_after_a_return_that_failed(taken, path, said):
+    """What its attempts have shown is no evidence against a client that a rollout has proven since."""
+    path["fast"] = True
+    hold_ends()
+    look(said, because="look", returns=True)
+    path["fast"] = False
+    taken.ask("present", "client", retry=True)
+    look(said, because="look", returns=True)
+    assert taken.flagged("client")
 
 
 def test_return_that_is_in_the_way(taken, path, said):
