@@ -142,7 +142,10 @@ def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, hold: f
         result = _alone.come_down(_down.Descent("guard", action.why, units=[action.unit], memory="add"))
     host.now = time.time()
     _machine.took_off(kept.machine, action.unit, entry, action.why, host.now, hold)
-    _state.store(kept)  # also if what follows is killed
+    try:
+        _state.store(kept)  # also if what follows is killed
+    except OSError as error:  # the look fails in the end, but not before everything is done
+        say(f"{action.unit}: what the guard did is not kept: {error}")
     for reason in result.reasons:
         say(reason)
     say(f"{action.unit} is {'plain, and proven so' if result.outcome == 'plain' else 'NOT proven plain'}")
