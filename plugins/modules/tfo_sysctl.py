@@ -14,7 +14,8 @@ description:
   - The bits are a request. It is kept on the host, and counted with what the services under TCP Fast Open need. A bit
     goes back only when nobody wants it any more. The kill switch overrules every request for 0x2.
   - Of all other settings the values and the lines that were there before the first change are kept in a snapshot, and
-    O(state=restored) puts exactly those back. A rollout and its way back never touch them.
+    O(state=restored) puts exactly those back. A value or line that somebody has changed since is theirs, and stays. A
+    rollout and its way back never touch them.
   - A line is written only where the boot does not give the value already. Looks which file of sysctl.d decides, and
     fails with that file's name, before anything is changed, where it would set something else after O(file).
   - Either everything is written or nothing.

@@ -166,7 +166,7 @@ def took_off(
     wait = min(2 * before.hold, MOST_HOLD_SECONDS) if before and again else least
     state.taken[unit] = Taken(entry, now, wait, now + wait, why)
     state.reverts += 1
-    _forget(state, unit)
+    forget(state, unit)
 
 
 def hold(state: State, unit: str, now: float) -> None:
@@ -179,10 +179,10 @@ def hold(state: State, unit: str, now: float) -> None:
 def came_back(state: State, unit: str, now: float) -> None:
     """The guard has brought it back."""
     state.taken[unit].returned = now
-    _forget(state, unit)
+    forget(state, unit)
 
 
-def _forget(state: State, unit: str) -> None:
+def forget(state: State, unit: str) -> None:
     """What was seen before a change says nothing about after it."""
     for kept in (state.evidence, state.found):
         for target in [one for one in kept if one.unit == unit]:
@@ -206,7 +206,9 @@ def rest(state: State, host: Host) -> None:
 
 def threshold(state: State, now: float) -> float:
     """The suspicion that is worth attempts now."""
-    return max(THRESHOLD, state.threshold * 0.5 ** (max(0.0, now - state.rested) / RELAX_SECONDS))
+    if now < state.rested:  # the clock was set back
+        return THRESHOLD
+    return max(THRESHOLD, state.threshold * 0.5 ** ((now - state.rested) / RELAX_SECONDS))
 
 
 def not_before(state: State) -> float:

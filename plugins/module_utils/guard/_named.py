@@ -19,10 +19,11 @@ SERVER = ("TCPFastOpenPassive", "TCPFastOpenPassiveFail", "TCPFastOpenListenOver
 
 
 def delta(before: t.Mapping[str, int], after: t.Mapping[str, int]) -> dict[str, int]:
-    """By how much each counter rose; one that is smaller than before has begun anew (a boot)."""
+    """By how much each counter rose that is known of before; one that is smaller now has begun anew (a boot)."""
     return {
-        name: value - before[name] if name in before and value >= before[name] else value
+        name: value - before[name] if value >= before[name] else value
         for name, value in after.items()
+        if name in before
     }
 
 

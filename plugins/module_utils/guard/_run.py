@@ -88,8 +88,9 @@ def _host(kept: _state.Kept, asked: Asked, now: float) -> _machine.Host:
         elsewhere = unit not in units and record.undone.get(unit, {}).get("by") != "guard"
         if again or elsewhere:  # a rollout brought it back, or an operator decided meanwhile
             del machine.taken[unit]
-    for target in [one for one in machine.found if one.unit not in units]:
-        del machine.found[target]
+            _machine.forget(machine, unit)
+    for unit in {target.unit for target in (*machine.found, *machine.evidence)} - set(units):
+        _machine.forget(machine, unit)
     away = [unit for unit, one in machine.taken.items() if not one.returned]
     free = asked.returns and not (lease and lease.live)
     may_return = [unit for unit in away if free and _return.is_intended(record, unit)]
@@ -141,7 +142,10 @@ def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, hold: f
         result = _alone.come_down(_down.Descent("guard", action.why, units=[action.unit], memory="add"))
     host.now = time.time()
     _machine.took_off(kept.machine, action.unit, entry, action.why, host.now, hold)
-    _state.store(kept)  # also if what follows is killed
+    try:
+        _state.store(kept)  # also if what follows is killed
+    except OSError as error:  # the look fails in the end, but not before everything is done
+        say(f"{action.unit}: what the guard did is not kept: {error}")
     for reason in result.reasons:
         say(reason)
     say(f"{action.unit} is {'plain, and proven so' if result.outcome == 'plain' else 'NOT proven plain'}")

@@ -42,17 +42,20 @@ _KEY_GROUP = re.compile(r"[0-9a-f]{1,8}(-[0-9a-f]{1,8}){3}")
 
 
 class File(t.NamedTuple):
-    """What stood in a file: its lines for a sysctl, by name, and its mode before a key came in (None: none came)."""
+    """What stood in a file: its lines for a sysctl, by name, and its mode before a key came in (None: none came).
+    ``ours``: by name the value that our line has in their place."""
 
     lines: dict[str, list[str]]
     mode: t.Optional[int]
+    ours: dict[str, str]
 
 
 class Snapshot(t.NamedTuple):
-    """Before the first change: the text of sysctls by name, and files by path."""
+    """Before the first change: the text of sysctls by name, and files by path. ``ours``: what we last set sysctls to."""
 
     sysctls: dict[str, str]
     files: dict[str, File]
+    ours: dict[str, str]
 
 
 class Plan(t.NamedTuple):
@@ -106,12 +109,14 @@ def plan(
     sysctls = {name: value for name, value in target.items() if present[name] != value}
     before = {name: present[name] for name in sysctls}
     if before or lines or mode is not None:
-        kept = kept or Snapshot({}, {})
+        kept = kept or Snapshot({}, {}, {})
         shown = "/" + os.path.relpath(path, os.path.realpath(root))
-        known = kept.files.get(shown, File({}, None))
-        entry = File({**lines, **known.lines}, mode if known.mode is None else known.mode)
+        known = kept.files.get(shown, File({}, None, {}))
+        ours = {**known.ours, **{name: target[name] for name in lines}}
+        entry = File({**lines, **known.lines}, mode if known.mode is None else known.mode, ours)
         found = {shown: entry} if lines or mode is not None else {}
-        kept = Snapshot({**before, **kept.sysctls}, {**kept.files, **found})  # what it knew is older, and stays
+        # What it knew is older, and stays.
+        kept = Snapshot({**before, **kept.sysctls}, {**kept.files, **found}, {**kept.ours, **sysctls})
     return Plan(sysctls, dict(after), kept)
 
 
@@ -120,8 +125,9 @@ def plan_back(
 ) -> Plan:
     """What puts back the snapshot, on top of ``files`` as they are going to be.
 
-    A cookie key that was unset stays as it is: the kernel cannot forget a key before the next boot. Raises KernelError
-    where ``file`` has lines of our making and yet there is no snapshot.
+    A value and a line that somebody has changed since are theirs by now, and stay. So does a cookie key that was unset:
+    the kernel cannot forget a key before the next boot. Raises KernelError where ``file`` has lines of our making and yet
+    there is no snapshot.
     """
     after = dict(files)
     if kept is None:
@@ -131,10 +137,15 @@ def plan_back(
         real = below(root, path)
         state = after[real] if real in after else _files.read(real)
         for name, lines in was.lines.items():
-            state = _lines.replaced(state, name, lines)
-        after[real] = state if state is None or was.mode is None else state._replace(mode=was.mode)
-    changed = {name: value for name, value in kept.sysctls.items() if present.get(name) != value}
-    return Plan({name: value for name, value in changed.items() if not is_unset_key(name, value)}, after, None)
+            there = _lines.lines_of(state, name)
+            theirs = [line for line in there if not _same(name, _lines.assigned(line), was.ours[name])]
+            state = _lines.replaced(state, name, theirs if theirs or not there else lines)
+        keys = _lines.lines_of(state, _proc.FASTOPEN_KEY)
+        if state and was.mode is not None and keys == was.lines.get(_proc.FASTOPEN_KEY, keys):
+            state = state._replace(mode=was.mode)
+        after[real] = state
+    ours = {name: value for name, value in kept.sysctls.items() if _same(name, present.get(name), kept.ours[name])}
+    return Plan({name: value for name, value in ours.items() if not is_unset_key(name, value)}, after, None)
 
 
 def load(path: str) -> t.Optional[Snapshot]:
@@ -147,8 +158,11 @@ def load(path: str) -> t.Optional[Snapshot]:
         return None
     try:
         data = json.loads(state.content)
-        files = {name: File(dict(kept["lines"]), kept["mode"]) for name, kept in data["files"].items()}
-        return Snapshot(dict(data["sysctls"]), files)
+        files = {
+            name: File(dict(kept["lines"]), kept["mode"], {one: kept["ours"][one] for one in kept["lines"]})
+            for name, kept in data["files"].items()
+        }
+        return Snapshot(dict(data["sysctls"]), files, {name: data["ours"][name] for name in data["sysctls"]})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KernelError(
             f"The snapshot {path} is damaged ({error}). Put it back from a backup, or delete it to keep the present"
@@ -160,7 +174,7 @@ def dump(kept: t.Optional[Snapshot]) -> t.Optional[_files.State]:
     """The snapshot as a file that only its owner may read: it may hold a cookie key."""
     if kept is None:
         return None
-    data = {"sysctls": kept.sysctls, "files": {name: was._asdict() for name, was in kept.files.items()}}
+    data = {**kept._asdict(), "files": {name: was._asdict() for name, was in kept.files.items()}}
     content = json.dumps(data, indent=1, sort_keys=True).encode() + b"\n"
     return _files.State(content, 0o600, os.geteuid(), os.getegid())
 

@@ -29,8 +29,12 @@ def lines_of(state: t.Optional[_files.State], key: str) -> list[str]:
 
 def value_of(state: t.Optional[_files.State], key: str) -> t.Optional[str]:
     """The text that the file assigns to ``key``, None where it does not."""
-    values = [value for line in lines_of(state, key) for _key, value in _sysctl_files.assignments(line)]
-    return values[-1] if values else None
+    return next((assigned(line) for line in reversed(lines_of(state, key))), None)
+
+
+def assigned(line: str) -> t.Optional[str]:
+    """The text that the line assigns, None where it assigns none."""
+    return next((value for _key, value in _sysctl_files.assignments(line)), None)
 
 
 def replaced(state: t.Optional[_files.State], key: str, lines: t.Sequence[str]) -> t.Optional[_files.State]:

@@ -122,6 +122,15 @@ def test_rests():
     assert _machine.not_before(state) - state.rested == 60
 
 
+def test_a_clock_that_was_set_back_makes_nobody_deaf():
+    """The next suspicion is not compared with one of a time to come, which would not come down for years."""
+    state = _machine.State()
+    play(state, host(1000.0 + 365 * 86400), lambda _target: False)
+    assert _machine.threshold(state, 1000.0) == _machine.THRESHOLD
+    play(state, host(1000.0), lambda _target: False)
+    assert _machine.threshold(state, state.rested) == 2 * _machine.THRESHOLD
+
+
 def returning(state, now, lost=lambda _target: False, **change):
     """A look at which the unit may come back."""
     return play(state, host(now, suspected=False, targets=(), may_return=[ONE.unit], **change), lost)

@@ -126,6 +126,20 @@ def test_only_watched(client, path, said):
     assert not client.flagged("client")  # told to act again, it does so by the proof that it has
 
 
+def test_evidence_of_before_a_way_down(client, path, said):
+    """A path proven bad, the rollback by an operator, the network mended, the next rollout: it begins anew."""
+    client.ask("present", "client")
+    path["fast"] = True
+    look(said, undoes=False)
+    client.ask("plain", "client", run="", memory="add")
+    look(said, because="look")
+    path["fast"] = False
+    client.ask("present", "client", retry=True)
+    look(said)
+    assert client.flagged("client")
+    assert _status.observe()["guard"]["paths"][0]["found"] == "innocent"
+
+
 def test_outage(client, path, said):
     """Not a reason."""
     client.ask("present", "client")
@@ -153,6 +167,27 @@ def test_only_that_unit(both, path, said):
     path["fast"] = True
     look(said)
     assert (both.flagged("server"), both.flagged("client")) == (True, False)
+
+
+def test_no_room_to_keep_what_was_done(client, path, said, monkeypatch):
+    """A full disk: the second of two services is not left to harm because of it, and the look is one that failed."""
+    client.ask("present", "client")
+    record = _record.load()
+    other = "ss-local@other.service"
+    record.units[other] = {**record.units[UNIT], "servers": [["203.0.113.8", 8388]]}
+    _record.store(record)
+    path["fast"] = True
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_state, "store", full)
+    with pytest.raises(OSError, match="No space"):
+        look(said)
+    assert not client.flagged("client")
+    assert [unit for unit in (UNIT, other) if any(line.startswith(f"{unit} is ") for line in said)] == [UNIT, other]
+    assert f"{UNIT}: what the guard did is not kept: [Errno 28] No space left on device" in said
+    assert _tick.read(_state.tick_path())["whole"] == "0"
 
 
 def hold_ends():
@@ -211,6 +246,17 @@ def test_return_over_a_bad_path(taken, path, said):
     look(said, because="look", returns=True)
     assert not taken.flagged("client")
     assert _state.load().machine.taken[UNIT].hold == 2 * _machine.HOLD_SECONDS
+
+
+def test_rollout_after_a_return_that_failed(taken, path, said):
+    """What its attempts have shown is no evidence against a client that a rollout has proven since."""
+    path["fast"] = True
+    hold_ends()
+    look(said, because="look", returns=True)
+    path["fast"] = False
+    taken.ask("present", "client", retry=True)
+    look(said, because="look", returns=True)
+    assert taken.flagged("client")
 
 
 def test_return_that_is_in_the_way(taken, path, said):
@@ -289,6 +335,19 @@ def test_intended(client, said, path, tmp_path):
     assert 'tfo_stage_intended{side="client",stage="off"} 1' in (tmp_path / _metrics.NAME).read_text()
 
 
+def test_what_was_before_the_first_look_is_not_named(server, said, monkeypatch):
+    """The kernel has counted since its boot, perhaps for months."""
+    server.ask("present", "server")
+    counters = {"TCPFastOpenPassive": 100, "TCPFastOpenListenOverflow": 900, "TCPFastOpenPassiveFail": 900}
+    monkeypatch.setattr(_counters, "read", lambda: dict(counters))
+    look(said, because="look")
+    assert _state.load().named["server"] == []
+    counters.update(TCPFastOpenPassive=10, TCPFastOpenListenOverflow=90, TCPFastOpenPassiveFail=0)
+    look(said, because="look")  # after a boot
+    (named,) = _state.load().named["server"]
+    assert "of 100 SYNs with data 90 found the TFO queue" in named["message"]
+
+
 def test_servers_are_watched(server, said, tmp_path, monkeypatch):
     """Nothing can be tried from there: what the counters say since the last look is named."""
     server.ask("present", "server")
@@ -308,7 +367,11 @@ def test_refused_is_looked_into(client, path, said, monkeypatch):
     """Most SYN data arrives and is not taken: a few attempts tell which server, and it is named, not undone."""
     client.ask("present", "client")
     path["fast"] = None
-    monkeypatch.setattr(_counters, "read", lambda: {"TCPFastOpenActiveFail": 20, "TCPFastOpenActive": 1})
+    counters = {"TCPFastOpenActiveFail": 0, "TCPFastOpenActive": 0}
+    monkeypatch.setattr(_counters, "read", lambda: dict(counters))
+    look(said, because="look")
+    assert path["made"] == 0
+    counters.update(TCPFastOpenActiveFail=20, TCPFastOpenActive=1)
     look(said, because="look")
     assert client.flagged("client")
     (named,) = _status.observe()["guard"]["named"]["client"]

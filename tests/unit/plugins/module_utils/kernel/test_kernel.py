@@ -49,7 +49,15 @@ def test_file_snapshot_and_second_run(kernel_host) -> None:
     assert result.snapshot == "/" + kernel_host.snapshot
     assert json.loads(kernel_host.read(kernel_host.snapshot)) == {
         "sysctls": {_proc.SYNCOOKIES: "1", _proc.SOMAXCONN: "4096"},
-        "files": {"/" + kernel_host.file: {"lines": {_proc.SYNCOOKIES: [], _proc.SOMAXCONN: []}, "mode": None}},
+        "files": {
+            "/"
+            + kernel_host.file: {
+                "lines": {_proc.SYNCOOKIES: [], _proc.SOMAXCONN: []},
+                "mode": None,
+                "ours": {_proc.SYNCOOKIES: "2", _proc.SOMAXCONN: "8192"},
+            }
+        },
+        "ours": {_proc.SYNCOOKIES: "2", _proc.SOMAXCONN: "8192"},
     }
     before = kernel_host.tree()
     assert not kernel_host.converge(syncookies=2, somaxconn=8192).changed
@@ -111,6 +119,42 @@ def test_what_others_wrote_since_stays(kernel_host) -> None:
     kernel_host.restore()
     assert kernel_host.read() == HEADER + theirs
     assert kernel_host.mode() == 0o644
+
+
+@pytest.mark.parametrize(
+    ("theirs", "left"),
+    [
+        ("net.core.somaxconn = 9000", "net.core.somaxconn = 9000\n"),
+        ("# mine\n-net/core/somaxconn = 9000 ; why", "# mine\n-net/core/somaxconn = 9000 ; why\n"),
+        ("net.core.somaxconn = 8192\nnet.core.somaxconn = 9000", "net.core.somaxconn = 9000\n"),
+        ("# not here", "# not here\n"),
+        ("net/core/somaxconn=0x2000", "net.core.somaxconn = 512\n"),
+    ],
+)
+def test_a_line_that_somebody_changed_is_theirs(kernel_host, theirs: str, left: str) -> None:
+    kernel_host.write(kernel_host.file, "net.core.somaxconn = 512\n")
+    kernel_host.converge(somaxconn=8192, syncookies=2)
+    kernel_host.write(kernel_host.file, kernel_host.read().replace("net.core.somaxconn = 8192", theirs))
+    planned = kernel_host.restore(check=True)
+    assert planned == kernel_host.restore()
+    assert (kernel_host.read(), kernel_host.get(_proc.SOMAXCONN)) == (left, "4096")
+    assert not kernel_host.restore().changed
+
+
+def test_a_value_that_somebody_changed_is_theirs(kernel_host) -> None:
+    kernel_host.converge(somaxconn=8192, syncookies=2)
+    kernel_host.set(_proc.SOMAXCONN, "9000")
+    result = kernel_host.restore()
+    assert (kernel_host.get(_proc.SOMAXCONN), kernel_host.get(_proc.SYNCOOKIES)) == ("9000", "1")
+    assert (result.after["somaxconn"], result.after["syncookies"]) == (9000, 1)
+
+
+def test_a_file_that_somebody_removed_stays_away(kernel_host) -> None:
+    kernel_host.write(kernel_host.file, "net.core.somaxconn = 512\n")
+    kernel_host.converge(somaxconn=8192)
+    (kernel_host.root / kernel_host.file).unlink()
+    kernel_host.restore()
+    assert not (kernel_host.root / kernel_host.file).exists()
 
 
 def test_the_snapshot_keeps_what_is_oldest(kernel_host) -> None:

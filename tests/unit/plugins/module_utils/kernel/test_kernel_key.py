@@ -35,6 +35,17 @@ def test_no_diff_shows_a_key(spelling: str) -> None:
     assert "(hidden, new)" in entry["after"] and "a = 1\n" in entry["after"]
 
 
+def test_a_key_that_somebody_changed_stays_and_stays_private(kernel_host) -> None:
+    kernel_host.write(kernel_host.file, "net.core.rmem_max = 1\n", 0o644)
+    kernel_host.converge(key="1-2-3-4", somaxconn=8192)
+    theirs = kernel_host.read().replace(NEW_KEY, OLD_KEY)
+    kernel_host.write(kernel_host.file, theirs, 0o600)
+    kernel_host.set(_proc.FASTOPEN_KEY, OLD_KEY)
+    kernel_host.restore()
+    assert kernel_host.read() == theirs.replace("net.core.somaxconn = 8192\n", "")
+    assert (kernel_host.mode(), kernel_host.get(_proc.FASTOPEN_KEY)) == (0o600, OLD_KEY)
+
+
 def test_an_unset_key_is_not_written_back(kernel_host) -> None:
     kernel_host.converge(key="1-2-3-4")
     kernel_host.restore()
