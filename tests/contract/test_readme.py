@@ -25,6 +25,14 @@ def test_readme_names_nothing_else() -> None:
     assert NAMED <= {*MODULES, *PLAYBOOKS, *ROLES, *plugins}
 
 
+@pytest.mark.parametrize(("side", "folder"), [("on the host", "module_utils"), ("on the controller", "plugin_utils")])
+def test_architecture_names_every_room(side: str, folder: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition(f"| {side} (`{folder}`) | |\n")[2].partition("\n\n")[0]
+    rooms = {path.parent.name for path in (ROOT / "plugins" / folder).glob("*/_*.py")}
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == rooms
+
+
 @pytest.mark.parametrize("page", sorted(ROOT.glob("*.md")), ids=lambda path: path.name)
 def test_links_lead_somewhere(page: Path) -> None:
     """The pages of docs/ are held to theirs by the gate site."""

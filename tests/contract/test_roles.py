@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from _collection import ROLES, ROOT, entry_points, read_optional, read_yaml
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _variables
 
 ENTRY_POINTS = [(role, entry_point) for role in ROLES for entry_point in entry_points(role)]
 
@@ -69,6 +70,18 @@ def test_options_are_described_and_carry_the_prefix_of_their_role(role: str, ent
         assert name.startswith(f"{role}_"), f"{name}: a role reads only variables that start with {role}_"
         assert option.get("description"), f"{name} has no description"
         assert option.get("type"), f"{name} has no type"
+
+
+@pytest.mark.parametrize("role", ["ss_server", "ss_client"])
+def test_line_for_the_boot_is_where_the_inventory_says(role: str) -> None:
+    """fast_open: true makes it last, in the file that a rollout takes: one that sorts after somebody else's, say."""
+    (stage,) = (
+        one["fastopen.shadowsocks.tfo_stage"]
+        for one in read_yaml(ROOT / "roles" / role / "tasks" / "stage.yml")
+        if "fastopen.shadowsocks.tfo_stage" in one
+    )
+    assert stage.get("sysctl_file") == f"{{{{ __{role}_told.variables.tcp_fastopen_sysctl_file }}}}"
+    assert "tcp_fastopen_sysctl_file" in {variable.name for variable in _variables.variables(role)}
 
 
 @pytest.mark.parametrize("role", ROLES)

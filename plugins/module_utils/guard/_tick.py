@@ -150,8 +150,12 @@ def main(arguments: list[str]) -> int:
     """One tick; the arguments are those of the program's command `guard`, and --textfile is read here, too."""
     now, found = time.time(), counters()
     why, after = due(read(), now, found, signature())
-    if after:
-        write(after)
+    try:
+        if after:
+            write(after)
+    except OSError as error:  # what was kept before still counts
+        sys.stdout.write(f"the tick cannot be kept: {error}\n")
+        sys.stdout.flush()
     if not why:
         told = after.get("whole") != "0"  # after a look that failed its figures are seen to be old
         for folder in [word[11:] for word in arguments if told and word[:11] == "--textfile=" and word[11:]]:

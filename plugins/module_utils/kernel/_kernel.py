@@ -138,7 +138,7 @@ def plan_back(
         state = after[real] if real in after else _files.read(real)
         for name, lines in was.lines.items():
             there = _lines.lines_of(state, name)
-            theirs = [line for line in there if not _same(name, _lines.assigned(line), was.ours[name])]
+            theirs = [line for line in there if not _same(name, _lines.value_in(line), was.ours[name])]
             state = _lines.replaced(state, name, theirs if theirs or not there else lines)
         keys = _lines.lines_of(state, _proc.FASTOPEN_KEY)
         if state and was.mode is not None and keys == was.lines.get(_proc.FASTOPEN_KEY, keys):

@@ -29,10 +29,10 @@ def lines_of(state: t.Optional[_files.State], key: str) -> list[str]:
 
 def value_of(state: t.Optional[_files.State], key: str) -> t.Optional[str]:
     """The text that the file assigns to ``key``, None where it does not."""
-    return next((assigned(line) for line in reversed(lines_of(state, key))), None)
+    return next((value_in(line) for line in reversed(lines_of(state, key))), None)
 
 
-def assigned(line: str) -> t.Optional[str]:
+def value_in(line: str) -> t.Optional[str]:
     """The text that the line assigns, None where it assigns none."""
     return next((value for _key, value in _sysctl_files.assignments(line)), None)
 

@@ -262,6 +262,8 @@ USED: dict[str, tuple[str, ...]] = {
 """Whose variables each role and playbook reads."""
 
 ALSO: dict[str, tuple[str, ...]] = {
+    "ss_server": ("tcp_fastopen_sysctl_file",),
+    "ss_client": ("tcp_fastopen_sysctl_file",),
     "rollback": ("rollout_probe_url", "tcp_fastopen_sysctl_file"),
     "audit": ("rollout_report_dir",),
     "capture": ("rollout_probe_url", "rollout_report_dir"),

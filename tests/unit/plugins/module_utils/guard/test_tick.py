@@ -150,6 +150,25 @@ def test_refresh_follows_no_link(tmp_path):
     assert (tmp_path / "else").read_text() == TEXT
 
 
+def test_tick_that_cannot_be_kept(tmp_path, monkeypatch):
+    """/run is full: what was kept before still counts, and a suspicion is looked into all the same."""
+    monkeypatch.setattr(_tick, "STATE", str(tmp_path / "tick"))
+    monkeypatch.setattr(_tick, "signature", lambda: "s")
+    monkeypatch.setattr(_tick, "PROGRAM", str(tmp_path))
+    monkeypatch.setattr(_tick.time, "time", lambda: 1030.0)
+    monkeypatch.setattr(_tick, "counters", lambda: {"TCPSynRetrans": "50"})
+    _tick.write(KEPT, _tick.STATE)
+    started = []
+    monkeypatch.setattr(os, "execv", lambda _program, argv: started.append(argv[5]))
+
+    def full(*_arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_tick, "replace", full)
+    _tick.main([])
+    assert started == ["--because=suspicion"]
+
+
 def test_the_file_by_itself(tmp_path):
     """It runs alone with nothing but Python; without the program it says so once and fails for nobody."""
     text = open(_tick.__file__, encoding="utf-8").read().replace("/run/fastopen/guard", str(tmp_path / "guard"))
