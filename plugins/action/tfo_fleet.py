@@ -38,10 +38,12 @@ class ActionModule(ControllerAction):
                 # A host that could not even be checked is told of, and is not to keep the others from going back.
                 found = {host: one for host, one in found.items() if not (one and one.get("failed"))}
             reports = {host: self._report(host, one or {}) for host, one in found.items()}
-            groups = _door.group_errors(task_vars.get("groups", {}))
+            groups = task_vars.get("groups", {})
+            scopes = [report.variables.get("rollback_scope") for report in reports.values()]
+            wrong = _door.group_errors(groups) + _door.scope_errors(scopes, arguments["hosts"], groups)
             lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
             secrets = _door.secret_errors(arguments["used_by"], found, lookup)
-            self._refuse(groups + _door.gathered(arguments["used_by"], reports) + secrets)
+            self._refuse(wrong + _door.gathered(arguments["used_by"], reports) + secrets)
             return {}
         report = self._check(arguments["used_by"], task_vars)
         for warning in report.warnings:

@@ -26,6 +26,17 @@ UNMEASURED = (
 
 GROUPS = ("shadowsocks_servers", "shadowsocks_clients", "canary")
 """The groups of the inventory that the playbooks read."""
+SCOPES = {
+    "send": (
+        "shadowsocks_clients",
+        "takes clients back, and no host of this run is one: all takes servers back as well, accept throws their kill switch",
+    ),
+    "accept": (
+        "shadowsocks_servers",
+        "is the kill switch of servers, and no host of this run is one: send takes clients back",
+    ),
+}
+"""By rollback_scope the group that it is for, where it is for one, and what is said where nobody is in that."""
 
 
 @dataclasses.dataclass
@@ -110,6 +121,17 @@ def group_errors(groups: t.Collection[str]) -> list[str]:
         near = sorted(name for name in groups if _near.mistyped(name, GROUPS) == group)
         found += [f"group {name}: is not read; did you mean {group}?" for name in near]
     return found
+
+
+def scope_errors(
+    scopes: t.Iterable[t.Any], hosts: t.Iterable[str], groups: t.Mapping[str, t.Collection[str]]
+) -> list[str]:
+    """A way back of a side that none of these hosts has: it would do nothing, and end as if all of them were plain."""
+    return [
+        f"rollback_scope: {scope} {SCOPES[scope][1]}"
+        for scope in dict.fromkeys(scopes)
+        if scope in SCOPES and not set(hosts) & set(groups.get(SCOPES[scope][0], ()))
+    ]
 
 
 def _few(words: list[str], most: int = 3, joint: str = ", ") -> str:

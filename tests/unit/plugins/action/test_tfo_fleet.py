@@ -108,6 +108,29 @@ def test_host_that_could_not_be_checked(run):
         run(tfo_fleet, fleet, used_by="rollback", hosts=["ss1", "c1"])
 
 
+@pytest.mark.parametrize(
+    ("scope", "hosts", "message"),
+    [
+        ("send", ["ss1"], "rollback_scope: send takes clients back, and no host of this run is one: all takes servers"),
+        ("accept", ["c1"], "rollback_scope: accept is the kill switch of servers, and no host of this run is one"),
+        ("send", ["ss1", "c1"], ""),
+        ("accept", ["ss1", "c1"], ""),
+        ("all", ["ss1"], ""),
+        ("all", ["c1"], ""),
+    ],
+)
+def test_way_back_that_has_nobody(run, scope, hosts, message):
+    """It is refused: exit status 0 would say that those hosts are plain."""
+    fleet = {**variables("ss1"), "groups": {"shadowsocks_servers": ["ss1"], "shadowsocks_clients": ["c1"]}}
+    for name in GROUPS:
+        fleet["hostvars"][name]["__rollout_door"] = {"variables": {"rollback_scope": scope}, "errors": []}
+    if message:
+        with pytest.raises(AnsibleActionFail, match=f"\n{message}"):
+            run(tfo_fleet, fleet, used_by="rollback", hosts=hosts)
+    else:
+        assert run(tfo_fleet, fleet, used_by="rollback", hosts=hosts) == {"changed": False}
+
+
 def test_unknown_user(run):
     """A role or playbook of this collection, by name."""
     with pytest.raises(AnsibleActionFail, match="value of used_by must be one of"):
