@@ -61,7 +61,8 @@ class Seen:
     ``owned`` are the units that this collection has deployed, of both sides, with their instances. ``programs`` are the
     files that the wanted services' programs are and ``installed`` when each was written; ``others`` the enabled or running
     instances of our templates that we did not deploy, ``halves`` files that a killed run has left half-written, maybe with
-    a password in them, ``links`` those by which the deployed units of this side start at boot. ``distrusted``: why nothing is written to the folder of the configs, '' where it may be.
+    a password in them, ``links`` those by which the deployed units of this side start at boot. ``distrusted``: why nothing
+    is written to the folder of the configs, '' where it may be.
     """
 
     owned: t.Mapping[str, str]

@@ -102,6 +102,20 @@ class Killed(BaseException):
     """SIGKILL, in memory."""
 
 
+def counted(left, function):
+    """The function, which is killed once it changed something as often as is left."""
+
+    def call(*arguments):
+        if "show" in arguments[0] or "--version" in arguments[0]:
+            return function(*arguments)
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        return function(*arguments)
+
+    return call
+
+
 @pytest.mark.parametrize("number", range(12))
 @pytest.mark.parametrize("then", ["present", "absent"])
 def test_killed_in_the_middle(fake_host, guard, tmp_path, monkeypatch, number, then):
@@ -114,20 +128,9 @@ def test_killed_in_the_middle(fake_host, guard, tmp_path, monkeypatch, number, t
         _state.store(_state.Kept())
         left = [number]
 
-        def counted(function, left=left):
-            def call(*arguments):
-                if "show" in arguments[0] or "--version" in arguments[0]:
-                    return function(*arguments)
-                left[0] -= 1
-                if left[0] < 0:
-                    raise Killed
-                return function(*arguments)
-
-            return call
-
         with monkeypatch.context() as patch, contextlib.suppress(Killed):
             for module, edge in ((_systemd, "_run"), (_files, "write"), (_files, "remove")):
-                patch.setattr(module, edge, counted(getattr(module, edge)))
+                patch.setattr(module, edge, counted(left, getattr(module, edge)))
             arguments = {"state": "absent"} if then == "absent" else {"textfile_directory": str(tmp_path / "c")}
             guard(**arguments)
     (tmp_path / "c").mkdir()
