@@ -9,6 +9,7 @@ lines that assigned them, never a whole file: what others have written into it s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -43,7 +44,7 @@ _KEY_GROUP = re.compile(r"[0-9a-f]{1,8}(-[0-9a-f]{1,8}){3}")
 
 class File(t.NamedTuple):
     """What stood in a file: its lines for a sysctl, by name, and its mode before a key came in (None: none came).
-    ``ours``: by name the value that our line has in their place."""
+    ``ours``: by name the mark of the value that our line has in their place."""
 
     lines: dict[str, list[str]]
     mode: t.Optional[int]
@@ -51,7 +52,7 @@ class File(t.NamedTuple):
 
 
 class Snapshot(t.NamedTuple):
-    """Before the first change: the text of sysctls by name, and files by path. ``ours``: what we last set sysctls to."""
+    """Before the first change: the text of sysctls by name, and files by path. ``ours``: marks of what we last set sysctls to."""
 
     sysctls: dict[str, str]
     files: dict[str, File]
@@ -112,11 +113,12 @@ def plan(
         kept = kept or Snapshot({}, {}, {})
         shown = "/" + os.path.relpath(path, os.path.realpath(root))
         known = kept.files.get(shown, File({}, None, {}))
-        ours = {**known.ours, **{name: target[name] for name in lines}}
+        ours = {**known.ours, **{name: _mark(name, target[name]) for name in lines}}
         entry = File({**lines, **known.lines}, mode if known.mode is None else known.mode, ours)
         found = {shown: entry} if lines or mode is not None else {}
         # What it knew is older, and stays.
-        kept = Snapshot({**before, **kept.sysctls}, {**kept.files, **found}, {**kept.ours, **sysctls})
+        marks = {name: _mark(name, value) for name, value in sysctls.items()}
+        kept = Snapshot({**before, **kept.sysctls}, {**kept.files, **found}, {**kept.ours, **marks})
     return Plan(sysctls, dict(after), kept)
 
 
@@ -138,13 +140,13 @@ def plan_back(
         state = after[real] if real in after else _files.read(real)
         for name, lines in was.lines.items():
             there = _lines.lines_of(state, name)
-            theirs = [line for line in there if not _same(name, _lines.value_in(line), was.ours[name])]
+            theirs = [line for line in there if not _is_ours(name, _lines.value_in(line), was.ours[name])]
             state = _lines.replaced(state, name, theirs if theirs or not there else lines)
         keys = _lines.lines_of(state, _proc.FASTOPEN_KEY)
         if state and was.mode is not None and keys == was.lines.get(_proc.FASTOPEN_KEY, keys):
             state = state._replace(mode=was.mode)
         after[real] = state
-    ours = {name: value for name, value in kept.sysctls.items() if _same(name, present.get(name), kept.ours[name])}
+    ours = {name: value for name, value in kept.sysctls.items() if _is_ours(name, present.get(name), kept.ours[name])}
     return Plan({name: value for name, value in ours.items() if not is_unset_key(name, value)}, after, None)
 
 
@@ -224,6 +226,21 @@ def _same(name: str, text: t.Optional[str], value: str) -> bool:
             return text is not None and normalise_key(text) == value
         return str(_tfo_bits.parse(text)) == value
     except (ValueError, KernelError):
+        return False
+
+
+def _mark(name: str, value: str) -> str:
+    """By what a value of ours is told again: of a cookie key, which stays in one place, its digest."""
+    return hashlib.sha256(value.encode()).hexdigest() if name == _proc.FASTOPEN_KEY else value
+
+
+def _is_ours(name: str, text: t.Optional[str], mark: str) -> bool:
+    """Whether the text is the value of that mark, the way the kernel would read it."""
+    if name != _proc.FASTOPEN_KEY:
+        return _same(name, text, mark)
+    try:
+        return text is not None and _mark(name, normalise_key(text)) == mark
+    except KernelError:
         return False
 
 

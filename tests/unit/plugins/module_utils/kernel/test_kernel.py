@@ -173,6 +173,17 @@ def test_the_snapshot_keeps_what_is_oldest(kernel_host) -> None:
     assert (result.changed, result.diff) == (False, [])
 
 
+def test_a_key_of_ours_is_kept_in_one_place(kernel_host) -> None:
+    """The snapshot knows it again all the same, however it is written."""
+    before, key = kernel_host.tree(), "0000abcd-00000002-00000003-00000004"
+    kernel_host.converge(key=key)
+    assert key not in kernel_host.read(kernel_host.snapshot)
+    kernel_host.write(kernel_host.file, kernel_host.read().replace(key, "ABCD-2-3-4"), 0o600)
+    kernel_host.restore()
+    kernel_host.set(_proc.FASTOPEN_KEY, UNSET)  # what the kernel cannot forget before a reboot
+    assert kernel_host.tree() == before
+
+
 def test_lines_in_two_files(kernel_host) -> None:
     before = kernel_host.tree()
     kernel_host.converge(somaxconn=1024)
