@@ -9,8 +9,6 @@ lines that assigned them, never a whole file: what others have written into it s
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import typing as t
@@ -19,6 +17,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
     _ascii,
     _lines,
     _proc,
+    _snapshot,
     _sysctl_files,
     _tfo_bits,
 )
@@ -28,7 +27,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._trans
     below,
     is_unset_key,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files, _folders
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _files
 
 SNAPSHOT = "/var/lib/fastopen/kernel.json"
 NUMBERS = {
@@ -42,29 +41,12 @@ _SYSCTLS = (_proc.FASTOPEN_KEY, *(name for name, _least, _most in NUMBERS.values
 _KEY_GROUP = re.compile(r"[0-9a-f]{1,8}(-[0-9a-f]{1,8}){3}")
 
 
-class File(t.NamedTuple):
-    """What stood in a file: its lines for a sysctl, by name, and its mode before a key came in (None: none came).
-    ``ours``: by name the mark of the value that our line has in their place."""
-
-    lines: dict[str, list[str]]
-    mode: t.Optional[int]
-    ours: dict[str, str]
-
-
-class Snapshot(t.NamedTuple):
-    """Before the first change: the text of sysctls by name, and files by path. ``ours``: marks of what we last set sysctls to."""
-
-    sysctls: dict[str, str]
-    files: dict[str, File]
-    ours: dict[str, str]
-
-
 class Plan(t.NamedTuple):
     """The text that sysctls and the state that files are to have, and what is kept afterwards."""
 
     sysctls: dict[str, str]
     files: dict[str, t.Optional[_files.State]]
-    kept: t.Optional[Snapshot]
+    kept: t.Optional[_snapshot.Snapshot]
 
 
 def read(root: str = "/") -> dict[str, str]:
@@ -83,7 +65,7 @@ def read(root: str = "/") -> dict[str, str]:
 def plan(
     wanted: t.Mapping[str, t.Any],
     present: t.Mapping[str, str],
-    kept: t.Optional[Snapshot],
+    kept: t.Optional[_snapshot.Snapshot],
     files: Files,
     *,
     file: str,
@@ -110,20 +92,26 @@ def plan(
     sysctls = {name: value for name, value in target.items() if present[name] != value}
     before = {name: present[name] for name in sysctls}
     if before or lines or mode is not None:
-        kept = kept or Snapshot({}, {}, {})
+        kept = kept or _snapshot.Snapshot({}, {}, {})
         shown = "/" + os.path.relpath(path, os.path.realpath(root))
-        known = kept.files.get(shown, File({}, None, {}))
-        ours = {**known.ours, **{name: _mark(name, target[name]) for name in lines}}
-        entry = File({**lines, **known.lines}, mode if known.mode is None else known.mode, ours)
+        known = kept.files.get(shown, _snapshot.File({}, None, {}))
+        ours = {**known.ours, **{name: _snapshot.mark(name, target[name]) for name in lines}}
+        entry = _snapshot.File({**lines, **known.lines}, mode if known.mode is None else known.mode, ours)
         found = {shown: entry} if lines or mode is not None else {}
         # What it knew is older, and stays.
-        marks = {name: _mark(name, value) for name, value in sysctls.items()}
-        kept = Snapshot({**before, **kept.sysctls}, {**kept.files, **found}, {**kept.ours, **marks})
+        marks = {name: _snapshot.mark(name, value) for name, value in sysctls.items()}
+        kept = _snapshot.Snapshot({**before, **kept.sysctls}, {**kept.files, **found}, {**kept.ours, **marks})
     return Plan(sysctls, dict(after), kept)
 
 
 def plan_back(
-    present: t.Mapping[str, str], kept: t.Optional[Snapshot], files: Files, *, file: str, snapshot: str, root: str = "/"
+    present: t.Mapping[str, str],
+    kept: t.Optional[_snapshot.Snapshot],
+    files: Files,
+    *,
+    file: str,
+    snapshot: str,
+    root: str = "/",
 ) -> Plan:
     """What puts back the snapshot, on top of ``files`` as they are going to be.
 
@@ -148,37 +136,6 @@ def plan_back(
         after[real] = state
     ours = {name: value for name, value in kept.sysctls.items() if _is_ours(name, present.get(name), kept.ours[name])}
     return Plan({name: value for name, value in ours.items() if not is_unset_key(name, value)}, after, None)
-
-
-def load(path: str) -> t.Optional[Snapshot]:
-    """The snapshot at ``path``, None where there is none. Raises KernelError where it is damaged, or not to be trusted."""
-    refusal = _folders.refusal(os.path.dirname(path))
-    if refusal:
-        raise KernelError(refusal)
-    state = _files.read(path)
-    if state is None:
-        return None
-    try:
-        data = json.loads(state.content)
-        files = {
-            name: File(dict(kept["lines"]), kept["mode"], {one: kept["ours"][one] for one in kept["lines"]})
-            for name, kept in data["files"].items()
-        }
-        return Snapshot(dict(data["sysctls"]), files, {name: data["ours"][name] for name in data["sysctls"]})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise KernelError(
-            f"The snapshot {path} is damaged ({error}). Put it back from a backup, or delete it to keep the present"
-            " state as the one to restore."
-        ) from error
-
-
-def dump(kept: t.Optional[Snapshot]) -> t.Optional[_files.State]:
-    """The snapshot as a file that only its owner may read: it may hold a cookie key."""
-    if kept is None:
-        return None
-    data = {**kept._asdict(), "files": {name: was._asdict() for name, was in kept.files.items()}}
-    content = json.dumps(data, indent=1, sort_keys=True).encode() + b"\n"
-    return _files.State(content, 0o600, os.geteuid(), os.getegid())
 
 
 def normalise_key(text: str) -> str:
@@ -219,29 +176,25 @@ def _boot(name: str, files: Files, root: str) -> _sysctl_files.BootValue:
     return _sysctl_files.boot_value(name, root, texts)
 
 
-def _same(name: str, text: t.Optional[str], value: str) -> bool:
-    """Compare the text in a file with the wanted one the way the kernel would read both."""
+def _read(name: str, text: t.Optional[str]) -> t.Optional[str]:
+    """The text in a file the way the kernel would read it, None where it would not."""
     try:
-        if text is None or name == _proc.FASTOPEN_KEY:
-            return text is not None and normalise_key(text) == value
-        return str(_tfo_bits.parse(text)) == value
+        if text is None:
+            return None
+        return normalise_key(text) if name == _proc.FASTOPEN_KEY else str(_tfo_bits.parse(text))
     except (ValueError, KernelError):
-        return False
+        return None
 
 
-def _mark(name: str, value: str) -> str:
-    """By what a value of ours is told again: of a cookie key, which stays in one place, its digest."""
-    return hashlib.sha256(value.encode()).hexdigest() if name == _proc.FASTOPEN_KEY else value
+def _same(name: str, text: t.Optional[str], value: str) -> bool:
+    """Compare the text in a file with the wanted one."""
+    return _read(name, text) == value
 
 
 def _is_ours(name: str, text: t.Optional[str], mark: str) -> bool:
-    """Whether the text is the value of that mark, the way the kernel would read it."""
-    if name != _proc.FASTOPEN_KEY:
-        return _same(name, text, mark)
-    try:
-        return text is not None and _mark(name, normalise_key(text)) == mark
-    except KernelError:
-        return False
+    """Whether the text is the value of that mark."""
+    value = _read(name, text)
+    return value is not None and _snapshot.mark(name, value) == mark
 
 
 def _refuse_another_file(name: str, value: str, file: str, files: Files, root: str) -> None:

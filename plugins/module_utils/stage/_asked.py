@@ -15,6 +15,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
     _kernel,
     _kernel_diff,
     _proc,
+    _snapshot,
     _switch,
     _tfo_bits,
     _transaction,
@@ -45,7 +46,7 @@ class _Kept(t.NamedTuple):
 
     record: _record.Record
     lease: t.Optional[_record.Lease]
-    settings: t.Optional[_kernel.Snapshot]
+    settings: t.Optional[_snapshot.Snapshot]
 
 
 class _Bits(t.NamedTuple):
@@ -62,7 +63,7 @@ def converge(wanted: Wanted, *, file: str, snapshot: str, check: bool, force: bo
     Raises KernelError, RecordError, OSError.
     """
     with contextlib.nullcontext() if check else _locked():
-        old = _Kept(_record.load(), _record.load_lease(), _kernel.load(_transaction.below(root, snapshot)))
+        old = _Kept(_record.load(), _record.load_lease(), _snapshot.load(_transaction.below(root, snapshot)))
         record, lease = copy.deepcopy(old.record), copy.deepcopy(old.lease)
         present = _kernel.read(root)
         bits = _bits(wanted, record, lease, file=file, force=force, root=root)
@@ -153,7 +154,7 @@ def _write(
     ahead = old._replace(record=_either(old.record if back else new.record, new.record, old.record))
     if not back and new.settings != old.settings:
         _make_private(os.path.dirname(snapshot))
-        files = {snapshot: _kernel.dump(new.settings), **files}
+        files = {snapshot: _snapshot.dump(new.settings), **files}
     try:
         with contextlib.suppress(*([OSError] if back else [])):
             _keep(ahead, old)

@@ -16,6 +16,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
     _kernel,
     _lines,
     _proc,
+    _snapshot,
     _sysctl_files,
     _tfo_bits,
 )
@@ -230,7 +231,7 @@ def test_any_snapshot_or_kernelerror(tmp_path_factory: pytest.TempPathFactory, c
     path = tmp_path_factory.getbasetemp() / "snapshot.json"
     path.write_bytes(content)
     try:
-        assert isinstance(_kernel.load(str(path)), _kernel.Snapshot)
+        assert isinstance(_snapshot.load(str(path)), _snapshot.Snapshot)
     except KernelError:
         return
 

@@ -132,6 +132,23 @@ class PowerCut(BaseException):
     """Nothing runs after it."""
 
 
+def cut_off_after(number, patch, *edges):
+    """The power is cut once these functions (module, name) have been called so often, all together."""
+    left = [number]
+
+    def counted(action):
+        def run(*arguments):
+            left[0] -= 1
+            if left[0] < 0:
+                raise PowerCut
+            return action(*arguments)
+
+        return run
+
+    for module, name in edges:
+        patch.setattr(module, name, counted(getattr(module, name)))
+
+
 def failed(host, wanted=RENAMED):
     """The first service goes and one by another name comes, which does not come up: how far that came."""
     host.broken.add("ss-server@new.service")
@@ -158,19 +175,7 @@ def boots_with(host):
 def test_cut_off_on_the_way_back(deployed, monkeypatch, number, wanted):
     """Wherever that is, the host boots with what ran before, or with what was to come."""
     plan, seen = failed(deployed, wanted)
-    left = [number]
-
-    def counted(action):
-        def run(*arguments):
-            left[0] -= 1
-            if left[0] < 0:
-                raise PowerCut
-            return action(*arguments)
-
-        return run
-
-    for module, name in ((_files, "restore"), (_files, "remove"), (_systemd, "systemctl")):
-        monkeypatch.setattr(module, name, counted(getattr(module, name)))
+    cut_off_after(number, monkeypatch, (_files, "restore"), (_files, "remove"), (_systemd, "systemctl"))
     with pytest.raises(PowerCut):
         _back.put_back(plan, seen)
     assert boots_with(deployed) & {"main", "new"}
@@ -208,20 +213,8 @@ def test_cut_off_while_an_access_list_goes(deployed, monkeypatch, number, back):
         _apply._carry_out(plan, LISTED, seen, None)
     else:
         _deploy.deploy(LISTED, check=False)
-    left = [number]
-
-    def counted(action):
-        def run(*arguments):
-            left[0] -= 1
-            if left[0] < 0:
-                raise PowerCut
-            return action(*arguments)
-
-        return run
-
     with monkeypatch.context() as patch, pytest.raises(PowerCut):
-        for name in ("remove", "hide", "put"):
-            patch.setattr(_files, name, counted(getattr(_files, name)))
+        cut_off_after(number, patch, (_files, "remove"), (_files, "hide"), (_files, "put"))
         if back:
             _back.put_back(plan, seen)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _kernel
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _snapshot
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._transaction import KernelError
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _archive,
@@ -106,7 +106,7 @@ def test_record(fake_host, monkeypatch, spoil, told):
         with pytest.raises(_folders.FolderError, match=told):
             call()
     with pytest.raises(KernelError, match=told):
-        _kernel.load(f"{fake_host.state_dir}/kernel.json")
+        _snapshot.load(f"{fake_host.state_dir}/kernel.json")
     _tidy.tidy()
     assert elsewhere(fake_host.state_dir) == before
 
@@ -141,7 +141,7 @@ def test_kept_file_that_is_a_link(fake_host, tmp_path, name):
     fake_host.state_dir.mkdir(parents=True)
     (fake_host.state_dir / name).symlink_to(tmp_path / "theirs")
     with pytest.raises((_record.RecordError, KernelError), match="is damaged"):
-        _record.load() if name == "record.json" else _kernel.load(f"{fake_host.state_dir}/{name}")
+        _record.load() if name == "record.json" else _snapshot.load(f"{fake_host.state_dir}/{name}")
 
 
 @both
