@@ -13,7 +13,7 @@ import time
 import _boxes
 import _containers
 import _images
-from _machine import FleetError, bootstrap, inside, locked, podman, podman_command, say
+from _machine import NAMESPACE, NUMBER, FleetError, bootstrap, inside, locked, podman, podman_command, say
 from _topology import CLIENT_NAMES, PROFILES, find
 
 EPILOG = """\
@@ -33,10 +33,17 @@ def main() -> int:
     arguments = parser().parse_args()
     try:
         bootstrap()
+        enter()
         return arguments.action(arguments) or 0
     except FleetError as error:
         print(f"fleet: {error}", file=sys.stderr)
         return 1
+
+
+def enter() -> None:
+    """Go on in the network namespace of a fleet that has one: from outside of it nobody sees whether its hosts answer."""
+    if NUMBER and not NAMESPACE.samefile("/proc/self/ns/net"):
+        os.execvp("nsenter", [*inside(), sys.executable, *sys.argv])
 
 
 def parser() -> argparse.ArgumentParser:
