@@ -51,6 +51,7 @@ def of_journal(journal: Journal) -> Run:
         mapping(preflight.get("limits")),
         {name: share for name, share in mapping(preflight.get("smallest_harm")).items() if number(share) is not None},
         {host: text(words) for host, words in mapping(preflight.get("also")).items()},
+        text(preflight.get("limit")),
     )
 
 

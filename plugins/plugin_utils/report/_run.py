@@ -109,7 +109,7 @@ class Wave:
 @dataclasses.dataclass(frozen=True)
 class Run:
     """``ended``: the journal has its end. ``limits``: variables by name. ``smallest_harm``: a share by wave of clients.
-    ``also``: by host what else a step changes there."""
+    ``also``: by host what else a step changes there. ``limit``: what --limit was."""
 
     name: str
     who: str
@@ -124,6 +124,7 @@ class Run:
     limits: dict[str, t.Any]
     smallest_harm: dict[str, float]
     also: dict[str, str]
+    limit: str
 
     @property
     def unmeasured(self) -> bool:

@@ -16,7 +16,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._told 
     missing,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import named
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import AUDIT, ROLLOUT
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import AUDIT, again
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration, utc
 
 
@@ -28,14 +28,14 @@ def of_run(run: Run, now: datetime.datetime) -> Story:
     last = f"{going.name} at {utc(run.last)}" if going and run.last else ""
     happened = [f"The journal's last entry is of {last}." if last else "No wave was begun.", *_states(run, until, over)]
     happened += [*missing(run), *also(run)]
-    again = f"look at the fleet: {AUDIT}; then run it again: {ROLLOUT}"
+    look = f"look at the fleet: {AUDIT}; then run it again: {again(run.limit)}"
     if over:
         waits = duration(run.lease_seconds)
         why = [f"The journal has no end of the run, and nothing was written for longer than its hosts wait ({waits})."]
-        return Story("open", "Ended without an end", happened, why, [f"L{again[1:]}"])
+        return Story("open", "Ended without an end", happened, why, [f"L{look[1:]}"])
     why = ["The journal has no end of the run: it has not come to it yet, was killed, or lost its connections."]
     first = f"Find out whether it is running: {STATUS}; if so, wait for its end."
-    return Story("open", "May still be running", happened, why, [first, f"If not, {again}"])
+    return Story("open", "May still be running", happened, why, [first, f"If not, {look}"])
 
 
 def _states(run: Run, until: t.Optional[datetime.datetime], over: bool) -> list[str]:

@@ -177,6 +177,16 @@ def test_run_that_goes_on(journals):
     assert "without an end" not in shown
 
 
+@pytest.mark.parametrize("minutes", [11, 1000])
+def test_run_without_an_end_is_run_again(journals, tmp_path, minutes):
+    """Over the hosts of its limit."""
+    journal = _journal.read(str(journals["killed"]))
+    plan, *others = journal.events
+    write(tmp_path / "r.jsonl", dataclasses.replace(journal, events=[{**plan, "limit": "all:!c9"}, *others]))
+    content = page(tmp_path / "r.jsonl", _rollouts.STARTED + datetime.timedelta(minutes=minutes))
+    assert "<code>ansible-playbook fastopen.shadowsocks.rollout --limit &#39;all:!c9&#39;</code>" in content
+
+
 @pytest.mark.parametrize(
     ("last", "told", "row"),
     [
