@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import math
 import os
@@ -98,10 +99,12 @@ class ActionModule(FinishingAction):
         event.update(also=also, sides=self._sides(task_vars))
         run, started = arguments["run"], _journal.now()
         gone = {host: named for host, named in event["sides"].items() if host not in looks}
-        event.update(run=run, refused=refused, limit=task_vars.get("ansible_limit") or "")
+        before = [one._asdict() for one in self.gone(task_vars, {}, arguments["hosts"])]
+        event.update(run=run, refused=refused, gone=before, limit=task_vars.get("ansible_limit") or "")
         path = self._begin(variables, event)
         self.notify(task_vars, "start", f"begun, steps: {len(waves)}, hosts: {len(hosts)}")
-        self.export_metrics(variables["rollout_textfile_directory"], lambda: _metrics.Metrics(run, started, {}))
+        outcomes = collections.Counter([*(one["outcome"] for one in before), *("refused" for _host in refused)])
+        self.export_metrics(variables["rollout_textfile_directory"], lambda: _metrics.Metrics(run, started, outcomes))
         return {
             "run": run,
             "started": started,

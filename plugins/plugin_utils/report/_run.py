@@ -40,7 +40,7 @@ class Phase:
 class Host:
     """One side of a host: what became of it, where, and why. ``stage``: what is known to run now.
 
-    ``remembered``: later runs leave it alone.
+    ``remembered``: later runs leave it alone. ``since_step``: False of one that did not answer before its step, and made none.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Host:
     wave: str = ""
     reasons: tuple[str, ...] = ()
     remembered: bool = False
+    since_step: bool = True
 
     @property
     def stage(self) -> str:
@@ -98,7 +99,7 @@ class Wave:
     @property
     def ended(self) -> str:
         """What its verdict came to, in words; '' where there is none."""
-        return _words.ended(self.verdict, [host.outcome for host in self.hosts])
+        return _words.ended(self.verdict, [host.outcome for host in self.hosts if host.since_step])
 
     @property
     def promoted(self) -> int:

@@ -35,7 +35,8 @@ def of_run(run: Run, now: datetime.datetime) -> Story:
         return Story("open", "Ended without an end", happened, why, [f"L{look[1:]}"])
     why = ["The journal has no end of the run: it has not come to it yet, was killed, or lost its connections."]
     first = f"Find out whether it is running: {STATUS}; if so, wait for its end."
-    return Story("open", "May still be running", happened, why, [first, f"If not, {look}"])
+    held = f"Until its lease ends, another run over its hosts needs -e rollout_take_over={run.name}."
+    return Story("open", "May still be running", happened, why, [first, f"If not, {look}", held])
 
 
 def _states(run: Run, until: t.Optional[datetime.datetime], over: bool) -> list[str]:

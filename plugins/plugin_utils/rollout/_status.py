@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import mapping, text, texts
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import mapping, mappings, text, texts
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import moment
 
@@ -143,10 +143,11 @@ def _waits(last: t.Mapping[str, t.Any], order: list[str], now: Time) -> tuple[st
 
 
 def _outcomes(plan: t.Mapping[str, t.Any], waves: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
-    """The hosts of all waves as they are now, begun or not, and those that are in none, or were refused by the plan."""
+    """The hosts of all waves as they are now, begun or not, and those that are in none, were refused by the plan, or were gone before it."""
     pairs = [(host, one["outcome"] or UNDER_WAY) for wave in waves.values() for host, one in wave["hosts"].items()]
     pairs += [(host, TO_COME) for name, hosts in plan["waves"].items() if name not in waves for host in hosts]
     pairs += [(host, "refused") for host in plan["refused"]]
+    pairs += [(text(one.get("host")), text(one.get("outcome"))) for one in mappings(plan.get("gone"))]
     named = {host for host, _outcome in pairs}
     return _by_outcome([*pairs, *((host, NO_STEP) for host in plan["hosts"] if host not in named)])
 

@@ -181,6 +181,7 @@ def test_refused_alone(run, told):
         assert (event["step"], event["refused"]) == ("preflight", result["refused"])
         assert event["waves"] == waves
         assert event["limit"] == ("" if waves else "c1,c3")
+        assert not waves or [(one["host"], one["outcome"]) for one in event["gone"]] == [("c3", "unreachable")]
 
 
 def test_kernel_without_fast_open(run, told):

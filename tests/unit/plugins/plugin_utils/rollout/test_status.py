@@ -77,11 +77,14 @@ def test_lines_of_a_run_that_goes_on():
 
 
 def test_refused_in_the_preflight():
-    """They are told of from the plan on, not at the end alone."""
-    status = _status.of(report(plan(refused={"c4": "c4: no kernel. Nothing was changed on it."}), *SERVERS), at(60))
+    """They are told of from the plan on, not at the end alone, and so are those that it did not reach."""
+    gone = [{"host": "c5", "side": "", "outcome": "unreachable", "why": "not reached"}]
+    begun = plan(refused={"c4": "c4: no kernel. Nothing was changed on it."}, gone=gone)
+    status = _status.of(report(begun, *SERVERS), at(60))
     assert status.outcomes == {
         "promoted": ["ss1"],
         "refused": ["c4"],
+        "unreachable": ["c5"],
         "to come": ["c1", "c2", "c3"],
         "no step": ["ss2"],
     }
