@@ -18,6 +18,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._value
     texts,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import (
+    TO_COME,
     UNDER_WAY,
     Host,
     Phase,
@@ -126,7 +127,8 @@ def _hosts(waves: list[Wave], preflight: dict[str, t.Any], end: dict[str, t.Any]
     sides = {host: texts(told) or [""] for host, told in mapping(preflight.get("sides")).items()}
     found = []
     if not end:
-        found = [host for wave in waves for host in wave.hosts]
+        for wave in waves:
+            found += wave.hosts or [Host(name, wave.side, TO_COME, "", wave.name) for name in wave.planned]
         ended = [{"host": host, "outcome": "refused"} for host in refused] + mappings(preflight.get("gone"))
     else:
         ended = [mapping(one) for one in (end.get("hosts") if isinstance(end.get("hosts"), list) else [])]

@@ -13,7 +13,10 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import number
 
 STAGES = {"server": "accept", "client": "send"}
+TO_COME = "to come"
+"""Hosts of a wave that is not begun, of a run without an end."""
 STAGE_NOW = {
+    TO_COME: "as before",
     "skipped": "plain, as before",
     "refused": "as it was",
     "inconclusive": "plain",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import Run
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import TO_COME, Run
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._told import (
     STATUS,
     Story,
@@ -46,9 +46,10 @@ def _states(run: Run, until: t.Optional[datetime.datetime], over: bool) -> list[
         host for host in run.hosts if host.outcome == "stepped" or (not host.outcome and at[host.wave] != "begin")
     ]
     before = [
-        host.name for host in run.hosts if host.outcome == "skipped" or (not host.outcome and host not in waiting)
+        host.name
+        for host in run.hosts
+        if host.outcome in ("skipped", TO_COME) or (not host.outcome and host not in waiting)
     ]
-    before += [name for wave in run.waves if not wave.hosts for name in wave.planned]
     when = f", at about {utc(until)}" if until else ""
     undone = f"A host that is up undoes that by itself when its lease ends{when}"
     undone = f"The lease ended{when}: a host that was up has undone it by itself" if over else undone

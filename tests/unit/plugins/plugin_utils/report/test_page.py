@@ -155,6 +155,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
                 " ansible-playbook fastopen.shadowsocks.rollout 2 promoted",
                 "canary: not begun",
                 "How far every host was",
+                "c1 client to come as before canary –",
             ],
         ),
     ],
