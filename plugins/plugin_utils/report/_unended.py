@@ -10,13 +10,13 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import TO_COME, Run
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._told import (
-    STATUS,
     Story,
     also,
     missing,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import named
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import AUDIT, again
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._shown import STATUS
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration, utc
 
 
