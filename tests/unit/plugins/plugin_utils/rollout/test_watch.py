@@ -103,6 +103,13 @@ def test_run_that_ends_while_it_is_looked_at(tmp_path, monkeypatch):
     assert (status.ended, status.died) == (True, "")
 
 
+def test_journal_that_goes_away(tmp_path, monkeypatch):
+    """While it is looked at: it is said that it cannot be read."""
+    monkeypatch.setattr(_watch.os.path, "exists", lambda _path: True)
+    with pytest.raises(_watch._journal.JournalError, match="the journal cannot be read"):
+        _watch.look(str(tmp_path / "gone.jsonl"), lambda: at(0))
+
+
 def test_run_that_has_ended(follow):
     """There is nothing to follow: only how it ended, which the caller shows."""
     status, shown = follow([(5, 6)])
