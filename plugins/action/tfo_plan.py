@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import math
 import os
@@ -98,9 +99,12 @@ class ActionModule(FinishingAction):
         event.update(also=also, sides=self._sides(task_vars))
         run, started = arguments["run"], _journal.now()
         gone = {host: named for host, named in event["sides"].items() if host not in looks}
-        path = self._begin(variables, {"run": run, "refused": refused, **event})
+        before = [one._asdict() for one in self.gone(task_vars, {}, arguments["hosts"])]
+        event.update(run=run, refused=refused, gone=before, limit=task_vars.get("ansible_limit") or "")
+        path = self._begin(variables, event)
         self.notify(task_vars, "start", f"begun, steps: {len(waves)}, hosts: {len(hosts)}")
-        self.export_metrics(variables["rollout_textfile_directory"], lambda: _metrics.Metrics(run, started, {}))
+        outcomes = collections.Counter([*(one["outcome"] for one in before), *("refused" for _host in refused)])
+        self.export_metrics(variables["rollout_textfile_directory"], lambda: _metrics.Metrics(run, started, outcomes))
         return {
             "run": run,
             "started": started,
@@ -153,9 +157,10 @@ class ActionModule(FinishingAction):
     ) -> list[str]:
         """End a run that refuses everybody; what is to be said of it."""
         nothing = {"plan": [], "hosts": [], "waves": {}, "smallest_harm": {}, "lease_seconds": 0.0}
-        event = {"run": run, "refused": refused, "sides": self._sides(task_vars), **nothing}
+        limit = task_vars.get("ansible_limit")
+        event = {"run": run, "refused": refused, "limit": limit or "", "sides": self._sides(task_vars), **nothing}
         begun = {"run": run, "started": _journal.now(), "journal": self._begin(variables, event)}
-        ending = self._nobody(looks, refused, self.gone(task_vars, {}, list(looks)), task_vars.get("ansible_limit"))
+        ending = self._nobody(looks, refused, self.gone(task_vars, {}, list(looks)), limit)
         return [*refused.values(), *ending.advice, *self.finish(task_vars, variables, begun, ending)]
 
     @staticmethod

@@ -23,9 +23,10 @@ class ActionModule(ControllerAction):
 
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """The page and its journal; in check mode only which."""
+        page = arguments["page"]
         try:
             journal = _journal.chosen(arguments["journal"], arguments["report_dir"], "report_journal")
-            page = _written.page_of(_journal.read(journal), arguments["page"])
+            page = _written.page_of(_journal.read(journal), page)
             if not self._task.check_mode:
                 _written.write(journal, page)
         except _journal.JournalError as error:

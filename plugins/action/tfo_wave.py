@@ -30,12 +30,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._meas
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._run import Run
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave import NO_CANARY, Wave
 
-EVENTS = {
-    PROMOTE: ("step_done", "is done"),
-    INCONCLUSIVE: ("inconclusive", "is undecided, and the run stops"),
-    ROLL_BACK: ("rolled_back", "was rolled back, and the run stops"),
-}
-"""By verdict the notification, and what it says."""
+EVENTS = {PROMOTE: "step_done", INCONCLUSIVE: "inconclusive", ROLL_BACK: "rolled_back"}
+"""By verdict the notification."""
 KEPT = ("name", "side", "verdict", "why", "stop", "hosts", "confirm", "revert")
 """What the journal keeps of a wave."""
 PHASES = ("begin", "measured", "stepped", "judged", "judged_again", "closed")
@@ -81,7 +77,7 @@ class ActionModule(ControllerAction):
             return []
         if run.lacks_canary(wave):
             wave.conclude(unknown=[NO_CANARY])
-            return [*_lines.begun(wave), f"  because   {NO_CANARY}"]
+            return [*_lines.begun(wave), *_lines.decided(wave)]
         if run.judged:
             wave.ask, wave.watch = run.first_asks(wave), run.watchers(wave)
         return _lines.begun(wave)
@@ -154,11 +150,10 @@ class ActionModule(ControllerAction):
 
     def _tell(self, task_vars: dict[str, t.Any], wave: Wave) -> None:
         """Notify of how a wave has ended: whoever was stepped is confirmed, or taken back, by now."""
-        event, said = EVENTS[wave.verdict]
         self.notify(
             task_vars,
-            event,
-            f"{wave.name} {said}",
+            EVENTS[wave.verdict],
+            f"{wave.name} {_lines.told(wave)}",
             wave=wave.name,
             side=wave.side,
             verdict=wave.verdict,

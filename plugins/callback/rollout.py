@@ -17,6 +17,7 @@ description:
   - Of any other playbook it shows a heading a play, what changed, what failed, and the recap.
   - With C(-v) it shows task names, details, ignored trouble and the recap too. With C(-vv) and more it is the callback
     P(ansible.builtin.default#callback), whose options about hosts, results and markers hold from there on.
+  - Of a rollout that is interrupted after its plan the last line names the playbook that tells how it stands.
   - While a step bakes, a terminal shows how many seconds are left, unless E(CI) is set or E(TERM) is V(dumb).
 extends_documentation_fragment: [ansible.builtin.default_callback, ansible.builtin.result_format_callback]
 requirements: [set as stdout callback in the configuration]
@@ -31,7 +32,12 @@ import typing as t
 from ansible import constants as C
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._countdown import Countdown, can_redraw
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._shown import addressed, as_text, short_name
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._shown import (
+    STATUS,
+    addressed,
+    as_text,
+    short_name,
+)
 
 if t.TYPE_CHECKING:
     from ansible.executor.task_result import CallbackTaskResult
@@ -65,7 +71,8 @@ class CallbackModule(DefaultCallback):
         self._heading = ""
         self._task_names: dict[str, str] = {}
         self._failures: dict[tuple[str, str], list[str]] = {}
-        atexit.register(self._show_failures)  # an interrupted run ends without any event
+        self._begun = False
+        atexit.register(self._show_interruption)  # an interrupted run ends without any event
 
     @reported
     def v2_playbook_on_play_start(self, play: t.Any) -> None:
@@ -181,6 +188,7 @@ class CallbackModule(DefaultCallback):
     @reported
     def v2_playbook_on_stats(self, stats: t.Any) -> None:
         """The recap, where no lines have said it better."""
+        self._begun = False
         self._show_failures()
         self._show_heading()
         if self._display.verbosity or not self._lines:
@@ -195,6 +203,7 @@ class CallbackModule(DefaultCallback):
         found, name = result.result, short_name(result.task)
         if name.startswith("tfo_"):
             self._rollout = self._rollout or name == "tfo_plan"
+            self._begun = self._begun or bool(name == "tfo_plan" and found.get("journal"))
             self._bake_seconds = found.get("bake_seconds", self._bake_seconds)
             if found.get("lines"):
                 self._heading = ""
@@ -225,6 +234,12 @@ class CallbackModule(DefaultCallback):
         failures, self._failures = self._failures, {}
         for (text, color), hosts in failures.items():
             self._show(addressed(hosts, text), color, stderr=self.get_option("display_failed_stderr"))
+
+    def _show_interruption(self) -> None:
+        """What is known of it, and where a journal has no end for it, who tells how the run stands."""
+        self._show_failures()
+        if self._begun:
+            self._show(f"The run was interrupted. How it stands, and what is next: {STATUS}")
 
     def _show_heading(self) -> None:
         heading, self._heading = self._heading, ""

@@ -56,6 +56,9 @@ status:
     process:
       description: Its process, by boot, namespace and id.
       type: str
+    limit:
+      description: What its C(--limit) was; empty where it had none.
+      type: str
     started:
       description: When it began.
       type: str

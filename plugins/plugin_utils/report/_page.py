@@ -88,7 +88,7 @@ def _rollout(journal: Journal, now: datetime.datetime) -> dict[str, t.Any]:
         "waves": [{"told": wave, "plot": _plot(wave), "paths": _paths(wave)} for wave in run.waves],
         "gains": _plots.gains(clients),
         "gaining": clients,
-        "left": _told.by_reason(host for host in run.hosts if host.outcome not in ("promoted", "")),
+        "left": _told.by_reason(host for host in run.hosts if host.outcome not in ("promoted", _run.TO_COME, "")),
     }
 
 

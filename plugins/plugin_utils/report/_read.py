@@ -5,17 +5,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _figures
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import (
     mapping,
+    mappings,
     moment,
     number,
     text,
     texts,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import (
+    TO_COME,
     UNDER_WAY,
     Host,
     Phase,
@@ -37,6 +40,8 @@ def of_journal(journal: Journal) -> Run:
     by_name = {name: [event for event in events if event.get("name") == name] for name in names}
     waves = [_wave(name, by_name[name], preflight) for name in names]
     times = [moment(event.get("time")) for event in journal.events]
+    hosts = _hosts(waves, preflight, end)
+    waves = [_found_again(wave, hosts) for wave in waves] if end else waves
     return Run(
         text(preflight.get("run")),
         text(preflight.get("who")),
@@ -45,12 +50,13 @@ def of_journal(journal: Journal) -> Run:
         bool(end),
         number(preflight.get("lease_seconds")) or 0.0,
         waves,
-        _hosts(waves, preflight, end),
+        hosts,
         texts(end.get("next")),
         texts(preflight.get("plan")),
         mapping(preflight.get("limits")),
         {name: share for name, share in mapping(preflight.get("smallest_harm")).items() if number(share) is not None},
         {host: text(words) for host, words in mapping(preflight.get("also")).items()},
+        text(preflight.get("limit")),
     )
 
 
@@ -71,6 +77,13 @@ def _wave(name: str, events: list[dict[str, t.Any]], preflight: dict[str, t.Any]
         _figures.of_servers(measured) if server else _figures.of_clients(measured),
         _together(mapping(measured.get("judged"))),
     )
+
+
+def _found_again(wave: Wave, ended: list[Host]) -> Wave:
+    """With who was lost in it as the end of the run has them: they were tried once more."""
+    last = {(host.name, host.side): host for host in ended}
+    hosts = [last.get((host.name, host.side), host) if host.outcome == "unreachable" else host for host in wave.hosts]
+    return dataclasses.replace(wave, hosts=hosts)
 
 
 def _together(judged: dict[str, t.Any]) -> Together:
@@ -103,7 +116,8 @@ def _host(name: str, side: str, one: t.Any, wave: str, at: str) -> Host:
     decided = at in UNDER_WAY and outcome in ("promoted", "reverted", "inconclusive")
     reasons = tuple(texts(told.get("reasons")))
     why = text(told.get("said")) or "; ".join(reasons)
-    return Host(name, side, "stepped" if decided else outcome, why, wave, reasons)
+    since_step = outcome != "unreachable" or told.get("since_step") is not False
+    return Host(name, side, "stepped" if decided else outcome, why, wave, reasons, since_step=since_step)
 
 
 def _hosts(waves: list[Wave], preflight: dict[str, t.Any], end: dict[str, t.Any]) -> list[Host]:
@@ -113,8 +127,9 @@ def _hosts(waves: list[Wave], preflight: dict[str, t.Any], end: dict[str, t.Any]
     sides = {host: texts(told) or [""] for host, told in mapping(preflight.get("sides")).items()}
     found = []
     if not end:
-        found = [host for wave in waves for host in wave.hosts]
-        ended = [{"host": host, "outcome": "refused"} for host in refused]
+        for wave in waves:
+            found += wave.hosts or [Host(name, wave.side, TO_COME, "", wave.name) for name in wave.planned]
+        ended = [{"host": host, "outcome": "refused"} for host in refused] + mappings(preflight.get("gone"))
     else:
         ended = [mapping(one) for one in (end.get("hosts") if isinstance(end.get("hosts"), list) else [])]
     seen = {(host.name, host.side): host for wave in waves for host in wave.hosts}
@@ -122,7 +137,8 @@ def _hosts(waves: list[Wave], preflight: dict[str, t.Any], end: dict[str, t.Any]
         name, side, outcome = (text(one.get(key)) for key in ("host", "side", "outcome"))
         before = seen.get((name, side))
         why = refused.get(name, "") if outcome == "refused" and name in refused else text(one.get("why"))
-        wave, reasons = (before.wave, before.reasons) if before else ("", ())
+        wave, reasons, since_step = (before.wave, before.reasons, before.since_step) if before else ("", (), True)
         for each in [side] if side else sides.get(name, [""]):
-            found.append(Host(name, each, outcome, why, wave, reasons, one.get("remembered") is True))
+            remembered = one.get("remembered") is True
+            found.append(Host(name, each, outcome, why, wave, reasons, remembered, since_step))
     return found

@@ -13,7 +13,10 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import number
 
 STAGES = {"server": "accept", "client": "send"}
+TO_COME = "to come"
+"""Hosts of a wave that is not begun, of a run without an end."""
 STAGE_NOW = {
+    TO_COME: "as before",
     "skipped": "plain, as before",
     "refused": "as it was",
     "inconclusive": "plain",
@@ -40,7 +43,7 @@ class Phase:
 class Host:
     """One side of a host: what became of it, where, and why. ``stage``: what is known to run now.
 
-    ``remembered``: later runs leave it alone.
+    ``remembered``: later runs leave it alone. ``since_step``: False of one that did not answer before its step, and made none.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Host:
     wave: str = ""
     reasons: tuple[str, ...] = ()
     remembered: bool = False
+    since_step: bool = True
 
     @property
     def stage(self) -> str:
@@ -98,7 +102,7 @@ class Wave:
     @property
     def ended(self) -> str:
         """What its verdict came to, in words; '' where there is none."""
-        return _words.ended(self.verdict, [host.outcome for host in self.hosts])
+        return _words.ended(self.verdict, [host.outcome for host in self.hosts if host.since_step])
 
     @property
     def promoted(self) -> int:
@@ -109,7 +113,7 @@ class Wave:
 @dataclasses.dataclass(frozen=True)
 class Run:
     """``ended``: the journal has its end. ``limits``: variables by name. ``smallest_harm``: a share by wave of clients.
-    ``also``: by host what else a step changes there."""
+    ``also``: by host what else a step changes there. ``limit``: what --limit was."""
 
     name: str
     who: str
@@ -124,6 +128,7 @@ class Run:
     limits: dict[str, t.Any]
     smallest_harm: dict[str, float]
     also: dict[str, str]
+    limit: str
 
     @property
     def unmeasured(self) -> bool:

@@ -49,7 +49,8 @@ def of_run(run: Run, now: datetime.datetime) -> Story:
     headline = "Done: everybody is promoted" if all(h.outcome == "promoted" for h in run.hosts) else "Done"
     unproven = False
     if not any(wave.hosts for wave in run.waves):
-        headline = "Nothing had to be done"
+        nobody = all(host.outcome == "skipped" for host in run.hosts)
+        headline = "Nothing could be done: everybody is skipped" if nobody else "Nothing had to be done"
     elif run.unmeasured:
         headline, unproven = f"{headline}, but nothing was measured", True
     skipped = [host for host in run.hosts if host.outcome == "skipped"]
@@ -110,7 +111,7 @@ def _next(run: Run) -> list[str]:
 
 
 def _against(wave: Wave) -> list[str]:
-    bad = [host for host in wave.hosts if host.outcome not in FINE]
+    bad = [host for host in wave.hosts if host.outcome not in FINE] or wave.hosts
     told = [host for host in bad if not host.why.startswith("goes back with its wave")]
     return [*few([f"{wave.name}: {why}" for why in wave.why]), *reasons(told)]
 

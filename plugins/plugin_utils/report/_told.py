@@ -11,7 +11,6 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import Host, Run
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import NAMED, named
 
-STATUS = "ansible-playbook fastopen.shadowsocks.status"
 NOW = {
     "skipped": "plain TCP, as before",
     "refused": "unchanged: plain TCP, unless it had TCP Fast Open before",

@@ -8,15 +8,15 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import Run
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._run import TO_COME, Run
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._told import (
-    STATUS,
     Story,
     also,
     missing,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._words import named
-from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import AUDIT, ROLLOUT
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import AUDIT, again
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._shown import STATUS
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration, utc
 
 
@@ -28,14 +28,15 @@ def of_run(run: Run, now: datetime.datetime) -> Story:
     last = f"{going.name} at {utc(run.last)}" if going and run.last else ""
     happened = [f"The journal's last entry is of {last}." if last else "No wave was begun.", *_states(run, until, over)]
     happened += [*missing(run), *also(run)]
-    again = f"look at the fleet: {AUDIT}; then run it again: {ROLLOUT}"
+    look = f"look at the fleet: {AUDIT}; then run it again: {again(run.limit)}"
     if over:
         waits = duration(run.lease_seconds)
         why = [f"The journal has no end of the run, and nothing was written for longer than its hosts wait ({waits})."]
-        return Story("open", "Ended without an end", happened, why, [f"L{again[1:]}"])
+        return Story("open", "Ended without an end", happened, why, [f"L{look[1:]}"])
     why = ["The journal has no end of the run: it has not come to it yet, was killed, or lost its connections."]
     first = f"Find out whether it is running: {STATUS}; if so, wait for its end."
-    return Story("open", "May still be running", happened, why, [first, f"If not, {again}"])
+    held = f"Until its lease ends, another run over its hosts needs -e rollout_take_over={run.name}."
+    return Story("open", "May still be running", happened, why, [first, f"If not, {look}", held])
 
 
 def _states(run: Run, until: t.Optional[datetime.datetime], over: bool) -> list[str]:
@@ -45,9 +46,10 @@ def _states(run: Run, until: t.Optional[datetime.datetime], over: bool) -> list[
         host for host in run.hosts if host.outcome == "stepped" or (not host.outcome and at[host.wave] != "begin")
     ]
     before = [
-        host.name for host in run.hosts if host.outcome == "skipped" or (not host.outcome and host not in waiting)
+        host.name
+        for host in run.hosts
+        if host.outcome in ("skipped", TO_COME) or (not host.outcome and host not in waiting)
     ]
-    before += [name for wave in run.waves if not wave.hosts for name in wave.planned]
     when = f", at about {utc(until)}" if until else ""
     undone = f"A host that is up undoes that by itself when its lease ends{when}"
     undone = f"The lease ended{when}: a host that was up has undone it by itself" if over else undone

@@ -14,8 +14,14 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
 
 
 def page_of(journal: _journal.Journal, page: str = "") -> str:
-    """The file that the page of a journal goes to: ``page``, by default beside the journal."""
-    return os.path.abspath(page or f"{os.path.splitext(journal.path)[0]}.html")
+    """The file that the page of a journal goes to: ``page``, by default beside the journal. Raises JournalError where that is
+    the journal itself."""
+    path = os.path.abspath(page or f"{os.path.splitext(journal.path)[0]}.html")
+    if os.path.realpath(path) == os.path.realpath(journal.path):
+        raise _journal.JournalError(
+            f"{path} is the journal itself: name another file for its page, with -e report_page=FILE"
+        )
+    return path
 
 
 def write(journal: str, page: str = "") -> str:

@@ -18,6 +18,11 @@ DEPLOY_FIRST = "run playbook deploy first"
 """What a refusal says that a deployment mends."""
 
 
+def again(limit: t.Optional[str]) -> str:
+    """The command that runs it again, over the hosts of its ``limit``."""
+    return f"{ROLLOUT}{f' --limit {shlex.quote(limit)}' if limit else ''}"
+
+
 def advice(
     found: t.Sequence[Side], stopped: t.Optional[Wave], run_limit: t.Optional[str] = None, following: str = ""
 ) -> list[str]:
@@ -27,13 +32,13 @@ def advice(
     remembered = _names(one for one in found if one.outcome == "reverted" and one.remembered)
     undeployed = _names(one for one in found if one.outcome == "refused" and DEPLOY_FIRST in one.why)
     mend = [one for one in found if one.outcome in ("reverted", "failed", "refused", "unreachable")]
-    same = f"{ROLLOUT}{f' --limit {shlex.quote(run_limit)}' if run_limit else ''}"
-    again = f"{same}{' -e rollout_retry=true' if remembered else ''}"
+    same = again(run_limit)
+    retried = f"{same}{' -e rollout_retry=true' if remembered else ''}"
     told = [f"Deploy first: {DEPLOY}{_limit(undeployed)}"] if undeployed else []
     if stopped:
-        told.append(f"The run stopped at {stopped['name']}. Mend what is named above, then run it again: {again}")
+        told.append(f"The run stopped at {stopped['name']}. Mend what is named above, then run it again: {retried}")
     elif any(one.host not in undeployed for one in mend):
-        told.append(f"Mend what is named above, then run it again: {again}")
+        told.append(f"Mend what is named above, then run it again: {retried}")
     elif undeployed:
         told.append(f"Then run it again: {same}")
     elif "inconclusive" in outcomes:

@@ -129,7 +129,9 @@ def amiss(found: t.Sequence[Side], stopped: t.Optional[Wave]) -> dict[str, str]:
         if one.outcome not in FINE and not (stopped and one.why == NOT_REACHED):
             told.setdefault(one.host, []).append(f"{one.outcome}: {one.why}")
     if stopped and not told:  # everybody of a canary was skipped, say
-        return dict.fromkeys(stopped["hosts"], f"the run stopped at {stopped['name']}: {'; '.join(stopped['why'])}")
+        stop = f"the run stopped at {stopped['name']}: {'; '.join(stopped['why'])}"
+        skipped = {one.host: f" (skipped: {one.why})" for one in found if one.outcome == "skipped" and one.why}
+        return {host: f"{stop}{skipped.get(host, '')}" for host in stopped["hosts"]}
     return {host: "; ".join(reasons) for host, reasons in told.items()}
 
 

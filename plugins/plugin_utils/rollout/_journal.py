@@ -17,6 +17,8 @@ import os
 import tempfile
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import moment
+
 SUFFIXES = {"rollout": ".jsonl", "audit": ".json"}
 """By kind the end of a journal's name: an audit has one line, and so it is JSON as well."""
 
@@ -31,7 +33,8 @@ class JournalError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Journal:
-    """``events`` of a rollout, in their order; ``rows`` of an audit, one a side of a host.
+    """``started`` is ISO 8601 with its zone, '' where the first line does not tell it; ``events`` of a rollout, in their order;
+    ``rows`` of an audit, one a side of a host.
 
     ``unread``: how many lines after the first cannot be read, because a full disk or the end of their writer cut them short.
     """
@@ -98,10 +101,12 @@ def append(path: str, event: t.Mapping[str, t.Any]) -> None:
 def read(path: str) -> Journal:
     """The journal in a file that a run may be writing still, that may be damaged, or somebody else's. Raises JournalError."""
     try:
+        if os.path.exists(path) and not os.path.isfile(path):  # a pipe would be waited for
+            raise JournalError(f"{path}: the journal cannot be read: it is no file")
         with open(path, "rb") as stream:
             first, *others = stream.read().split(b"\n")
-    except OSError as error:
-        raise JournalError(f"{path}: the journal cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # the latter for a path that none can have
+        raise JournalError(f"{path}: the journal cannot be read: {getattr(error, 'strerror', error)}") from error
     head = _parsed(first)
     if head is None:
         raise JournalError(f"{path}: the journal is damaged, or none: its first line is no JSON mapping")
@@ -115,11 +120,10 @@ def read(path: str) -> Journal:
         raise JournalError(f"{path}: the journal is damaged: `rows` is no list of mappings")
     events = [_parsed(line) for line in others if line]
     known = [event for event in events if event is not None]
-    started = head.get("started")
     return Journal(
         os.path.abspath(path),
         kind,
-        started if isinstance(started, str) else "",
+        _time(head.get("started")),
         known,
         rows,
         len(events) - len(known),
@@ -146,6 +150,13 @@ def chosen(path: str, folder: str, variable: str) -> str:
 
 def _line(content: t.Mapping[str, t.Any]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def _time(told: t.Any) -> str:
+    try:
+        return told if moment(told) else ""
+    except (TypeError, ValueError):
+        return ""
 
 
 def _parsed(line: bytes) -> t.Optional[dict[str, t.Any]]:

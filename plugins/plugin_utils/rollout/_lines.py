@@ -12,6 +12,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._wave
 SHOWN_HOSTS = 10
 """How many hosts of one outcome are named before they are only counted."""
 
+PLAIN, STAYS, PASSED_OVER = "plain TCP again", "what was promoted stays", "passed over"
+
 
 def begun(wave: Wave) -> list[str]:
     """Its heading."""
@@ -42,21 +44,39 @@ def asked_again(wave: Wave) -> list[str]:
     return [f"  not clear yet, up to {most} more requests of each kind: {named(asked)}"]
 
 
-def closed(wave: Wave) -> list[str]:
-    """The verdict, why, and what became of each host. That a wave goes on is said by its hosts."""
-    promoted = wave.with_outcome("promoted", "planned")
+def now(wave: Wave) -> str:
+    """What is so on the hosts of a wave that stopped its run. Who is reverted or inconclusive had made the step, in this run
+    or an earlier one."""
+    if wave.with_outcome("promoted", "planned"):
+        return STAYS
     unknown = [name for name, host in wave.hosts.items() if host.outcome == "failed" or host.since_step]
-    plain = f"not all of it is proven plain ({named(unknown)})" if unknown else "plain TCP again"
-    now = "what was promoted stays" if promoted else plain
-    verdict = {
-        "promote": "" if promoted else "passed over: nobody in it was promoted",
-        "roll_back": f"roll_back: {now}, and the run stops here",
-        "inconclusive": f"inconclusive: {now}, undecided, and the run stops here",
-    }[wave.verdict]
-    lines = [f"  {verdict}"] if verdict else []
-    lines += [f"  {'because' if wave.stop else 'seen':<9} {why}" for why in wave.why]
+    if unknown:
+        return f"not all of it is proven plain ({named(unknown)})"
+    return PLAIN if wave.with_outcome("reverted", "inconclusive") else "nobody made the step"
+
+
+def decided(wave: Wave) -> list[str]:
+    """The verdict, and why. That a wave goes on is said by its hosts."""
+    lines = [f"  {'because' if wave.stop else 'seen':<9} {why}" for why in wave.why]
+    if wave.stop:
+        return [f"  {wave.verdict}: {now(wave)}, and the run stops here", *lines]
+    return ([] if wave.with_outcome("promoted", "planned") else [f"  {PASSED_OVER}: nobody in it was promoted"]) + lines
+
+
+def closed(wave: Wave) -> list[str]:
+    """The verdict, why, and what became of each host."""
     outcomes = dict.fromkeys(host.outcome for host in wave.hosts.values())
-    return lines + _by_host(wave, "", tuple(outcomes))
+    return decided(wave) + _by_host(wave, "", tuple(outcomes))
+
+
+def told(wave: Wave) -> str:
+    """What became of it, in a sentence that begins with its name."""
+    if not wave.stop:
+        return "is done" if wave.with_outcome("promoted") else f"is {PASSED_OVER}"
+    how = now(wave)
+    bad = "is bad" if how == STAYS else "was rolled back"
+    verdict = "is undecided" if wave.verdict == "inconclusive" else bad
+    return f"{verdict}{'' if how == PLAIN else f', {how}'}, and the run stops"
 
 
 def _by_host(wave: Wave, word: str, outcomes: tuple[str, ...], named_before: bool = False) -> list[str]:

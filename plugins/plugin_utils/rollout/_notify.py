@@ -15,6 +15,7 @@ import urllib.parse
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _journal
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._shown import STATUS
 
 VERSION = 1
 """Of the documents: it changes when a key goes or means something else."""
@@ -22,7 +23,6 @@ DEADLINE_SECONDS = 2.0
 """What a notification may take in all, from the look-up of the name to the status of the answer."""
 REASONS, CHARACTERS = 10, 300
 """How many reasons are told, and how much of a text."""
-STATUS = "ansible-playbook fastopen.shadowsocks.status"
 
 _IPV4 = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _IPV6 = re.compile(r"(?<!\w)[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,8}")

@@ -32,13 +32,12 @@ def process(pid: int) -> str:
 
 def gone(told: str) -> bool:
     """Whether the process that ``process`` told of has ended; False where this machine cannot know of it."""
-    pid = told.rpartition(" ")[2]
-    if not told or process(int(pid)) != told:
-        return False
     try:
-        os.kill(int(pid), 0)
+        pid = int(told.rpartition(" ")[2])
+        if process(pid) == told:
+            os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # somebody else's
+    except (OverflowError, PermissionError, ValueError):  # somebody else's, or no process that could be one
         pass
     return False

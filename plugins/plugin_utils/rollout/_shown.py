@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
+STATUS = "ansible-playbook fastopen.shadowsocks.status"
+"""The command that tells how a run stands."""
+
 
 def as_text(said: t.Any) -> str:
     """A message as one text, of a list a line each."""

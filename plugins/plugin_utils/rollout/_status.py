@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import mapping, mappings, text, texts
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _end, _journal
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import moment
 
@@ -41,12 +42,13 @@ class Status:
     steps, ``wave_outcomes`` those of this wave. ``until`` is the end of a bake, else ''. ``died``: a run that
     does not go on is SILENT, when nothing was written for longer than the lease of its hosts, or GONE, see _watch.
     ``lacks`` says what cannot be read of the journal, ``process`` is what _process.process told of the run's. ``amiss`` says
-    by host why a run that ended did so badly.
+    by host why a run that ended did so badly. ``limit`` is what --limit was, '' without one.
     """
 
     run: str
     who: str
     process: str
+    limit: str
     started: str
     written: str
     lacks: str
@@ -70,22 +72,30 @@ class Status:
 
 def of(journal: _journal.Journal, now: Time) -> Status:
     """How the run of this journal stands. Raises StatusError."""
-    if journal.kind == "rollout" and not journal.events:
+    if journal.kind != "rollout":
+        raise StatusError(f"it is not the journal of a rollout, but of an {journal.kind}")
+    if not journal.events and not journal.unread:
         raise StatusError("its run has not told its plan yet")
+    if not journal.first("preflight"):
+        raise StatusError(f"the plan of its run is not in it. {journal.lacks}".rstrip())
     try:
         return _of(journal, now)
-    except (AttributeError, IndexError, KeyError, StopIteration, TypeError, ValueError) as error:
-        raise StatusError(f"it is not the journal of a rollout: {type(error).__name__} {error}".rstrip()) from error
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        what = f"{type(error).__name__} {error}".rstrip()
+        raise StatusError(f"it is not the journal of a rollout, or it is damaged: {what}") from error
 
 
 def _of(journal: _journal.Journal, now: Time) -> Status:
-    plan, last = journal.events[0], journal.events[-1]
+    plan, last = journal.first("preflight"), journal.events[-1]
+    for event in journal.events:
+        moment(event["time"])
     waves: dict[str, t.Mapping[str, t.Any]] = {one["name"]: one for one in journal.events if "what" in one}
     status = Status(
-        run=plan["run"],
-        who=plan["who"],
-        process=plan["process"],
-        started=journal.started,
+        run=text(plan["run"]),
+        who=text(plan["who"]),
+        process=text(plan["process"]),
+        limit=text(plan.get("limit")),
+        started=journal.started or plan["time"],
         written=last["time"],
         lacks=journal.lacks,
         steps=max(len(plan["waves"]), len(waves)),
@@ -97,10 +107,10 @@ def _of(journal: _journal.Journal, now: Time) -> Status:
         status = dataclasses.replace(
             status,
             step=1 + order.index(name) if name in order else len(waves),
-            wave=name,
-            side=wave["side"],
-            verdict=wave["verdict"],
-            why=tuple(wave["why"]),
+            wave=text(name),
+            side=text(wave["side"]),
+            verdict=text(wave["verdict"]),
+            why=tuple(texts(wave["why"])),
             wave_outcomes=_by_outcome((host, one["outcome"] or UNDER_WAY) for host, one in wave["hosts"].items()),
         )
     if last["step"] == "end":
@@ -108,9 +118,9 @@ def _of(journal: _journal.Journal, now: Time) -> Status:
             status,
             ended=True,
             outcomes=_by_outcome((one["host"], one["outcome"]) for one in last["hosts"]),
-            stopped=last["stopped"],
-            amiss=last["amiss"],
-            next=tuple(last["next"]),
+            stopped=text(last["stopped"]),
+            amiss={host: text(why) for host, why in mapping(last["amiss"]).items()},
+            next=tuple(texts(last["next"])),
         )
     died = SILENT if seconds(last["time"], now) > plan["lease_seconds"] else ""
     waits, since, until = _waits(last, list(plan["waves"]), now)
@@ -133,10 +143,11 @@ def _waits(last: t.Mapping[str, t.Any], order: list[str], now: Time) -> tuple[st
 
 
 def _outcomes(plan: t.Mapping[str, t.Any], waves: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, list[str]]:
-    """The hosts of all waves as they are now, begun or not, and those that are in none, or were refused by the plan."""
+    """The hosts of all waves as they are now, begun or not, and those that are in none, were refused by the plan, or were gone before it."""
     pairs = [(host, one["outcome"] or UNDER_WAY) for wave in waves.values() for host, one in wave["hosts"].items()]
     pairs += [(host, TO_COME) for name, hosts in plan["waves"].items() if name not in waves for host in hosts]
     pairs += [(host, "refused") for host in plan["refused"]]
+    pairs += [(text(one.get("host")), text(one.get("outcome"))) for one in mappings(plan.get("gone"))]
     named = {host for host, _outcome in pairs}
     return _by_outcome([*pairs, *((host, NO_STEP) for host in plan["hosts"] if host not in named)])
 
@@ -145,7 +156,7 @@ def _by_outcome(pairs: t.Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for host, outcome in pairs:
         hosts = found.setdefault(outcome, [])
-        hosts += [] if host in hosts else [host]
+        hosts += [] if host in hosts else [text(host)]
     return {outcome: found[outcome] for outcome in ORDER if outcome in found}
 
 

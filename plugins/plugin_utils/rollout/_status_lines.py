@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _lines
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import again
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._status import (
     SILENT,
     Status,
@@ -15,10 +16,8 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._stat
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._times import duration, moment, utc
 
 FINE = "everybody is promoted, or skipped for a reason"
-UNDONE = (
-    "Hosts undo by themselves what was not confirmed when their lease ends."
-    " Next, once what stopped it is mended: ansible-playbook fastopen.shadowsocks.rollout"
-)
+UNDONE = "Hosts undo by themselves what was not confirmed when their lease ends"
+HELD = "; until then another run over them needs -e rollout_take_over={}"
 WATCH = "Next: nothing to do; ansible-playbook fastopen.shadowsocks.status -e status_watch=true follows it"
 
 
@@ -46,7 +45,9 @@ def lines(status: Status, now: Time) -> list[str]:
     shown += [f"    and {more} more, all of them in the journal"] if more > 0 else []
     if status.died:
         silent = f"nothing was written for {duration(seconds(status.written, now))}, longer than the lease of its hosts"
-        return [*shown, f"It does not go on: {silent if status.died == SILENT else 'its process is gone'}. {UNDONE}"]
+        how, held = ("its process is gone", HELD) if status.died != SILENT else (silent, "")
+        undone = f"{UNDONE}{held.format(status.run)}. Next, once what stopped it is mended: {again(status.limit)}"
+        return [*shown, f"It does not go on: {how}. {undone}"]
     return [*shown, *(status.next if status.ended else [WATCH])]
 
 

@@ -28,5 +28,8 @@ def utc(time: datetime.datetime) -> str:
 
 
 def moment(text: str) -> datetime.datetime:
-    """The time that a journal tells, ISO 8601. Raises ValueError."""
-    return datetime.datetime.fromisoformat(text)
+    """The time that a journal tells, ISO 8601 with its zone. Raises ValueError."""
+    found = datetime.datetime.fromisoformat(text)
+    if not found.tzinfo:
+        raise ValueError(f"{text} has no time zone")
+    return found

@@ -34,7 +34,10 @@ def look(path: str, now: Clock) -> tuple[_journal.Journal, _status.Status]:
 
 
 def _size(path: str) -> int:
-    return os.path.getsize(path) if os.path.exists(path) else 0
+    try:
+        return os.stat(path).st_size
+    except (OSError, ValueError):  # who reads it says why
+        return 0
 
 
 @functools.lru_cache(maxsize=1)

@@ -18,8 +18,8 @@ class Hostvars(dict):
     """Ansible's hostvars: a mapping, and each host's variables as they were written."""
 
     def raw_get(self, host: str) -> dict[str, Any]:
-        """The variables with their templates."""
-        return self[host]
+        """The variables with their templates; none of a host that nothing was registered for."""
+        return self.get(host, {})
 
 
 class Run:

@@ -172,6 +172,18 @@ def test_metrics(run, tmp_path, warned, monkeypatch, stage, exit_status, outcome
     assert (warned, 'info{run="r1"} 1' in start) == ([], True)
 
 
+def test_metrics_of_hosts_without_a_wave(run, tmp_path, warned):
+    """Who is refused by the plan, or was gone before it, counts from the beginning on."""
+    rollout = Rollout(run, tmp_path, "", str(tmp_path))
+    refused = {**LOOK, "step": {"outcome": "refused", "differs": []}, "reasons": ["no"]}
+    rollout.hostvars["c2"]["__rollout_seen"] = {"results": [refused]}
+    rollout.hostvars["198.51.100.9"]["__rollout_seen"] = {"unreachable": True}
+    rollout.task(tfo_plan, False, hosts=["c1", "c2"], run="r1")
+    text = (tmp_path / _metrics.FILE).read_text("utf-8")
+    for outcome in ("refused", "unreachable"):
+        assert f'tfo_rollout_hosts{{outcome="{outcome}"}} 1\n' in text
+
+
 def test_metrics_that_cannot_be_written(run, tmp_path, warned):
     """One warning each time, and the run is what it is without any; in check mode there are none."""
     end = Rollout(run, tmp_path / "told", "", str(tmp_path / "gone"))()

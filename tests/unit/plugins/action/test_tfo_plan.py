@@ -98,6 +98,7 @@ def test_plan(run, told):
     (event,) = _journal.read(result["journal"]).events
     assert (event["step"], event["run"], event["hosts"]) == ("preflight", "r1", ["ss1", "c1"])
     assert (event["waves"], event["refused"]) == ({"batch 1": ["ss1"], "wave 1": ["c1"]}, {})
+    assert event["limit"] == ""
     assert event["who"] == f"{getpass.getuser()}@{socket.gethostname()}"
     assert (event["sides"], event["also"]) == ({"ss1": ["server"], "c1": ["server", "client"]}, {})
     assert event["lease_seconds"] == result["lease_seconds"]
@@ -179,6 +180,8 @@ def test_refused_alone(run, told):
         assert ended == ([] if waves else [("c1", "refused"), ("c3", "unreachable")])
         assert (event["step"], event["refused"]) == ("preflight", result["refused"])
         assert event["waves"] == waves
+        assert event["limit"] == ("" if waves else "c1,c3")
+        assert not waves or [(one["host"], one["outcome"]) for one in event["gone"]] == [("c3", "unreachable")]
 
 
 def test_kernel_without_fast_open(run, told):

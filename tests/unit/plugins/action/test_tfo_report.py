@@ -60,3 +60,13 @@ def test_what_cannot_be(run, journal, arguments, said):
     with pytest.raises(AnsibleActionFail) as failed:
         run(tfo_report, {}, **{"journal": journal if "page" in arguments else "", **arguments})
     assert str(failed.value) == said
+
+
+def test_journal_is_not_its_own_page(run, journal, tmp_path):
+    """By whatever name: what a run has told is not written over."""
+    (tmp_path / "page.html").symlink_to(journal)
+    before = Path(journal).read_bytes()
+    for page in (journal, str(tmp_path / "page.html")):
+        with pytest.raises(AnsibleActionFail, match=f"^{page} is the journal itself: name another file"):
+            run(tfo_report, {}, journal=journal, page=page)
+    assert Path(journal).read_bytes() == before

@@ -95,6 +95,8 @@ def test_no_journal(run, tmp_path):
         ("{", "its first line is no JSON mapping"),
         ('{"kind": "audit"}', "it is not the journal of a rollout"),
         ('{"kind": "rollout"}', "its run has not told its plan yet"),
+        ('{"kind": "rollback"}', "this is no journal of a rollout or an audit"),
+        ('{"kind": "rollout"}\n{"time": "2026-', "the plan of its run is not in it. The journal is not whole: 1 line"),
     ],
 )
 def test_journal_that_cannot_be_read(run, tmp_path, text, said):

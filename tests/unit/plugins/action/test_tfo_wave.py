@@ -148,6 +148,7 @@ def test_canaries_that_left_the_run_before_their_wave(play, tried):
     wave = play.at("begin")
     assert (wave["verdict"], wave["stop"]) == (("", False) if tried else ("inconclusive", True))
     assert (wave["lines"][-1].startswith("  because   no canary is left")) is not tried
+    assert ("  inconclusive: nobody made the step, and the run stops here" in wave["lines"]) is not tried
     assert play.events()[-1]["stop"] is not tried
 
 

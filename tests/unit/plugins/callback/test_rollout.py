@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -231,6 +233,44 @@ def test_countdown_on_a_terminal(play):
 def test_no_countdown_in_a_pipe(play):
     """Not a byte of it."""
     assert play(BAKE, TERM="xterm")[0] == "stepped\njudged\n"
+
+
+INTERRUPTED = """
+- name: Preflight
+  hosts: c1
+  gather_facts: false
+  tasks:
+    - name: Plan
+      tfo_plan: {lines: [Plan], journal: "%s"}
+    - name: Wait
+      ansible.builtin.command: sleep 60
+"""
+
+
+@pytest.mark.parametrize("journal", ["/x.jsonl", ""])
+def test_run_that_is_interrupted(play, journal):
+    """By Ctrl-C: its journal has no end, and the playbook that reads it is named; without a journal nothing is."""
+    command = play.command(INTERRUPTED % journal)
+    with subprocess.Popen(
+        command,
+        env=play.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as started:
+        assert started.stdout.readline() == "Plan\n"
+        time.sleep(1)  # a worker that is killed while it sends keeps ansible-core 2.19 waiting
+        os.killpg(started.pid, signal.SIGINT)  # as a terminal does
+        shown = started.stdout.read().splitlines()
+    status = "How it stands, and what is next: ansible-playbook fastopen.shadowsocks.status"
+    assert shown[-1:] == ([f"The run was interrupted. {status}"] if journal else [])
+
+
+def test_run_that_comes_to_its_end_is_not_called_interrupted(play):
+    """Whatever became of its hosts."""
+    shown, _warnings = play(INTERRUPTED.replace("sleep 60", "test -e /x.jsonl") % "/x.jsonl")
+    assert "interrupted" not in shown and "non-zero return code" in shown
 
 
 def test_other_callbacks_need_nothing_of_ours(play):

@@ -155,6 +155,7 @@ def fixture_journals(tmp_path_factory, monkeypatched):
                 " ansible-playbook fastopen.shadowsocks.rollout 2 promoted",
                 "canary: not begun",
                 "How far every host was",
+                "c1 client to come as before canary –",
             ],
         ),
     ],
@@ -174,7 +175,22 @@ def test_run_that_goes_on(journals):
         "Find out whether it is running: ansible-playbook fastopen.shadowsocks.status ; if so, wait for its end."
         " If not, look at the fleet:" in shown
     )
+    assert "needs -e rollout_take_over=20261126T023000-00042." in shown
+    assert "rollout_take_over" not in words(page(journals["killed"]))
     assert "without an end" not in shown
+
+
+@pytest.mark.parametrize("minutes", [11, 1000])
+def test_run_without_an_end_is_run_again(journals, tmp_path, minutes):
+    """Over the hosts of its limit; who was gone before the plan is told of."""
+    journal = _journal.read(str(journals["killed"]))
+    plan, *others = journal.events
+    gone = [{"host": "c8", "side": "", "outcome": "unreachable", "why": "not reached in the preflight"}]
+    more = {"limit": "all:!c9", "gone": gone}
+    write(tmp_path / "r.jsonl", dataclasses.replace(journal, events=[{**plan, **more}, *others]))
+    content = page(tmp_path / "r.jsonl", _rollouts.STARTED + datetime.timedelta(minutes=minutes))
+    assert "<code>ansible-playbook fastopen.shadowsocks.rollout --limit &#39;all:!c9&#39;</code>" in content
+    assert "Not known what runs there: c8." in words(content)
 
 
 @pytest.mark.parametrize(
@@ -247,6 +263,55 @@ def test_long_words_beside_the_time_line(tmp_path):
     full = "wave 1: undecided, taken back, not all of it proven plain"
     assert f"{full}." in content
     assert f"Stopped at {full}" in words(content)
+
+
+def ended(path, wave, hosts, **outcome):
+    """The words of a page whose run stopped at a canary with these ``hosts``, after which c1 has ended so."""
+    event = {"step": "canary", "name": "canary", "side": "client", "what": "closed", "why": ["nobody is left"]}
+    last = {"step": "end", "hosts": [{"host": "c1", "side": "client", **outcome}]}
+    events = [{"step": "preflight"}, {**event, **wave, "hosts": hosts}, last]
+    write(path, Journal("", "rollout", "", events))
+    return words(page(path))
+
+
+def test_host_that_was_found_again(tmp_path):
+    """What the end of the run knows of it is told of its wave as well."""
+    lost = {"c1": {"outcome": "unreachable", "since_step": True, "reasons": ["lost since its step"]}}
+    path, wave = tmp_path / "rollout-1.jsonl", {"verdict": "inconclusive"}
+    shown = ended(path, wave, lost, outcome="reverted", why="answered again and is plain")
+    assert "Stopped at canary: undecided, taken back What happened" in shown
+    assert "Why canary: nobody is left c1 reverted: answered again and is plain" in shown
+    shown = ended(path, wave, lost, outcome="unreachable", why="lost")
+    assert "Stopped at canary: undecided, taken back, not all of it proven plain" in shown
+
+
+def test_canary_that_was_lost_before_its_step(tmp_path):
+    """Nothing was taken back."""
+    lost = {"c1": {"outcome": "unreachable", "since_step": False, "reasons": ["unreachable before its step"]}}
+    shown = ended(tmp_path / "rollout-1.jsonl", {"verdict": "inconclusive"}, lost, outcome="unreachable", why="lost")
+    assert "Stopped at canary: undecided, nobody made the step" in shown
+
+
+def test_canary_that_was_skipped(tmp_path):
+    """Why it was is why the run stopped."""
+    hosts = {"c1": {"outcome": "skipped", "reasons": ["no_cookie"]}}
+    shown = ended(tmp_path / "rollout-1.jsonl", {"verdict": "inconclusive"}, hosts, outcome="skipped", why="no_cookie")
+    assert "Why canary: nobody is left c1 skipped: no_cookie" in shown
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "headline"),
+    [
+        (["skipped", "skipped"], "Nothing could be done: everybody is skipped"),
+        (["skipped", "promoted"], "Nothing had to be done"),
+    ],
+)
+def test_run_without_a_wave(tmp_path, outcomes, headline):
+    """Nobody was eligible, or all have their stage, or cannot have it."""
+    path = tmp_path / "rollout-1.jsonl"
+    hosts = [{"host": f"c{number}", "side": "client", "outcome": one} for number, one in enumerate(outcomes)]
+    write(path, Journal("", "rollout", "", [{"step": "preflight"}, {"step": "end", "hosts": hosts}]))
+    assert f"harm. {headline} What happened" in words(page(path))
 
 
 def test_sides_of_a_host_that_left_before_its_waves(tmp_path):

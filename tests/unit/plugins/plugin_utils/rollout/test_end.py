@@ -90,7 +90,8 @@ def test_amiss(outcome):
 def test_who_was_not_reached_is_not_to_blame():
     """But for a run in which nobody else is."""
     found = [side("skipped"), side("refused", "c2", _end.NOT_REACHED)]
-    assert _end.amiss(found, wave("skipped", verdict="inconclusive")) == {"c1": "the run stopped at wave 2: late"}
+    said = {"c1": "the run stopped at wave 2: late (skipped: because)"}
+    assert _end.amiss(found, wave("skipped", verdict="inconclusive")) == said
     assert _end.amiss(found, None) == {"c2": f"refused: {_end.NOT_REACHED}"}
 
 

@@ -127,6 +127,25 @@ def test_what_is_no_journal(tmp_path, content, said):
         _journal.read(str(path))
 
 
+@pytest.mark.parametrize("started", [5, "", "x", "2026-11-26T03:13:44", None])
+def test_first_line_without_a_time(path, started):
+    """One that is none, or has no zone, is not told."""
+    head, others = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(json.dumps({**json.loads(head), "started": started}).encode() + b"\n" + others)
+    journal = _journal.read(str(path))
+    assert (journal.started, journal.unread, len(journal.events)) == ("", 0, len(STEPS))
+
+
+def test_what_is_no_file(tmp_path):
+    """A folder, a pipe that nobody writes into, a path that none can have."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(_journal.JournalError, match=f"^{path}: the journal cannot be read: it is no file"):
+            _journal.read(str(path))
+    with pytest.raises(_journal.JournalError, match="the journal cannot be read: .*null"):
+        _journal.read("a\0b")
+
+
 @pytest.mark.parametrize("line", [b"5", b"[" * 100_000, b"\xff", b"{}{}"])
 def test_line_that_is_no_event(path, line):
     """It is left out, and told."""

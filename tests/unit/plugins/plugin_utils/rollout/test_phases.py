@@ -311,7 +311,7 @@ def test_lost_on_the_way_to_last():
     _phases.closed(one, {"c1": CONFIRMED, "c2": UNREACHABLE}, {"c3": UNREACHABLE})
     assert (one.verdict, one.stop, one.hosts["c1"].outcome) == ("inconclusive", True, "promoted")
     assert one.why == ["2 hosts were lost since their step (c2, c3): too many"]
-    assert "  inconclusive: what was promoted stays, undecided, and the run stops here" in _lines.closed(one)
+    assert "  inconclusive: what was promoted stays, and the run stops here" in _lines.closed(one)
 
 
 @pytest.mark.parametrize(("result", "verdict"), [(FAILED, "roll_back"), (UNREACHABLE, "inconclusive")])
@@ -339,3 +339,45 @@ def test_what_was_not_proven_is_not_called_plain(c2, now):
     one.decide(against=["late"])
     _phases.closed(one, {}, {"c1": PLAIN, "c2": c2})
     assert _lines.closed(one)[0] == f"  roll_back: {now} the run stops here"
+
+
+@pytest.mark.parametrize("outcome", ["skipped", "refused", "unreachable", ""])
+def test_nobody_made_the_step(outcome):
+    """So nothing is plain `again`: a canary whose hosts are all kept from their step, or do not answer before it."""
+    one = wave([outcome, outcome])
+    one.canary = True
+    one.conclude()
+    assert _lines.closed(one)[0] == "  inconclusive: nobody made the step, and the run stops here"
+    assert _lines.told(one) == "is undecided, nobody made the step, and the run stops"
+
+
+@pytest.mark.parametrize("outcome", ["reverted", "inconclusive"])
+def test_who_had_made_the_step_is_plain_again(outcome):
+    """Also where others made none."""
+    one = wave(["skipped", outcome])
+    one.conclude(unknown=["late"])
+    assert _lines.closed(one)[0] == "  inconclusive: plain TCP again, and the run stops here"
+    assert _lines.told(one) == "is undecided, and the run stops"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        (["reverted", "reverted"], "was rolled back, and the run stops"),
+        (["promoted", "failed"], "is bad, what was promoted stays, and the run stops"),
+        (["reverted", "failed"], "was rolled back, not all of it is proven plain (c2), and the run stops"),
+    ],
+)
+def test_what_is_told_of_a_wave_that_went_back(outcomes, told):
+    """It is not called rolled back where it was not."""
+    one = wave(outcomes)
+    one.conclude(against=["late"])
+    assert _lines.told(one) == told
+
+
+@pytest.mark.parametrize(("outcome", "told"), [("promoted", "is done"), ("skipped", "is passed over")])
+def test_what_is_told_of_a_wave_that_goes_on(outcome, told):
+    """Whether anybody in it was promoted."""
+    one = wave([outcome])
+    one.conclude()
+    assert _lines.told(one) == told

@@ -40,6 +40,18 @@ def test_process_of_somebody_else(monkeypatch):
     assert not _process.gone(_process.process(os.getpid()))
 
 
+@pytest.mark.parametrize("told", ["x", "boot pid:[1] x", "boot pid:[1] \u00b2", f"{'9' * 5000}", "1"])
+def test_what_is_no_process(told):
+    """Nothing is known of it."""
+    assert not _process.gone(told)
+
+
+def test_process_that_no_machine_has():
+    """Its number is too large."""
+    boot, space, _pid = _process.process(os.getpid()).split(" ")
+    assert not _process.gone(f"{boot} {space} {2**40}")
+
+
 def test_machine_that_does_not_tell(monkeypatch):
     """The lease has to do."""
 

@@ -77,11 +77,14 @@ def test_lines_of_a_run_that_goes_on():
 
 
 def test_refused_in_the_preflight():
-    """They are told of from the plan on, not at the end alone."""
-    status = _status.of(report(plan(refused={"c4": "c4: no kernel. Nothing was changed on it."}), *SERVERS), at(60))
+    """They are told of from the plan on, not at the end alone, and so are those that it did not reach."""
+    gone = [{"host": "c5", "side": "", "outcome": "unreachable", "why": "not reached"}]
+    begun = plan(refused={"c4": "c4: no kernel. Nothing was changed on it."}, gone=gone)
+    status = _status.of(report(begun, *SERVERS), at(60))
     assert status.outcomes == {
         "promoted": ["ss1"],
         "refused": ["c4"],
+        "unreachable": ["c5"],
         "to come": ["c1", "c2", "c3"],
         "no step": ["ss2"],
     }
@@ -145,6 +148,19 @@ def test_run_that_fell_silent(now, silent):
     )
 
 
+@pytest.mark.parametrize(
+    ("limit", "command"),
+    [
+        ("", "ansible-playbook fastopen.shadowsocks.rollout"),
+        ("all:!c2", "ansible-playbook fastopen.shadowsocks.rollout --limit 'all:!c2'"),
+    ],
+)
+def test_run_that_died_is_run_again(limit, command):
+    """Over the hosts of its limit."""
+    status = _status.of(report(plan(limit=limit)), at(9999))
+    assert _status_lines.lines(status, at(9999))[-1].endswith(f"once what stopped it is mended: {command}")
+
+
 def test_change():
     """One line: when, which step, what became of its hosts, what comes next."""
     journal = report(plan(), *SERVERS, wave("wave 1", "stepped", c2="stepped", c3="failed"))
@@ -162,11 +178,65 @@ def test_change():
     )
 
 
-@pytest.mark.parametrize("journal", [Journal("", "audit", "", []), report({}), report(wave("canary", "begin"))])
-def test_not_a_journal(journal):
+@pytest.mark.parametrize(
+    ("journal", "said"),
+    [
+        (Journal("", "audit", "", []), "it is not the journal of a rollout, but of an audit"),
+        (report({}), "the plan of its run is not in it"),
+        (Journal("", "rollout", "", [], unread=1), r"the plan of its run is not in it\. The journal is not whole"),
+        (report({"step": "preflight"}), "it is not the journal of a rollout, or it is damaged: KeyError 'run'"),
+        (report(plan(), {"step": "wave", "time": "x"}), "it is damaged: ValueError Invalid isoformat string: 'x'"),
+    ],
+)
+def test_not_a_journal(journal, said):
     """Said as such."""
-    with pytest.raises(_status.StatusError, match="it is not the journal of a rollout"):
+    with pytest.raises(_status.StatusError, match=said):
         _status.of(journal, at(0))
+
+
+def test_first_line_that_does_not_tell_when():
+    """The plan does: it is written with it."""
+    journal = dataclasses.replace(report(plan(), *SERVERS, end()), started="")
+    shown = _status_lines.lines(_status.of(journal, at(60)), at(60))
+    assert shown[0] == f"Run {RUN}, begun 2026-11-26 03:13:44 UTC by root@ctl"
+
+
+JUNK = (None, -1, 1e300, float("inf"), "x", [], {}, [None], {"x": None}, "2026-11-26T03:13:44")
+
+
+def broken(value):
+    """This value, with each of what is in it taken away, or replaced by something else."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        less = value.copy()
+        del less[key]
+        yield less
+        inner = broken(value[key]) if isinstance(value[key], (dict, list)) else ()
+        for other in (*JUNK, *inner):
+            same = value.copy()
+            same[key] = other
+            yield same
+
+
+def test_journal_of_any_shape():
+    """It is read as far as it can be, or it is said why not."""
+    bad = wave("canary", "closed", "roll_back", ("late",), c1="reverted")
+    whole = report(
+        plan(refused={"c4": "c4: no"}),
+        wave("batch 1", "stepped", ss1="stepped"),
+        bad,
+        end("canary", {"c1": "late"}, c1="reverted"),
+    )
+    read = 0
+    for events in (some for count in range(1, 5) for some in broken(whole.events[:count])):
+        journal = dataclasses.replace(whole, events=[one for one in events if isinstance(one, dict)])
+        try:
+            status = _status.of(journal, at(60))
+        except _status.StatusError:
+            continue
+        read += 1
+        assert all(isinstance(line, str) for line in _status_lines.lines(status, at(60)))
+        assert _status_lines.change(status)
+    assert read > 500
 
 
 def test_journal_that_has_just_begun():

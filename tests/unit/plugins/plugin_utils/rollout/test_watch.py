@@ -86,6 +86,7 @@ def test_run_whose_process_is_gone(follow, monkeypatch):
     *_more, waited, _outcome, _outcome, _outcome, last = _status_lines.lines(status, at(5))
     assert waited.startswith("  waited for   the measurement before the step, since")
     assert last.startswith("It does not go on: its process is gone. Hosts undo by themselves")
+    assert "; until then another run over them needs -e rollout_take_over=20261126T031344-46975. Next, " in last
 
 
 def test_run_that_ends_while_it_is_looked_at(tmp_path, monkeypatch):
@@ -100,6 +101,13 @@ def test_run_that_ends_while_it_is_looked_at(tmp_path, monkeypatch):
     monkeypatch.setattr(_watch._process, "gone", gone)
     _report, status = _watch.look(str(path), lambda: at(60))
     assert (status.ended, status.died) == (True, "")
+
+
+def test_journal_that_goes_away(tmp_path, monkeypatch):
+    """While it is looked at: it is said that it cannot be read."""
+    monkeypatch.setattr(_watch.os.path, "exists", lambda _path: True)
+    with pytest.raises(_watch._journal.JournalError, match="the journal cannot be read"):
+        _watch.look(str(tmp_path / "gone.jsonl"), lambda: at(0))
 
 
 def test_run_that_has_ended(follow):
