@@ -10,6 +10,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
     _advice,
     _before,
     _end,
+    _unproven,
     _waves,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import registered
@@ -34,6 +35,7 @@ class ActionModule(FinishingAction):
         looks = {host: one["__rollout_seen"]["results"] for host, one in seen.items()}
         first = seen[hosts[0]]
         plan, variables = first["__rollout_plan"], first["__rollout_door"]["variables"]
+        looks = _unproven.marked(looks, plan["hosts"])
         if arguments["at"] in BEFORE:
             return self._before(arguments["at"], task_vars, variables, plan, looks)
         waves = {host: one["__rollout_wave"] for host, one in seen.items() if one["__rollout_wave"]}

@@ -26,6 +26,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
     _process,
     _refusals,
     _together,
+    _unproven,
 )
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import (
     registered,
@@ -77,6 +78,7 @@ class ActionModule(FinishingAction):
         canary = groups.get("canary", [])
         canary_done = _plan.canary_done(looks, canary)  # what was learnt by one that is refused now stays so
         looks = {host: sides for host, sides in looks.items() if host not in refused}
+        looks = _unproven.marked(looks, looks)
         hosts = list(looks)
         variables = told[hosts[0]]
         passed = _plan.passed(looks, canary)

@@ -171,7 +171,7 @@ stage:
   returned: success
   type: dict
 done:
-  description: Whether this side is confirmed and as it should be, so that there is nothing to do.
+  description: Whether this side is confirmed and as it should be, all of its paths too, so that there is nothing to do.
   returned: success
   type: bool
 """

@@ -209,6 +209,21 @@ def plan_boot(wants: Wants, line: t.Optional[Line], *, file: str = FILE, root: s
     return Boot(path, old, new, Line(file, before, str(value), None if was == str(value) else was), decided, left)
 
 
+def diff(before: int, after: int, files: t.Mapping[str, tuple[t.Any, t.Any]]) -> list[dict[str, str]]:
+    """Ansible's diff of the run-time value and of the key's lines in ``files``; other lines may hold a cookie key."""
+    texts = {"run time": tuple([f"{KEY} = {value}"] for value in (before, after))}
+    texts.update({path: tuple(_lines.lines_of(state, KEY) for state in states) for path, states in files.items()})
+    return [
+        {"before_header": name, "after_header": name, "before": _joined(old), "after": _joined(new)}
+        for name, (old, new) in texts.items()
+        if old != new
+    ]
+
+
+def _joined(lines: t.Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
 def persist(boot: Boot) -> None:
     """Bring the files about. Raises OSError."""
     for path, (_old, new) in boot.files.items():

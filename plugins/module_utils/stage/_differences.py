@@ -24,9 +24,7 @@ def find(
     """Note what is not as it should be, or not as it is ``kept``; the units to be restarted for it, each with why."""
     if value.before != value.after:
         result.note("kernel", _switch.KEY, f"is {value.before}, not {value.after}")
-        header = {"before_header": "run time", "after_header": "run time"}
-        before, after = (f"{_switch.KEY} = {number}\n" for number in (value.before, value.after))
-        result.diff.append({**header, "before": before, "after": after})
+        result.diff += _switch.diff(value.before, value.after, {})
     present = _drop_in.present()
     stale = {}
     for unit, entry in units.items():

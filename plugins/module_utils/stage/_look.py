@@ -75,7 +75,7 @@ def look(
         "step": {"outcome": step.outcome, "differs": step.differs},
         "reasons": reasons,
         "stage": stage,
-        "done": step.outcome == "confirmed" and not reasons and not stage["problems"],
+        "done": step.outcome == "confirmed" and not reasons and not stage["problems"] and _proof.carry(paths),
     }
 
 

@@ -77,6 +77,11 @@ def _accepts(port: int, addresses: t.Sequence[str]) -> dict[str, t.Any]:
     return path
 
 
+def carry(paths: t.Sequence[t.Mapping[str, t.Any]]) -> bool:
+    """Whether all of these carry TFO now, whatever a run promises of their servers."""
+    return all(path["verdict"] == "fast_open" for path in paths)
+
+
 def refusals(paths: t.Sequence[t.Mapping[str, t.Any]]) -> list[str]:
     """Why the probed servers of this host do not accept; empty when all do."""
     return [

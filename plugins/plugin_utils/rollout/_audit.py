@@ -61,7 +61,7 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "state": "drift" if drift else "foreign" if look["own_fast_open"] else "ok",
         "drift": drift,
         "foreign": [f"{unit} {FOREIGN}" for unit in look["own_fast_open"]],
-        "problems": [*look["fastopen"]["problems"], *_named(look)],
+        "problems": [*_problems(look), *_named(look)],
         "paths": look["paths"],
         "services": look["services"],
         "package": look["package"],
@@ -71,6 +71,12 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def _taken_off(one: t.Mapping[str, str]) -> str:
     return f"was taken off by {one['by']} at {one['when']}: {one['why']}"
+
+
+def _problems(look: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
+    """What is wrong with the host's kernel; that 0x2 is off is none where the kill switch keeps it off."""
+    meant = ("accept_off",) if look["stage"]["kill_switch"] else ()
+    return [problem for problem in look["fastopen"]["problems"] if problem["code"] not in meant]
 
 
 def _named(look: t.Mapping[str, t.Any]) -> list[dict[str, str]]:

@@ -22,21 +22,26 @@ FAST_OPEN, UNREACHABLE = "fast_open", "unreachable"
 
 def since(server: str, before: _since.Watched, now: _since.Watched) -> dict[str, t.Any]:
     """What _since tells, without the SYN data that this run's own probes have put in (``own`` of a look); ``said``, the
-    figures in a line; and what speaks ``against`` the step."""
+    figures in a line; and what speaks ``against`` the step. ``restarted`` in ``before``: the step has restarted a service.
+    """
     found = _since.since(before, now)
     counters = found["counters"]
     counters[TAKEN] = max(0, counters.get(TAKEN, 0) - (now["own"] - before["own"]))
-    return {**found, "said": _said(counters, now["proven"]), "against": _against(server, counters, now["paths"])}
+    return {
+        **found,
+        "said": _said(counters, now["proven"], bool(before.get("restarted"))),
+        "against": _against(server, counters, now["paths"]),
+    }
 
 
-def _said(counters: t.Mapping[str, int], proven: t.Sequence[t.Mapping[str, t.Any]]) -> str:
+def _said(counters: t.Mapping[str, int], proven: t.Sequence[t.Mapping[str, t.Any]], restarted: bool) -> str:
     parts = [
         f"took {counters[TAKEN]} SYNs with data, refused {counters.get(REFUSED, 0)}, "
         f"queue overflow {counters.get(OVERFLOW, 0)}"
     ]
     trouble = [f"{counters[name]} {words}" for name, words in TROUBLE.items() if counters.get(name)]
     if trouble:
-        parts.append(f"its restart included: {', '.join(trouble)}")
+        parts.append(f"{'its restart included' if restarted else 'since its step'}: {', '.join(trouble)}")
     for one in proven:
         end = "SYN data is taken" if one["verdict"] == FAST_OPEN else f"{one['verdict']} (shown, not judged)"
         parts.append(f"from {one['by']} to port {one['port']}: {end}")

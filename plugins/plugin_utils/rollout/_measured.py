@@ -46,10 +46,12 @@ class Measured:
         for server, result in results.items():
             self._probed(server, (result or {}).get("paths", []))
             names = [one["name"] for one in (result or {}).get("differs", [])]
-            for service in (self.servers_before.get(server) or {}).get("services", []):
+            before = self.servers_before.get(server) or {}
+            for service in before.get("services", []):
                 unit = service["unit"]
                 if any(name == unit or f"/{unit}.d/" in name for name in names):
                     service.update(restarts=0, state="active")
+                    before["restarted"] = True
 
     def _probed(self, server: str, paths: t.Sequence[t.Mapping[str, t.Any]]) -> None:
         taken = sum(bool(attempt["syn_data"]) for path in paths for attempt in path.get("attempts", []))

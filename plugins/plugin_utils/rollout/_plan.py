@@ -108,7 +108,7 @@ def passed(looks: t.Mapping[str, t.Sequence[Look]], canary: t.Container[str]) ->
     for host, sides in looks.items():
         for look in sides:
             waits = look["side"] == "client" and host in canary
-            if look["done"] or (_is_skipped(look) and not waits):
+            if look["done"] or look.get("unproven") or (_is_skipped(look) and not waits):
                 found.setdefault(host, []).append(look["side"])
     return found
 
@@ -148,7 +148,8 @@ def waves(
 
 def canary_done(looks: t.Mapping[str, t.Sequence[Look]], canary: t.Container[str]) -> bool:
     """Whether a canary client was promoted by an earlier run, so that something has been learnt."""
-    return any(look["done"] for host in looks if host in canary for look in looks[host] if look["side"] == "client")
+    sides = [look for host in looks if host in canary for look in looks[host] if look["side"] == "client"]
+    return any(look["done"] or look["step"]["outcome"] == "confirmed" for look in sides)
 
 
 def questions(looks: t.Mapping[str, t.Sequence[Look]], in_play: t.Container[str]) -> dict[str, list[dict[str, t.Any]]]:

@@ -14,7 +14,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout impor
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.action.conftest import Hostvars
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins.plugin_utils.rollout import _run_journal
 
-BEGUN = {"run": "r1", "started": "2026-11-26T03:13:44.000+00:00"}
+BEGUN = {"run": "r1", "started": "2026-11-26T03:13:44.000+00:00", "hosts": ["ss1", "c1"]}
 UNREACHABLE = {"unreachable": True, "msg": "ssh"}
 LOST = "lost in its step: what is not confirmed there undoes itself when its lease ends"
 
@@ -58,6 +58,22 @@ def test_who_was_lost_is_taken_back(run, fleet):
     """Once more, at the end; the rest stays."""
     back = run(tfo_end, fleet, at="ending")["revert"]
     assert back == {"ss1": [{"side": "server", "why": LOST, "memory": "keep"}]}
+
+
+def test_client_whose_server_was_refused(run, fleet):
+    """It sends as an earlier run left it, and nobody has proven that it still may: no promotion, and no trial either."""
+    path = {"server_hosts": ["ss9"], "port": 8388, "verdict": "data_refused"}
+    stage = {"state": "confirmed"}
+    fleet["hostvars"]["c1"].update(
+        __rollout_seen={
+            "results": [{**look("client"), "step": {"outcome": "confirmed"}, "paths": [path], "stage": stage}]
+        },
+        __rollout_wave=None,
+    )
+    amiss = run(tfo_end, fleet, at="ended")["amiss"]
+    assert (
+        "data_refused: ss9 port 8388, and that server takes no part in this run; TCP Fast Open stays on" in amiss["c1"]
+    )
 
 
 @pytest.mark.parametrize(

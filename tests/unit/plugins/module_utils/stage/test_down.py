@@ -64,6 +64,17 @@ def test_check_mode(stage, side, state):
     assert (planned.differs, planned.diff) == (real.differs, real.diff)
 
 
+def test_bits_and_line_are_shown(server):
+    """What is put back, beside the drop-in: the run-time value, and of the file no line but the one for TFO."""
+    server.ask("present", "server")
+    shown = server.ask("plain", "server", check=True, run="").diff
+    assert [(os.path.basename(one["before_header"]), one["before"], one["after"]) for one in shown[1:]] == [
+        ("run time", "net.ipv4.tcp_fastopen = 3\n", "net.ipv4.tcp_fastopen = 1\n"),
+        ("99-tfo.conf", "net.ipv4.tcp_fastopen = 3\n", ""),
+    ]
+    assert all(one["before_header"] == one["after_header"] for one in shown)
+
+
 def test_service_that_our_own_restart_has_left_down(stage, side):
     """It looks like one that its owner has stopped, and is started again: plain where it can be, else nobody calls it so."""
     stage.host.unmet.add(UNITS[side])

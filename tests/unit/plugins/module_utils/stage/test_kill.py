@@ -95,7 +95,11 @@ def test_check_mode(server):
     planned = server.ask("killed", "server", check=True, run="")
     assert (planned.outcome, server.observe()) == ("planned", before)
     real = server.ask("killed", "server", run="")
-    assert planned.differs == real.differs
+    assert (planned.differs, planned.diff) == (real.differs, real.diff)
+    assert [(one["before"], one["after"]) for one in real.diff] == [
+        ("net.ipv4.tcp_fastopen = 3\n", "net.ipv4.tcp_fastopen = 1\n"),  # at run time
+        ("net.ipv4.tcp_fastopen = 3\n", ""),  # for the boot, whose default is 1
+    ]
 
 
 @pytest.mark.parametrize("state", ["stepped", "confirmed"])

@@ -85,6 +85,14 @@ def test_under_tfo(stage, side, state):
     assert found["stage"]["claim"]["run"] == "run1"
 
 
+def test_client_whose_server_does_not_accept_any_more(client):
+    """That the run is to bring the server there again excuses the path, and makes nothing proven: it steps after it."""
+    client.ask("present", "client")
+    client.host.verdicts[8388] = "data_refused"
+    found = look(client, "client", planned_servers=["ss1"])
+    assert (found["step"]["outcome"], found["reasons"], found["done"]) == ("confirmed", [], False)
+
+
 def test_undone(stage, side):
     """By whom and why; a step is skipped unless it is to try again."""
     stage.ask("stepped", side)

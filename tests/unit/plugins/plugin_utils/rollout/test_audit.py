@@ -132,6 +132,16 @@ def test_kill_switch(side):
     assert (named in "\n".join(_audit.table([row]))) == (side == "server")
 
 
+@pytest.mark.parametrize("killed", [None, {"by": "ops@desk", "when": "2026-01-01T00:00:00Z"}])
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_bit_that_the_kill_switch_keeps_off(side, killed):
+    """Nobody is told to set it meanwhile: nothing would; other problems of the kernel are named all the same."""
+    found = [{"code": code, "severity": "warning", "message": "m", "remedy": "r"} for code in ("accept_off", "paused")]
+    (row,) = _audit.rows({"ss1": look(stage={"kill_switch": killed}, side=side, problems=found)})
+    named = [problem["code"] for problem in row["problems"] if problem["code"] != "kill_switch"]
+    assert named == (["paused"] if killed else ["accept_off", "paused"])
+
+
 def test_problem_of_severity_error_is_wrong():
     """syncookies=2 switches TFO off whatever is set."""
     problem = {"code": "syncookies_always", "severity": "error", "message": "m", "remedy": "r"}

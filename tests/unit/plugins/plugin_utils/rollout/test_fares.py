@@ -35,7 +35,7 @@ GOOD = (8388, "fast_open")
         (
             look(GOOD, ListenDrops=1, EstabResets=2, RetransSegs=3, OutSegs=9),
             "took 0 SYNs with data, refused 0, queue overflow 0; "
-            "its restart included: 1 SYNs dropped, 2 connections reset, 3 segments sent again",
+            "since its step: 1 SYNs dropped, 2 connections reset, 3 segments sent again",
         ),
         (
             look(GOOD, proven=[("ss2", "fast_open"), ("c1", "no_cookie")]),
@@ -48,6 +48,12 @@ def test_figures(now, said):
     """In one line, without the probes of our own; none of them speaks against the step."""
     found = _fares.since("ss1", look(own=0), now)
     assert (found["said"], found["against"], found["restarts"]) == (said, [], 0)
+
+
+def test_what_a_restart_resets_is_told_as_such():
+    """Where the step has restarted a service, and only there."""
+    found = _fares.since("ss1", {**look(), "restarted": True}, look(GOOD, EstabResets=2))
+    assert found["said"].endswith("; its restart included: 2 connections reset")
 
 
 @pytest.mark.parametrize(

@@ -140,13 +140,15 @@ def test_question_that_got_no_answer_is_trouble():
     ],
 )
 def test_restart_by_the_step_is_no_restart(name, restarts):
-    """systemd counts from there; of a unit that the step leaves alone it goes on counting."""
+    """systemd counts from there, and what is told of it names the restart; of a unit that the step leaves alone it goes on
+    counting."""
     was, now = ({"unit": "u.service", "restarts": number, "state": "active"} for number in (5, 1 if restarts else 5))
     measured = Measured(servers_before={"ss1": {"counters": {}, "services": [was]}})
     step = {"changed": True, "differs": [{"what": "x", "name": name, "why": "x"}]}
     measured.stepped({"ss1": step, "ss2": {"changed": False, "differs": []}, "ss9": step, "ss8": None})
     measured.servers_now = {"ss1": {"counters": {}, "services": [now]}}
     assert measured.since(wave())["ss1"]["restarts"] == restarts
+    assert measured.servers_before["ss1"].get("restarted", False) == bool(restarts)
 
 
 def test_clients_before_their_step():
