@@ -112,7 +112,7 @@ def observe(wanted: Wanted) -> Seen:
         packaged=_packaged.read(shown.get(_packaged.UNIT, _systemd.Unit(_packaged.UNIT))),
         folder=_access.folder(),
         programs=binaries,
-        installed={program: os.stat(path).st_mtime for program, path in binaries.items() if os.path.exists(path)},
+        installed={program: _binary.installed(path) for program, path in binaries.items() if os.path.exists(path)},
         apt=_binary.find("apt-get") is not None,
         holders=_listeners.holders(ports, [shown[unit].pid for unit in units if unit in shown and shown[unit].pid]),
         distrusted=_folders.refusal(_service.CONFIG_DIR),
