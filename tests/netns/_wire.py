@@ -112,6 +112,16 @@ def _ip(*command: str) -> None:
     subprocess.run(["ip", *command], check=True)
 
 
+OUTAGE = """
+import socket, sys, time
+sock = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+sock.setblocking(False)
+sock.sendto(b"x", 0x20000000, (sys.argv[1], 8388))
+time.sleep(8)
+"""
+"""A program that tries a server, which does not answer, for so long that blackhole detection takes notice."""
+
+
 def syn_with_data(action: str) -> list[str]:
     """Return rules that match a SYN with payload, whatever options it has."""
     return [

@@ -13,9 +13,10 @@ import sys
 import time
 
 import pytest
-from _wire import CLIENT, HERE, PORT, SERVER, Namespace, Wire, syn_with_data
+from _wire import CLIENT, HERE, OUTAGE, PORT, SERVER, Namespace, Wire, syn_with_data
 
-FINE, AGAINST, OUT, REFUSED = [False, False], [False, True], [True, True], [False, None]
+FINE, AGAINST, OUT = [False, False, False], [False, True, False], [True, True, False]
+REFUSED, PAUSED = [False, None, False], [False, None, True]
 LONG = [
     f"tcp flags & (syn|ack) == syn {name} length > {extra + 60 + 20} drop" for name, extra in (("ip", 20), ("ip6", 0))
 ]
@@ -23,7 +24,7 @@ LONG = [
 
 
 def pairs(wire: Wire, family: str, count: int, *proxy: str) -> list[list[bool]]:
-    """Their losses: plain, with data."""
+    """Their losses, plain and with data, and whether our own kernel sent none."""
     command = (sys.executable, str(HERE / "run_pairs.py"), SERVER[family], str(PORT), str(count), *proxy)
     source, made = json.loads(wire.client.run(*command))
     assert source == CLIENT[family]
@@ -42,6 +43,23 @@ def test_a_path(wire: Wire, family: str) -> None:
     assert pairs(wire, family, 2) == [REFUSED] * 2
     wire.server.rules(f"tcp dport {PORT} drop")
     assert pairs(wire, family, 4) == [OUT] * 2  # an outage is not tried any longer
+
+
+@pytest.mark.parametrize("family", SERVER)
+def test_pause_of_our_own_kernel(wire: Wire, family: str) -> None:
+    """After an outage it sends no SYN data to anybody; the server is not to blame."""
+    wire.listen()
+    wire.warm()
+    wire.client.sysctl(tcp_fastopen_blackhole_timeout_sec=60)
+    wire.server.rules("tcp flags & (syn|ack) == syn drop")
+    wire.client.run("python3", "-c", OUTAGE, SERVER[family])
+    wire.server.rules()
+    assert wire.client.counters()["TcpExtTCPFastOpenBlackhole"] == 1
+    assert pairs(wire, family, 3) == [PAUSED] * 3
+    wire.client.sysctl(tcp_fastopen_blackhole_timeout_sec=60)  # ends the pause
+    assert pairs(wire, family, 2) == [FINE] * 2
+    wire.server.sysctl(tcp_fastopen=1)
+    assert pairs(wire, family, 2) == [REFUSED] * 2  # with a pause behind it
 
 
 def start(namespace: Namespace, *command: str) -> subprocess.Popen[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from _wire import EXPERIMENTAL, FAST_OPEN, OTHER_CLIENT, PORT, SERVER, Wire, strip, syn_with_data
+from _wire import EXPERIMENTAL, FAST_OPEN, OTHER_CLIENT, OUTAGE, PORT, SERVER, Wire, strip, syn_with_data
 
 BOTH = ("ipv4", "ipv6")
 LOST_SYN_MS = pytest.approx(1000, abs=150)
@@ -135,7 +135,7 @@ def test_blackhole_detection_pauses(wire: Wire) -> None:
     wire.warm()
     wire.client.sysctl(tcp_fastopen_blackhole_timeout_sec=60)
     wire.server.rules("tcp flags & (syn|ack) == syn drop")
-    wire.client.run("python3", "-c", _OUTAGE, SERVER["ipv4"])
+    wire.client.run("python3", "-c", OUTAGE, SERVER["ipv4"])
     wire.server.rules()
     assert wire.client.counters()["TcpExtTCPFastOpenBlackhole"] == 1
     assert wire.verdicts() == both("paused")
@@ -199,14 +199,6 @@ def test_name_leads_to_the_address_that_answers(wire: Wire) -> None:
     [path] = wire.server.module("tfo_path", targets=[{"host": "localhost", "port": PORT}], family="ipv4")["paths"]
     assert (path["verdict"], path["address"]) == ("fast_open", "127.0.0.1")
 
-
-_OUTAGE = """
-import socket, sys, time
-sock = socket.socket()
-sock.setblocking(False)
-sock.sendto(b"x", 0x20000000, (sys.argv[1], 8388))
-time.sleep(8)
-"""
 
 _FAST_OPEN_FROM = """
 import socket, sys

@@ -160,6 +160,8 @@ CASES = [
         40,
         {"TfoGuardSilent": {"severity": "warning"}},
     ),
+    Case("the guard sees nothing", {"tfo_guard_watching": "0x99"}, 40, {"TfoGuardBlind": {"severity": "warning"}}),
+    Case("the guard sees again", {"tfo_guard_watching": "1x9 0x9 1x99"}, 40),
     Case("the guard takes its time", {"tfo_guard_last_run_timestamp_seconds": "0x20 1200x99"}, 45),
     Case(
         "the boot brings something else",

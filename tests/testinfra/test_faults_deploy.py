@@ -111,7 +111,7 @@ def amiss() -> Iterator[None]:
 def test_each_is_named_and_the_others_go_on(amiss: None, running: dict[str, Any], tmp_path: Path) -> None:
     """ss2 gets a config with which it does not come up, and runs its old one. What runs elsewhere is not touched."""
     server = {"name": "main", "port": 8388, "method": "aes-256-gcm", "password": "embedded-fleet-ss2"}
-    bad = {"ss_server_instances": [{**server, "address": "10.203.2.12", "plugin": "no-such-plugin"}]}
+    bad = {"ss_server_instances": [{**server, "address": "10.203.2.12", "plugin": "false"}]}
     config = "sha256sum /etc/shadowsocks/ss-server-main.json"
     before = host("ss2").check_output(config)
     more = _faults.inventory(tmp_path, {}, {"ss2": bad})

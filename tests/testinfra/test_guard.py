@@ -33,6 +33,7 @@ UNIT = "ss-local@main.service"
 HOLD_SECONDS = 20
 ACCEPT = 0x2
 MOST_MEGABYTES = 20
+LOOK = "/usr/bin/python3 -I -S /usr/local/lib/fastopen/fastopen guard --because=look --textfile=/var/lib/prometheus/node-exporter"
 METER = """
 import os, resource, sys
 quiet = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
@@ -84,6 +85,35 @@ def test_outage_is_nobodys_fault() -> None:
             host("ss1").check_output("iptables -D INPUT -p tcp --dport 8388 -j DROP")
         print(f"the outage was looked into after {told:.0f} s")
         assert flagged("c1")
+    assert_fast("c1")
+
+
+def paused_times(name: str) -> int:
+    """How often the kernel's blackhole detection has fired."""
+    return int(host(name).check_output("nstat -asz TcpExtTCPFastOpenBlackhole | awk 'END {print $2}'"))
+
+
+def test_pause_is_the_kernels_own() -> None:
+    """After an outage its blackhole detection sends no SYN data for a while: the server is not blamed for that."""
+    shell = host("c1")
+    seconds = sysctl("c1", "net.ipv4.tcp_fastopen_blackhole_timeout_sec")
+    before = paused_times("c1")
+    shell.check_output("sysctl --quiet --write net.ipv4.tcp_fastopen_blackhole_timeout_sec=600")
+    try:
+        with traffic("c1"):
+            host("ss1").check_output("iptables -I INPUT -p tcp --dport 8388 -j DROP")
+            try:
+                wait(lambda: paused_times("c1") > before, 60)
+            finally:
+                host("ss1").check_output("iptables -D INPUT -p tcp --dport 8388 -j DROP")
+            shell.check_output(LOOK)
+            wait(lambda: "has paused TFO" in shell.check_output(STATUS), 120)
+        assert flagged("c1") and metrics("c1")["tfo_paused"] == 1
+        assert "takes no SYN data" not in shell.check_output(STATUS)
+    finally:
+        shell.check_output("sysctl --quiet --write net.ipv4.tcp_fastopen_blackhole_timeout_sec=%s", seconds)
+    shell.check_output(LOOK)
+    assert "paused" not in shell.check_output(STATUS)
     assert_fast("c1")
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from _hosts import ROOT, host, play, variables
@@ -124,6 +125,44 @@ def test_plugin_is_warned_of() -> None:
     """Behind a plugin TFO covers only the loopback hop; nothing is changed for it."""
     entry = {"name": "main", "server": "203.0.113.7", "server_port": 443, "local_port": 1080}
     secrets = {"method": "aes-256-gcm", "password": "molecule-plugin"}
-    shown = play(CONVERGE, "--check", instances=[{**entry, **secrets, "plugin": "obfs-local"}])
+    shown = play(CONVERGE, "--check", instances=[{**entry, **secrets, "plugin": "true"}])
     assert shown.status == 0
     assert "loopback hop" in shown.words
+
+
+@pytest.fixture
+def closed() -> Iterator[str]:
+    """A plugin that root alone may start."""
+    for client in CLIENTS:
+        host(client).check_output("install -m 0700 /bin/sleep /usr/local/bin/closed-plugin")
+        host(client).check_output("install -m 0600 /bin/sleep /usr/local/bin/text-plugin")
+    yield "closed-plugin"
+    for client in CLIENTS:
+        host(client).check_output("rm /usr/local/bin/closed-plugin /usr/local/bin/text-plugin")
+
+
+def test_plugin_that_cannot_work_is_refused_or_taken_back(closed: str) -> None:
+    """ss-local runs on without one; what ran before runs again, and what nobody can start is named before."""
+    files = "find /etc/shadowsocks /etc/systemd/system -type f -exec sha256sum {} +"
+    before = {client: (host(client).check_output(files), pids(client)) for client in CLIENTS}
+    entry = {"name": "main", "server": "ss1", "server_instance": "main", "local_port": 1080}
+    for plugin, why in (
+        ("no-such-plugin", "no-such-plugin is in none of /usr/local/sbin:"),
+        ("/opt/no-such-plugin", "/opt/no-such-plugin is not on this host"),
+        ("text-plugin", "/usr/local/bin/text-plugin is not executable"),
+    ):
+        run = play(CONVERGE, instances=[{**entry, "plugin": plugin}])
+        assert run.status != 0
+        assert (
+            f"nothing was changed. In the way of the deployment: ss-local@main.service cannot start its plugin: {why}"
+            in run.words
+        )
+        assert {client: (host(client).check_output(files), pids(client)) for client in CLIENTS} == before
+    for plugin in ("false", closed):
+        run = play(CONVERGE, instances=[{**entry, "plugin": plugin}])
+        assert run.status != 0
+        assert run.words.count("files are put back, and what ran before runs again") >= len(CLIENTS)
+        for client in CLIENTS:
+            assert host(client).check_output(files) == before[client][0]
+            assert is_up(client, "ss-local@main.service") and fetch(client) == "origin"
+    assert "/usr/local/bin/closed-plugin is closed to the user of the unit" in run.words

@@ -86,7 +86,7 @@ def test_config_that_does_not_come_up_is_put_back() -> None:
     """The old service runs again, with its old config, and the operator is told."""
     files = "find /etc/shadowsocks /etc/systemd/system -type f -exec sha256sum {} +"
     before = {server: host(server).check_output(files) for server in SERVERS}
-    run = play(CONVERGE, more=[{**MAIN, "plugin": "no-such-plugin"}], without=["main"])
+    run = play(CONVERGE, more=[{**MAIN, "plugin": "false"}], without=["main"])
     assert run.status != 0
     assert "ss-server@main.service does not come up" in run.words
     assert "files are put back, and what ran before runs again" in run.words

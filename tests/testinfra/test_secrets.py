@@ -118,8 +118,8 @@ def test_discover(planted: Planted) -> None:
 
 
 def test_deploy_that_fails(planted: Planted) -> None:
-    """The plugin does not start: the service's last words are told, and everything is put back."""
-    run("ss1", f"chmod 0644 {PLUGIN}")
+    """Its service may not start the plugin: its last words are told, and everything is put back."""
+    run("ss1", f"chmod 0700 {PLUGIN}")
     status, words = play(planted, f"{COLLECTION}.deploy", "ss1", ss_server_limit_nofile=19999)
     run("ss1", f"chmod 0755 {PLUGIN}")
     assert status != 0 and "ss-server@plugged.service does not come up" in words

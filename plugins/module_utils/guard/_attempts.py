@@ -35,12 +35,17 @@ def pairs(target: Target, count: int, client: t.Optional[_request.Client] = None
 
     def fast() -> t.Optional[bool]:
         lost = _request.data_lost(client, target, TIMEOUT_SECONDS) if client else None
-        return _data_lost(_attempt.fast_open(address, target.port, timeout=TIMEOUT_SECONDS)) if lost is None else lost
+        if lost is None:
+            attempt = _attempt.fast_open(address, target.port, timeout=TIMEOUT_SECONDS)
+            paused.append(_path.is_paused(attempt))
+            lost = _data_lost(attempt)
+        return lost
 
     made: list[Pair] = []
     for number in range(count):
+        paused: list[bool] = []
         lost = {kind: kind() for kind in ((plain, fast) if number % 2 else (fast, plain))}
-        made.append(Pair(time.time(), bool(lost[plain]), lost[fast]))
+        made.append(Pair(time.time(), bool(lost[plain]), lost[fast], any(paused)))
         if len(made) > 1 and all(pair.plain_lost for pair in made[-2:]):
             break
     return source, made

@@ -37,12 +37,14 @@ class Pair(t.NamedTuple):
     """A plain attempt and one with data in its SYN, at nearly the same time (``at``: seconds since the epoch).
 
     Lost: its SYN had to be sent again, or nothing came back. ``fast_lost`` is None where the SYN arrived and its data was
-    not taken: the server's doing, which costs no time and says nothing about losses.
+    not taken: the server's doing, which costs no time and says nothing about losses; or that of our own kernel, which has
+    ``paused`` TFO to all destinations.
     """
 
     at: float
     plain_lost: bool
     fast_lost: t.Optional[bool]
+    paused: bool = False
 
 
 class Tally(t.NamedTuple):
@@ -97,6 +99,11 @@ def is_good(pairs: t.Sequence[Pair]) -> bool:
     """Whether it is proven that the path carries SYNs with data."""
     told = tally(pairs)
     return told.made >= ENOUGH and told.fast_lost == 0
+
+
+def is_paused(pairs: t.Sequence[Pair]) -> bool:
+    """Whether our own kernel sends no data by now."""
+    return bool(pairs) and pairs[-1].paused
 
 
 def is_refused(pairs: t.Sequence[Pair]) -> bool:

@@ -68,7 +68,8 @@ class State:
 class Host:
     """This look: the time, whether the counters raised suspicion, the paths of services under TFO, and the services that
     may come back (taken off by the guard, wanted back, no run holds the host). ``undoes``: whether what is proven is taken
-    off, or only told. ``made``: the pairs of this look."""
+    off, or only told. ``made``: the pairs of this look. ``pausable``: whether the kernel may have paused TFO, so that it is
+    worth a few attempts to see whether it has, or has no more."""
 
     now: float
     suspected: bool
@@ -76,6 +77,7 @@ class Host:
     may_return: t.Collection[str] = ()
     undoes: bool = True
     made: dict[Target, list[Pair]] = dataclasses.field(default_factory=dict)
+    pausable: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +115,7 @@ def next_action(state: State, host: Host) -> t.Optional[Action]:
             if host.undoes:
                 return Undo(target.unit, _evidence.words(target, state.evidence[target].source, pairs))
             proven.append(target)
-    for target in [one for one in host.targets if one not in proven] if host.suspected else ():
+    for target in [one for one in host.targets if one not in proven] if host.suspected or host.pausable else ():
         count = _evidence.wanted(host.made.get(target, []))
         if count:
             return Attempt(target, count)
@@ -150,6 +152,8 @@ def learn(state: State, host: Host, target: Target, source: str, pairs: t.Sequen
 def _said(made: t.Sequence[Pair], kept: t.Sequence[Pair]) -> str:
     if _evidence.is_out(made):
         return "unreachable"
+    if _evidence.is_paused(made):
+        return "paused"
     if _evidence.is_refused(made):
         return "refused"
     if _evidence.loses_data(kept):

@@ -18,7 +18,8 @@ BY = ("lease", "guard", "operator", "rollout")
 @dataclasses.dataclass(frozen=True)
 class Facts:
     """``stages`` and ``intended`` by side, of those sides only that this host has; ``changed`` by side, seconds since the
-    epoch; ``undone``: pairs of side and by whom, one a unit; ``counters`` of the kernel by name."""
+    epoch; ``undone``: pairs of side and by whom, one a unit; ``counters`` of the kernel by name, as far as it tells them.
+    """
 
     version: str
     kernel: str
@@ -29,6 +30,8 @@ class Facts:
     counters: t.Mapping[str, int]
     undone: t.Sequence[tuple[str, str]]
     reverts: int
+    watching: bool
+    paused: bool
     boot_agrees: bool
     kill_switch: bool
     problems: int
@@ -58,6 +61,15 @@ def render(facts: Facts) -> str:
                 "tfo_guard_reverts_total", "counter", "Services that the guard has taken off.", [({}, facts.reverts)]
             ),
             _family(_tick.RAN, "gauge", "When the guard last ran.", [({}, round(facts.now))]),
+            _family(
+                "tfo_guard_watching",
+                "gauge",
+                "Whether the guard can read the counters that raise its suspicion.",
+                [({}, int(facts.watching))],
+            ),
+            _family(
+                "tfo_paused", "gauge", "Whether the kernel has paused TFO after time-outs.", [({}, int(facts.paused))]
+            ),
             _family(
                 "tfo_undone",
                 "gauge",
@@ -96,7 +108,8 @@ def _syn_data(facts: Facts) -> list[Sample]:
     return [
         (dict(part.split("=") for part in sample[sample.index("{") + 1 : -1].replace('"', "").split(",")), value)
         for sample, name in _tick.SAMPLES.items()
-        for value in [facts.counters.get(name, 0)]
+        for value in [facts.counters.get(name)]
+        if value is not None
         if any(f'side="{side}"' in sample for side in facts.stages)
     ]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import _tick
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard._evidence import Target
 
 LEAST = 10
@@ -30,6 +31,24 @@ def delta(before: t.Mapping[str, int], after: t.Mapping[str, int]) -> dict[str, 
 def refused(risen: t.Mapping[str, int]) -> int:
     """Connections of this host whose SYN data arrived and was not taken: they failed, and no SYN was sent again."""
     return max(0, risen.get("TCPFastOpenActiveFail", 0) - risen.get("TCPSynRetrans", 0))
+
+
+def is_paused(risen: t.Mapping[str, int]) -> bool:
+    """Whether blackhole detection has paused TFO since, so that it is worth a few attempts to see whether it still does."""
+    return risen.get("TCPFastOpenBlackhole", 0) > 0
+
+
+def blind(found: t.Mapping[str, str], why: str) -> list[Named]:
+    """That nothing can raise suspicion, by the counters that the tick has read; ``why`` they could not be read, if so."""
+    if _tick.LOST in found:
+        return []
+    what = f"cannot be read ({why})" if why else f"has no {_tick.LOST} of TcpExt"
+    return [
+        {
+            "message": f"the guard cannot watch: /proc/net/netstat {what}, so it would not notice a path that loses SYNs with data",
+            "remedy": "let fastopen-guard.service read it, or watch this host from elsewhere",
+        }
+    ]
 
 
 def is_refused(risen: t.Mapping[str, int]) -> bool:
@@ -60,6 +79,10 @@ def server(risen: t.Mapping[str, int]) -> list[Named]:
 
 
 CLIENT = {
+    "paused": (
+        "gets no SYN data, for this host's kernel has paused TFO to all destinations after time-outs: no time is lost, and none gained",
+        "it goes on by itself; net.ipv4.tcp_fastopen_blackhole_timeout_sec=0 ends that now, and for good",
+    ),
     "refused": (
         "takes no SYN data: no time is lost, and none gained",
         "see whether that server still accepts (audit), or something before it refuses",

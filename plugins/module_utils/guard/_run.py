@@ -20,7 +20,6 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.guard import 
     _state,
     _tick,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _counters
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _alone, _down, _record, _status
 
 LOOK_SECONDS = 900.0
@@ -47,10 +46,12 @@ def run(asked: Asked, say: Say) -> int:
     whole, level = False, 0.0
     try:
         kept, now = _state.load(), time.time()
-        counters = _counters.read()
+        counters = _shown.counters()
+        _tell_blindness(kept, say)
         risen = _named.delta(kept.counters, counters)
         host = _host(kept, asked, now)
         host.suspected = host.suspected or (asked.because == "look" and _named.is_refused(risen))
+        host.pausable = asked.because == "look" and ("paused" in kept.machine.found.values() or _named.is_paused(risen))
         reverts = kept.machine.reverts
         failed = _act(kept, host, asked.hold, say)
         _machine.rest(kept.machine, host)
@@ -69,6 +70,26 @@ def run(asked: Asked, say: Say) -> int:
         return int(failed)
     finally:
         _rest(whole, level)
+
+
+def _tell_blindness(kept: _state.Kept, say: Say) -> None:
+    """Once where the kernel's counters cannot be read, and once where they can again; status has it meanwhile."""
+    named = _named.blind(*_counted())
+    if named != kept.named.get("watch", []):
+        say(
+            f"{named[0]['message']} ({named[0]['remedy']})"
+            if named
+            else "the counters can be read: the guard watches again"
+        )
+    kept.named["watch"] = named
+
+
+def _counted() -> tuple[dict[str, str], str]:
+    """What the tick can read, and why not."""
+    try:
+        return _tick.counters(), ""
+    except OSError as error:
+        return {}, str(error.strerror)
 
 
 def _show(folder: str, kept: _state.Kept, found: _shown.Found, now: float, say: Say) -> None:
@@ -157,7 +178,7 @@ def _rest(whole: bool, level: float) -> None:
     ``whole``), for it would fail again at every tick. ``level``: the suspicion so far, which a mere look does not end.
     """
     kept, now = _state.load(), time.time()
-    counters = _tick.counters()
+    counters, _why = _counted()
     machine = kept.machine
     looked = kept.looked if 0 <= now - kept.looked < LOOK_SECONDS else now
     holds = [one.due for one in machine.taken.values() if not one.returned and one.due > now]
@@ -165,13 +186,14 @@ def _rest(whole: bool, level: float) -> None:
         {
             "at": now,
             "acked": int(counters.get("TCPFastOpenActive", 0)),
-            "lost": int(counters.get("TCPSynRetrans", 0)),
+            "lost": int(counters.get(_tick.LOST, 0)),
             "level": level,
             "threshold": _machine.threshold(machine, now),
             "not_before": _machine.not_before(machine),
             "look_at": min([looked + LOOK_SECONDS, *holds]),
             "watched": int(_watched()),
             "whole": int(whole),
+            "blind": int(_tick.LOST not in counters),
             "signature": _tick.signature(f"{_record.FOLDER}/record.json", f"{_record.RUN_FOLDER}/lease.json"),
         },
         _state.tick_path(),

@@ -43,6 +43,14 @@ def stage_of(side: str, found: Found) -> str:
     return _record.STAGES[side] if runs and (found["value"] or 0) & bit else "off"
 
 
+def counters() -> dict[str, int]:
+    """The kernel's; {} where it does not tell them."""
+    try:
+        return _counters.read()
+    except OSError:
+        return {}
+
+
 def write(folder: str, kept: _state.Kept, found: Found, now: float) -> None:
     """Write the textfile, unless somebody else's is there. Raises OSError."""
     path = f"{folder}/{_metrics.NAME}"
@@ -64,9 +72,11 @@ def facts(kept: _state.Kept, found: Found, now: float) -> _metrics.Facts:
         stages={side: stage for side, (stage, _since) in sides.items()},
         intended={side: found["intended"][side] for side in sides},
         changed={side: since for side, (_stage, since) in sides.items()},
-        counters=_counters.read(),
+        counters=counters(),
         undone=[(one["side"], one["by"]) for one in found["undone"].values()],
         reverts=kept.machine.reverts,
+        watching=not kept.named.get("watch"),
+        paused="paused" in kept.machine.found.values(),
         boot_agrees=found["boot_agrees"],
         kill_switch=found["kill_switch"] is not None,
         problems=len(_status.problems({**found, "guard": {"named": kept.named}})),

@@ -31,6 +31,8 @@ SAMPLES = {
     'tfo_syn_data_total{side="server",result="overflow"}': "TCPFastOpenListenOverflow",
 }
 """Metrics that are counters of the kernel, by their sample in the textfile."""
+LOST = "TCPSynRetrans"
+"""Without this counter nothing raises suspicion."""
 RAN = "tfo_guard_last_run_timestamp_seconds"
 MARK = "# Written by the guard of fastopen.shadowsocks\n"
 
@@ -134,11 +136,13 @@ def due(kept: dict[str, str], now: float, found: dict[str, str], seen: str) -> t
         watched = kept["watched"] == "1"
     except (KeyError, ValueError):
         return "look", {}
-    acked, lost = int(found.get("TCPFastOpenActive", 0)), int(found.get("TCPSynRetrans", 0))
+    acked, lost = (int(found.get(name, before[key])) for name, key in (("TCPFastOpenActive", "acked"), (LOST, "lost")))
     rise = (
         level(before["level"], now - before["at"], acked - before["acked"], lost - before["lost"]) if watched else 0.0
     )
     after = {**kept, "at": now, "acked": acked, "lost": lost, "level": rise}
+    if kept.get("blind") != str(int(LOST not in found)):  # it has gone or is back, and says nothing of the time between
+        return "look", {**after, "level": before["level"]}
     if rise >= before["threshold"] and not now < before["not_before"] <= now + 2 * HALF_LIFE_SECONDS:
         return "suspicion", after
     if kept.get("signature") != seen or not now < before["look_at"] <= now + 2 * HALF_LIFE_SECONDS:
@@ -148,7 +152,11 @@ def due(kept: dict[str, str], now: float, found: dict[str, str], seen: str) -> t
 
 def main(arguments: list[str]) -> int:
     """One tick; the arguments are those of the program's command `guard`, and --textfile is read here, too."""
-    now, found = time.time(), counters()
+    now = time.time()
+    try:
+        found = counters()
+    except OSError:
+        found = {}
     why, after = due(read(), now, found, signature())
     try:
         if after:

@@ -110,7 +110,7 @@ def _boot(facts: dict) -> Iterator[Problem]:
     """A boot that would change the value."""
     boot = facts["boot"]
     if boot["agrees"] is False:
-        source = boot["file"] or "the kernel's default (no file sets it)"
+        source = boot["file"] or "the kernel itself (no file sets it)"
         found = "a value that the kernel refuses" if boot["value"] is None else boot["value"]
         yield Problem(
             "boot_disagrees",

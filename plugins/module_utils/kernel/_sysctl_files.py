@@ -4,6 +4,8 @@
 
 """What the next boot would set a sysctl to, and which file decides: sysctl.d(5) and `sysctl --system` worked out.
 
+The kernel's own command line comes before them all.
+
 systemd-sysctl reads only the sysctl.d folders; /etc/sysctl.conf counts where a link in them leads to it (Debian <= 12).
 Where systemd-sysctl is not installed, procps reads the same folders, hidden files too, and /etc/sysctl.conf after them.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -20,11 +23,14 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import
 FOLDERS = ("/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d")
 _SYSTEMD = ("/usr/lib/systemd/systemd-sysctl", "/lib/systemd/systemd-sysctl")
 _PROCPS_FILE = "/etc/sysctl.conf"
+_CONTAINER = "/run/systemd/container"
+_ARGUMENT = re.compile(r'(?:[^\s"]|"[^"]*"?)+', re.ASCII)
 _MASKS = tuple(f"{top}/systemd/system/systemd-sysctl.service" for top in ("/etc", "/run"))
 
 
 class BootValue(NamedTuple):
-    """The text that the boot writes and the file it comes from; both None where no file sets the key.
+    """The text that the boot writes and the file it comes from, None where none sets the key: then the text is that of the
+    kernel's command line, and None where that does not set it either.
 
     `unreadable` is the last file that could have decided otherwise, had this user been allowed to read it.
     """
@@ -40,7 +46,7 @@ def boot_value(key: str, root: str = "/", overlay: Mapping[str, str] | None = No
     `overlay` gives files, by real path, the text that they are going to have.
     """
     if is_masked(root):
-        return BootValue(None, None)
+        return BootValue(_by_command_line(normalise(key), root), None)
     overlay = overlay or {}
     path = normalise(key)
     settings: dict[str, tuple[str | None, str]] = {}
@@ -60,7 +66,27 @@ def boot_value(key: str, root: str = "/", overlay: Mapping[str, str] | None = No
                 unreadable = None
     # An exact key, or its exclusion ("-key", no value), wins over every glob, wherever it stands.
     value, winner = settings[path] if path in settings else next(reversed(settings.values()), (None, ""))
-    return BootValue(value, None if value is None else winner, unreadable)
+    if value is None:
+        return BootValue(_by_command_line(path, root), None, unreadable)
+    return BootValue(value, winner, unreadable)
+
+
+def _by_command_line(path: str, root: str) -> str | None:
+    """The text that a parameter like sysctl.net.ipv4.tcp_fastopen=3 sets, before any file does (fs/proc/proc_sysctl.c,
+    process_sysctl_arg(); words and quotes as next_arg() in lib/cmdline.c). A container's network namespace is another one.
+    """
+    found = None
+    try:
+        arguments = "" if os.path.exists(_below(root, _CONTAINER)) else _ascii.read(_below(root, "/proc/cmdline"))
+    except OSError:
+        return None
+    for argument in _ARGUMENT.findall(arguments):
+        name, equals, value = argument.replace('"', "").partition("=")
+        if name == "--":  # the rest is for the first process
+            break
+        if equals and re.match("sysctl[./]", name) and name[7:].replace(".", "/") == path:
+            found = _ascii.strip(value)
+    return found
 
 
 def is_masked(root: str = "/") -> bool:

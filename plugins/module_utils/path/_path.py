@@ -58,6 +58,11 @@ def classify(attempts: Sequence[Attempt], pausable: bool = True) -> str:
     return _verdict(arrived[-1], pausable)
 
 
+def is_paused(attempt: Attempt) -> bool:
+    """Tell whether the attempt's SYN arrived, without the option, since the kernel has paused TCP Fast Open."""
+    return not syn_lost(attempt) and _verdict(attempt, pausable()) == PAUSED
+
+
 def _verdict(attempt: Attempt, pausable: bool) -> str:
     """Return the verdict of one attempt whose SYN arrived."""
     if attempt.syn_data:

@@ -28,6 +28,11 @@ def started(program: str, implementation: Implementation) -> str:
     return find(binary) or os.path.join(implementation.folder, binary)
 
 
+def installed(path: str) -> float:
+    """When the file came to be there: dpkg gives it the time at which it was built, as tar does, but not that of its inode."""
+    return os.stat(path).st_ctime
+
+
 def knows_fast_open(path: str, *subcommand: str) -> bool:
     """Whether its help names --fast-open, or --tcp-fast-open, whose other name it is in shadowsocks-rust.
 

@@ -153,4 +153,6 @@ def stale(plan: Plan, service: t.Mapping[str, t.Any], unit: _systemd.Unit, seen:
         return "runs since before its files were written"
     if process.older_than(seen.installed.get(service["program"], 0.0)):
         return f"runs since before {seen.programs[service['program']]} was written"
+    if unit.name in seen.unplugged:
+        return "runs without its plugin"
     return ""

@@ -44,7 +44,22 @@ def refusals(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:
             f" service ({seen.packaged.touched}) and would be masked; with shadowsocks_install: none it stays beside ours"
         )
     others = [f"{line}. {REMEDY}" for line in found]
-    return [*others, *changing, *_ports(wanted, seen), *_folder(wanted, seen), *_uninstallable(wanted, seen)]
+    return [
+        *others,
+        *changing,
+        *_ports(wanted, seen),
+        *_folder(wanted, seen),
+        *_uninstallable(wanted, seen),
+        *_plugins(seen),
+    ]
+
+
+def _plugins(seen: _observe.Seen) -> list[str]:
+    """Without its plugin nothing goes through a service, and it may run all the same."""
+    return [
+        f"{unit} cannot start its plugin: {why}. Install it, give its path, or take plugin out of the instance"
+        for unit, why in sorted(seen.plugins.items())
+    ]
 
 
 def _uninstallable(wanted: _observe.Wanted, seen: _observe.Seen) -> list[str]:

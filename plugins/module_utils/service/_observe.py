@@ -20,6 +20,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _listeners,
     _owned,
     _packaged,
+    _plugin,
     _process,
     _restart,
     _secrets,
@@ -62,7 +63,8 @@ class Seen:
     files that the wanted services' programs are and ``installed`` when each was written; ``others`` the enabled or running
     instances of our templates that we did not deploy, ``halves`` files that a killed run has left half-written, maybe with
     a password in them, ``links`` those by which the deployed units of this side start at boot. ``distrusted``: why nothing
-    is written to the folder of the configs, '' where it may be.
+    is written to the folder of the configs, '' where it may be. ``plugins``: by wanted unit why its plugin cannot be started;
+    ``unplugged`` are units whose process runs without the plugin of its config.
     """
 
     owned: t.Mapping[str, str]
@@ -80,6 +82,8 @@ class Seen:
     halves: t.Sequence[str] = ()
     links: t.Mapping[str, t.Optional[_files.State]] = dataclasses.field(default_factory=dict)
     distrusted: str = ""
+    plugins: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unplugged: t.Collection[str] = ()
 
 
 def observe(wanted: Wanted) -> Seen:
@@ -98,23 +102,36 @@ def observe(wanted: Wanted) -> Seen:
     paths |= {_service.unit_path(program) for program in programs}
     ports = {_service.port(service) for service in wanted.services}
     binaries = _programs(wanted.services)
+    files = {path: _files.read(path) for path in sorted(paths)}
     return Seen(
         owned=owned,
-        files={path: _files.read(path) for path in sorted(paths)},
+        files=files,
         units=shown,
         processes={name: _process.read(unit.pid) if unit.pid else None for name, unit in shown.items()},
         gid=_access.group_id(),
         packaged=_packaged.read(shown.get(_packaged.UNIT, _systemd.Unit(_packaged.UNIT))),
         folder=_access.folder(),
         programs=binaries,
-        installed={program: os.stat(path).st_mtime for program, path in binaries.items() if os.path.exists(path)},
+        installed={program: _binary.installed(path) for program, path in binaries.items() if os.path.exists(path)},
         apt=_binary.find("apt-get") is not None,
         holders=_listeners.holders(ports, [shown[unit].pid for unit in units if unit in shown and shown[unit].pid]),
         distrusted=_folders.refusal(_service.CONFIG_DIR),
         halves=sorted({*glob.glob(_files.temporary(f"{glob.escape(_service.CONFIG_DIR)}/*")), *_halves(paths)}),
         links={path: _files.read(path) for unit in mine for path in _restart.links(unit)},
         others=(_enabled(wanted.side) | running) - set(owned) - set(wanted.units),
+        plugins={unit: why for unit, why in map(_refusal, wanted.units.items()) if why},
+        unplugged=[unit for unit in mine if unit in shown and _is_unplugged(shown[unit], files)],
     )
+
+
+def _refusal(wanted: tuple[str, t.Mapping[str, t.Any]]) -> tuple[str, str]:
+    unit, plugin = wanted[0], wanted[1].get("plugin") or ""
+    return unit, _plugin.refusal(plugin, _plugin.folders(unit)) if plugin else ""
+
+
+def _is_unplugged(unit: _systemd.Unit, files: t.Mapping[str, t.Optional[_files.State]]) -> bool:
+    state = files.get(_service.config_path(*_service.parts(unit.name)))
+    return bool(unit.pid and state and _plugin.of(_secrets.config(state.content)) and not _plugin.running(unit.pid))
 
 
 def _programs(services: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, str]:

@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _files,
     _owned,
+    _plugin,
     _process,
     _secrets,
     _service,
@@ -27,6 +28,8 @@ SLOW_START_SECONDS = 30.0
 _STARTING = ("running", "start", "start-pre", "start-post", "reload")
 STEADY_SECONDS = 0.2
 """A service that dies of its config does so at once; this long after listening it counts as running."""
+PLUGIN_SECONDS = 1.0
+"""A plugin reads its options, and binds, before it counts as running."""
 
 
 def restart(
@@ -77,13 +80,40 @@ def _at_once(
     starting = {unit for unit, state in _systemd.show(sorted(waiting)).items() if state.sub_state in _STARTING}
     slow = _silent({unit: port for unit, port in waiting.items() if unit in starting}, SLOW_START_SECONDS, before)
     time.sleep(STEADY_SECONDS)
+    plugins = {unit: plugin for unit, plugin in ((unit, _plugin_of(unit)) for unit in sorted(units)) if plugin}
+    unplugged = _unplugged(plugins)
     shown = _systemd.show(sorted(units))
     down = [name for name, unit in shown.items() if not unit.active]
-    missing = sorted({*down, *slow, *(set(waiting) - starting)})
+    missing = sorted({*down, *slow, *(set(waiting) - starting), *unplugged})
     return [
         *reasons,
-        *(f"{unit} does not come up: {shown[unit].refused or last_words(unit, configs)}" for unit in missing),
+        *(
+            f"{unit} does not come up: {_why(shown[unit], plugins.get(unit, ''), unit in unplugged, configs)}"
+            for unit in missing
+        ),
     ]
+
+
+def _unplugged(plugins: t.Mapping[str, str]) -> list[str]:
+    """Those units whose plugin does not stay: what is its process now must be so for a while."""
+    if not plugins:
+        return []
+    before = {unit: _plugin.running(state.pid) for unit, state in _systemd.show(sorted(plugins)).items()}
+    time.sleep(PLUGIN_SECONDS)
+    now = {unit: _plugin.running(state.pid) for unit, state in _systemd.show(sorted(plugins)).items()}
+    return [unit for unit in plugins if not before[unit] & now[unit]]
+
+
+def _why(unit: _systemd.Unit, plugin: str, unplugged: bool, configs: t.Iterable[t.Mapping[str, t.Any]]) -> str:
+    if unit.refused:
+        return unit.refused
+    ended = f"its plugin {plugin} has ended" if unplugged and unit.active else ""
+    hidden = plugin and _plugin.hidden(plugin, _plugin.folders(unit.name))
+    return ": ".join(filter(None, [ended, hidden, last_words(unit.name, configs)]))
+
+
+def _plugin_of(unit: str) -> str:
+    return _plugin.of(_config_of(unit) or {})
 
 
 def _silent(ports: t.Mapping[str, int], seconds: float, before: t.Mapping[int, t.Collection[int]]) -> dict[str, int]:

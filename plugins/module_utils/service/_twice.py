@@ -28,12 +28,12 @@ def setter(unit: str, below: _exec_start.Below) -> str:
     if below.program not in PROGRAMS or not used:
         return ""
     where: dict[str, str] = {}
-    for name, value, source in _variables(unit):  # the last one counts (systemd.exec(5))
+    for name, value, source in variables(unit):  # the last one counts (systemd.exec(5))
         where[name] = source if _FLAG.search(value) else ""
     return next((f"{name} in {where[name]}" for name in sorted(used) if where.get(name)), "")
 
 
-def _variables(unit: str) -> t.Iterator[tuple[str, str, str]]:
+def variables(unit: str) -> t.Iterator[tuple[str, str, str]]:
     """Name, value and source of each variable: those of the unit itself, then those of files as they are by now."""
     shown = _systemd.systemctl("show", "--property=Environment,EnvironmentFiles", "--", unit).split("\n")
     for line in shown:

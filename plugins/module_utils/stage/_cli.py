@@ -115,6 +115,7 @@ FOUND = {
     "suspected": "may lose SYNs with data, which is not proven",
     "lost": "loses SYNs with data",
     "refused": "takes no SYN data, which costs no time",
+    "paused": "gets no SYN data while this host's kernel has paused TFO",
     "unreachable": "was not reachable, not even plainly",
 }
 

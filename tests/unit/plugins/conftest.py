@@ -36,6 +36,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _listeners,
     _owned,
     _packaged,
+    _plugin,
     _process,
     _restart,
     _secrets,
@@ -59,7 +60,8 @@ class FakeHost(FakeSystemd):
     """Answers the commands that the collection runs, like a Debian host does, and fails on any other.
 
     ``verdicts`` maps a port to the verdict of its path; without an entry a path carries TFO when this kernel may send.
-    ``answers`` is false where no request gets through.
+    ``answers`` is false where no request gets through. ``no_plugins`` maps a plugin to why it cannot be started; those that
+    ``ended`` have left their service alone.
     """
 
     def __init__(self, root: Path) -> None:
@@ -74,6 +76,8 @@ class FakeHost(FakeSystemd):
         self.verdicts: dict[int, str] = {}
         self.probed: list[tuple[str, int]] = []
         self.answers = True
+        self.no_plugins: dict[str, str] = {}
+        self.ended: set[str] = set()
         self.active_fast_opens = 0
         self.holders: list[_listeners.Holder] = []
         self.packaged_config = root / "etc/shadowsocks-libev/config.json"
@@ -126,6 +130,14 @@ class FakeHost(FakeSystemd):
     def process(self, pid: int, _proc: str = "/proc") -> _process.Process | None:
         """Stands for _process.read."""
         return self.processes[pid] if pid in self.running.values() else None
+
+    def children(self, pid: int) -> set[int]:
+        """Stands for _plugin.running: a plugin has the number of its service."""
+        if pid not in self.running.values():
+            return set()
+        argv = self.processes[pid].argv
+        config = json.loads(Path(argv[argv.index("-c") + 1]).read_text(encoding="utf-8"))
+        return set() if _plugin.of(config) in {"", *self.ended} else {pid}
 
     def listening(self, port: int) -> bool:
         """Whether a running service listens, by the config that its process names."""
@@ -234,6 +246,8 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_process, "read", host.process)
     monkeypatch.setattr(_process, "listening", host.listening)
     monkeypatch.setattr(_process, "listeners", host.listeners)
+    monkeypatch.setattr(_plugin, "refusal", lambda plugin, path: host.no_plugins.get(plugin, ""))
+    monkeypatch.setattr(_plugin, "running", host.children)
     monkeypatch.setattr(_attempt, "plain", host.connect)
     monkeypatch.setattr(_path, "probe", host.probe)
     monkeypatch.setattr(_tunnel, "fetch", host.fetch)
@@ -252,6 +266,7 @@ def fake_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     monkeypatch.setattr(_restart, "START_SECONDS", 0.05)
     monkeypatch.setattr(_restart, "SLOW_START_SECONDS", 0.05)
     monkeypatch.setattr(_restart, "STEADY_SECONDS", 0.0)
+    monkeypatch.setattr(_restart, "PLUGIN_SECONDS", 0.0)
     host._systemctl("enable", _packaged.UNIT)
     host._systemctl("start", _packaged.UNIT)
     host.done.clear()

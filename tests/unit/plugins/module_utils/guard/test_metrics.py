@@ -18,9 +18,17 @@ FACTS = _metrics.Facts(
     stages={"client": "off"},
     intended={"client": "send"},
     changed={"client": 900.2},
-    counters={"TCPFastOpenActive": 7, "TCPFastOpenActiveFail": 2, "TCPFastOpenPassive": 3},
+    counters={
+        "TCPFastOpenActive": 7,
+        "TCPFastOpenActiveFail": 2,
+        "TCPFastOpenPassive": 3,
+        "TCPFastOpenPassiveFail": 0,
+        "TCPFastOpenListenOverflow": 0,
+    },
     undone=[("client", "guard")],
     reverts=1,
+    watching=True,
+    paused=False,
     boot_agrees=True,
     kill_switch=False,
     problems=2,
@@ -48,6 +56,8 @@ def test_client():
         'tfo_syn_data_total{side="client",result="failed"}': "2",
         "tfo_guard_reverts_total": "1",
         "tfo_guard_last_run_timestamp_seconds": "1001",
+        "tfo_guard_watching": "1",
+        "tfo_paused": "0",
         'tfo_undone{side="client",by="lease"}': "0",
         'tfo_undone{side="client",by="guard"}': "1",
         'tfo_undone{side="client",by="operator"}': "0",
@@ -66,6 +76,14 @@ def test_server():
     told = [name for name in found if name.startswith("tfo_syn_data_total")]
     assert [re.findall(r'result="(\w+)"', name)[0] for name in told] == ["accepted", "refused", "overflow"]
     assert found['tfo_syn_data_total{side="server",result="accepted"}'] == "3"
+
+
+def test_counters_that_the_kernel_does_not_tell():
+    """Are no zeros."""
+    found = samples(dataclasses.replace(FACTS, counters={"TCPFastOpenActive": 7}, watching=False, paused=True))
+    told = {name: value for name, value in found.items() if name.startswith("tfo_syn_data_total")}
+    assert told == {'tfo_syn_data_total{side="client",result="acked"}': "7"}
+    assert (found["tfo_guard_watching"], found["tfo_paused"]) == ("0", "1")
 
 
 def test_families():

@@ -31,11 +31,11 @@ TARGET = Target(UNIT, "203.0.113.7", 8388)
 @pytest.fixture(name="path", autouse=True)
 def fixture_path(monkeypatch):
     """How the path fares: whether SYNs with data, and plain ones, get lost; ``made`` are the pairs so far."""
-    state = {"fast": False, "plain": False, "made": 0}
+    state = {"fast": False, "plain": False, "paused": False, "made": 0}
 
     def pairs(_target, count, _client=None):
         state["made"] += count
-        return "198.51.100.2", [Pair(time.time(), state["plain"], state["fast"])] * count
+        return "198.51.100.2", [Pair(time.time(), state["plain"], state["fast"], state["paused"])] * count
 
     monkeypatch.setattr(_attempts, "pairs", pairs)
     return state
@@ -354,7 +354,7 @@ def test_servers_are_watched(server, said, tmp_path, monkeypatch):
     counters = {"TCPFastOpenPassive": 100, "TCPFastOpenListenOverflow": 0, "TCPFastOpenPassiveFail": 5}
     monkeypatch.setattr(_counters, "read", lambda: dict(counters))
     look(said, because="look")
-    assert _status.observe()["guard"]["named"] == {"client": [], "server": []}
+    assert _status.observe()["guard"]["named"] == {"client": [], "server": [], "watch": []}
     counters.update(TCPFastOpenPassive=150, TCPFastOpenListenOverflow=50)
     look(said, because="look", textfile=str(tmp_path))
     (named,) = _state.load().named["server"]
@@ -376,6 +376,62 @@ def test_refused_is_looked_into(client, path, said, monkeypatch):
     assert client.flagged("client")
     (named,) = _status.observe()["guard"]["named"]["client"]
     assert "203.0.113.7 port 8388 takes no SYN data" in named["message"]
+
+
+@pytest.mark.parametrize("because", ["suspicion", "look"])
+def test_pause_is_named_as_such(client, path, said, tmp_path, monkeypatch, because):
+    """After an outage the kernel sends no SYN data for a while, to any server: that is not the server's doing."""
+    client.ask("present", "client")
+    counters = {"TCPFastOpenBlackhole": 0}
+    monkeypatch.setattr(_counters, "read", lambda: dict(counters))
+    look(said, because="look")
+    assert path["made"] == 0
+    counters.update(TCPFastOpenBlackhole=1)
+    path.update(fast=None, paused=True)
+    look(said, because=because, textfile=str(tmp_path))
+    assert client.flagged("client") and said == []
+    told = _status.observe()["guard"]
+    assert [one["found"] for one in told["paths"]] == ["paused"]
+    assert "this host's kernel has paused TFO" in told["named"]["client"][0]["message"]
+    assert "tfo_paused 1\n" in (tmp_path / _metrics.NAME).read_text()
+    path.update(fast=False, paused=False)  # each look sees whether it has ended
+    look(said, because="look", textfile=str(tmp_path))
+    assert _status.observe()["guard"]["named"]["client"] == []
+    assert "tfo_paused 0\n" in (tmp_path / _metrics.NAME).read_text()
+    assert path["made"] == 8
+    look(said, because="look")
+    assert path["made"] == 8
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), None])
+def test_counters_that_cannot_be_read(client, said, tmp_path, monkeypatch, error):
+    """The guard says once that it cannot watch, and once that it can again; status and metrics have it meanwhile."""
+    client.ask("present", "client")
+
+    def unreadable():
+        if error:
+            raise error
+        return {"SyncookiesSent": "0"}
+
+    def failing():
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_tick, "counters", unreadable)
+        patch.setattr(_counters, "read", failing)
+        for _time in range(2):
+            assert look(said, because="look", textfile=str(tmp_path)) == 0
+        (line,) = said
+        assert line.startswith("the guard cannot watch: /proc/net/netstat ")
+        assert ("cannot be read (Permission denied)" if error else "has no TCPSynRetrans of TcpExt") in line
+        assert line in _status.of_host(_status.observe())
+        assert _tick.read(_state.tick_path())["blind"] == "1"
+        shown = (tmp_path / _metrics.NAME).read_text()
+        assert "tfo_guard_watching 0\n" in shown and "tfo_syn_data_total" not in shown
+    look(said, because="look", textfile=str(tmp_path))
+    assert said == [line, "the counters can be read: the guard watches again"]
+    assert _status.of_host(_status.observe()) == []
+    assert "tfo_guard_watching 1\n" in (tmp_path / _metrics.NAME).read_text()
 
 
 def test_look_that_is_ended_in_the_middle(client, path, said, monkeypatch):
@@ -403,7 +459,7 @@ def test_what_fails_is_not_tried_at_every_tick(client, said):
         look(said)
     tick = _tick.read(_state.tick_path())
     assert float(tick["look_at"]) - time.time() > 800
-    assert _tick.due(tick, time.time() + 30, {}, tick["signature"])[0] == ""
+    assert _tick.due(tick, time.time() + 30, {_tick.LOST: tick["lost"]}, tick["signature"])[0] == ""
 
 
 def test_metrics_after_a_look_that_failed_grow_old(client, said, tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ KEPT = {
     "look_at": "1500.0",
     "watched": "1",
     "signature": "s",
+    "blind": "0",
 }
 
 
@@ -167,6 +168,43 @@ def test_tick_that_cannot_be_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(_tick, "replace", full)
     _tick.main([])
     assert started == ["--because=suspicion"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "found", "why"),
+    [
+        ("0", {}, "look"),
+        ("0", {"TCPFastOpenActive": "10"}, "look"),
+        ("1", {}, ""),
+        ("1", {"TCPSynRetrans": "50000"}, "look"),
+        ("0", {"TCPSynRetrans": "5"}, ""),
+    ],
+)
+def test_counter_that_cannot_be_read(kept, found, why):
+    """That begins and ends with a look, which says so; what rose meanwhile is no suspicion, and none is lost."""
+    told, after = _tick.due({**KEPT, "blind": kept, "level": "2.0"}, 1000.0, found, "s")
+    assert (told, after["acked"], after["level"]) == (why, 10, 2.0)
+
+
+def test_tick_without_counters(tmp_path, monkeypatch):
+    """A file that nobody may read ends no tick."""
+    monkeypatch.setattr(_tick, "STATE", str(tmp_path / "tick"))
+    monkeypatch.setattr(_tick, "signature", lambda: "s")
+    monkeypatch.setattr(_tick, "PROGRAM", str(tmp_path))
+    monkeypatch.setattr(_tick.time, "time", lambda: 1030.0)
+    _tick.write(KEPT, _tick.STATE)
+    started = []
+    monkeypatch.setattr(os, "execv", lambda _program, argv: started.append(argv[5]))
+
+    def unreadable():
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_tick, "counters", unreadable)
+    _tick.main([])
+    assert started == ["--because=look"]
+    _tick.write({**KEPT, "blind": "1"}, _tick.STATE)
+    _tick.main([])
+    assert len(started) == 1
 
 
 def test_the_file_by_itself(tmp_path):

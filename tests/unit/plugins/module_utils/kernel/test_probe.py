@@ -98,7 +98,7 @@ def test_problems(seen: dict, codes: list[str]) -> None:
             facts(boot={"value": None, "file": "/z.conf", "agrees": False}),
             "a value that the kernel refuses from /z.conf",
         ),
-        (facts(boot={"value": 1, "file": None, "agrees": False}), "the kernel's default"),
+        (facts(boot={"value": 1, "file": None, "agrees": False}), "the kernel itself"),
         (facts(2, processes=[SERVER, LOCAL]), "ss-server (pid 7), ss-local (pid 8)"),
         (facts(-1), "0xfffff9f8"),
     ],

@@ -23,6 +23,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel._trans
 KEY = _proc.FASTOPEN
 LINE = Line(_switch.FILE, (), "3")
 BEFORE, AFTER = "etc/sysctl.d/50-guide.conf", "etc/sysctl.d/local.conf"
+COMMAND_LINE = "ro sysctl.net.ipv4.tcp_fastopen=3 quiet\n"
 MESSAGE = "At boot /etc/sysctl.d/local.conf sets net.ipv4.tcp_fastopen after /etc/sysctl.d/99-tfo.conf and wins"
 
 
@@ -152,6 +153,22 @@ def test_a_line_only_where_the_files_of_others_do_not_do(kernel_host, files, wan
         assert kernel_host.read() == f"{_lines.HEADER}\n{KEY} = {value}\n"
     assert boot(kernel_host, Wants(), planned.line).line is None
     assert kernel_host.tree() == before
+
+
+@pytest.mark.parametrize(
+    ("wants", "value", "ours"),
+    [
+        (Wants(needed=3), 3, False),
+        (Wants(needed=0x402), 0x403, True),
+        (Wants(killed=True), 1, True),  # without a line the boot would switch it on again
+        (Wants(refused=2), 1, True),
+        (Wants(), 3, False),
+    ],
+)
+def test_bits_of_the_kernels_command_line(kernel_host, wants, value, ours) -> None:
+    kernel_host.write("proc/cmdline", COMMAND_LINE)
+    planned = boot(kernel_host, wants)
+    assert (planned.value, planned.line is not None) == (value, ours)
 
 
 @pytest.mark.parametrize(

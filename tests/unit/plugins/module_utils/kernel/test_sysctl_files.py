@@ -127,3 +127,34 @@ def test_winner_under_another_name(tmp_path: pathlib.Path) -> None:
 )
 def test_normalise(key: str, path: str) -> None:
     assert _sysctl_files.normalise(key) == path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [
+        ("", None),
+        ("BOOT_IMAGE=/vmlinuz root=/dev/vda1 ro sysctl.net.ipv4.tcp_fastopen=3 quiet\n", "3"),
+        ("sysctl/net/ipv4/tcp_fastopen=3", "3"),
+        ("sysctl.net/ipv4.tcp_fastopen=3", "3"),
+        ("sysctl.net.ipv4.tcp_fastopen=1 sysctl.net.ipv4.tcp_fastopen=3", "3"),
+        ('"sysctl.net.ipv4.tcp_fastopen=3"', "3"),
+        ('dyndbg="file x +p ; sysctl.net.ipv4.tcp_fastopen=3" sysctl.net.ipv4.tcp_fastopen="1027"', "1027"),
+        ("-- sysctl.net.ipv4.tcp_fastopen=3", None),
+        ("net.ipv4.tcp_fastopen=3 sysctlnet.ipv4.tcp_fastopen=3 sysctl.net.ipv4.tcp_fastopen_key=3", None),
+        ("sysctl.net.ipv4.tcp_fastopen", None),
+    ],
+)
+def test_command_line_of_the_kernel(tmp_path, arguments, value):
+    """It sets what no file sets."""
+    write(tmp_path, {**SYSTEMD, "/proc/cmdline": arguments})
+    assert _sysctl_files.boot_value(KEY, str(tmp_path)) == (value, None, None)
+    write(tmp_path, {"/etc/sysctl.d/a.conf": f"{KEY} = 2"})
+    assert _sysctl_files.boot_value(KEY, str(tmp_path))[:2] == ("2", "/etc/sysctl.d/a.conf")
+    write(tmp_path, {"/etc/systemd/system/systemd-sysctl.service": "-> /dev/null"})
+    assert _sysctl_files.boot_value(KEY, str(tmp_path))[:2] == (value, None)
+
+
+def test_command_line_in_a_container(tmp_path):
+    """It shows the host's, whose network namespace is another one."""
+    write(tmp_path, {**SYSTEMD, "/proc/cmdline": f"sysctl.{KEY}=3", "/run/systemd/container": "podman"})
+    assert _sysctl_files.boot_value(KEY, str(tmp_path)) == (None, None, None)

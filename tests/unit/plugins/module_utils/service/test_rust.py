@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
@@ -108,14 +109,13 @@ def test_another_binary(fake_host, tmp_path, monkeypatch):
     )
     deploy(SERVER)
     process = fake_host.processes[fake_host.running[UNIT]]
-    written = process.started + 10
-    monkeypatch.setattr(_process.time, "time", lambda: written + 20)
-    os.utime(binary, (written, written))
+    time.sleep(2 * _process.TICK_SECONDS)
+    os.utime(binary, (0, 0))  # the time at which it was built, as dpkg keeps it
     seen = _observe.observe(wanted(SERVER))
     plan = _deployment.compare(wanted(SERVER), seen)
     assert plan.restart == [UNIT]
     assert plan.differs[-1]["why"] == f"runs since before {binary} was written: it is restarted"
-    fake_host.processes[fake_host.running[UNIT]] = _process.Process(process.argv, written + 1)
+    fake_host.processes[fake_host.running[UNIT]] = _process.Process(process.argv, time.time())
     assert _deployment.compare(wanted(SERVER), _observe.observe(wanted(SERVER))).restart == []
 
 
