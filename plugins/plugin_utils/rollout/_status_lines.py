@@ -36,6 +36,7 @@ def lines(status: Status, now: Time) -> list[str]:
         shown.append(f"Ended {_when(status.written)}, after {took}: {how}")
     else:
         left = f", {duration(-seconds(status.until, now))} left (until {_when(status.until)})" if status.until else ""
+        left = "" if status.died else left
         shown.append(
             f"  {'waited for' if status.died else 'waits for':<12} {status.waits}, since {_when(status.since)}{left}"
         )

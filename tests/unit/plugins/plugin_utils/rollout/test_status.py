@@ -76,6 +76,13 @@ def test_lines_of_a_run_that_goes_on():
     ]
 
 
+def test_bake_of_a_run_that_died():
+    """It has no time left."""
+    status = _status.of(report(plan(), wave("canary", "stepped", c1="stepped")), at(60))
+    lines = _status_lines.lines(dataclasses.replace(status, died=_status.GONE), at(60))
+    assert lines[2] == "  waited for   the bake, since 2026-11-26 03:13:54 UTC"
+
+
 def test_refused_in_the_preflight():
     """They are told of from the plan on, not at the end alone, and so are those that it did not reach."""
     gone = [{"host": "c5", "side": "", "outcome": "unreachable", "why": "not reached"}]
