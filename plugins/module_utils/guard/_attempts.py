@@ -30,6 +30,8 @@ def pairs(target: Target, count: int, client: t.Optional[_request.Client] = None
     except OSError:
         return "", [Pair(time.time(), True, True)]
 
+    paused: list[bool] = []
+
     def plain() -> t.Optional[bool]:
         return _path.syn_lost(_attempt.plain(address, target.port, timeout=TIMEOUT_SECONDS))
 
@@ -43,7 +45,7 @@ def pairs(target: Target, count: int, client: t.Optional[_request.Client] = None
 
     made: list[Pair] = []
     for number in range(count):
-        paused: list[bool] = []
+        paused.clear()
         lost = {kind: kind() for kind in ((plain, fast) if number % 2 else (fast, plain))}
         made.append(Pair(time.time(), bool(lost[plain]), lost[fast], any(paused)))
         if len(made) > 1 and all(pair.plain_lost for pair in made[-2:]):

@@ -82,7 +82,8 @@ def _problems(look: t.Mapping[str, t.Any]) -> list[t.Mapping[str, t.Any]]:
 def _named(look: t.Mapping[str, t.Any]) -> list[dict[str, str]]:
     """What the host's guard saw and cannot mend, units that were taken off and are meant to be plain, and a kill switch that
     is on, as problems."""
-    named = (look["stage"]["guard"] or {"named": {}})["named"].get(look["side"], [])
+    told = (look["stage"]["guard"] or {"named": {}})["named"]
+    named = [*told.get(look["side"], []), *told.get("watch", [])]
     found = [{"code": "guard", "severity": "warning", **one} for one in named]
     for unit, one in look["stage"]["undone"].items():
         if one["intended"] == "off":

@@ -105,6 +105,13 @@ def test_what_the_guard_names():
     (row,) = _audit.rows({"ss1": look(stage={"guard": {"named": named}})})
     assert (row["state"], [problem["message"] for problem in row["problems"]]) == ("ok", ["a queue was full"])
     assert "guard: a queue was full -> r" in "\n".join(_audit.table([row]))
+
+
+def test_guard_that_cannot_watch():
+    """On whichever side."""
+    named = {"client": [], "server": [], "watch": [{"message": "the guard cannot watch", "remedy": "r"}]}
+    (row,) = _audit.rows({"ss1": look(stage={"guard": {"named": named}})})
+    assert "guard: the guard cannot watch -> r" in "\n".join(_audit.table([row]))
     assert _audit.wrong([row]) == []
 
 
