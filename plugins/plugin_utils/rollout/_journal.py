@@ -101,7 +101,7 @@ def read(path: str) -> Journal:
         with open(path, "rb") as stream:
             first, *others = stream.read().split(b"\n")
     except OSError as error:
-        raise JournalError(f"{path}: the journal cannot be read: {error.strerror}") from error
+        raise JournalError(f"{path}: the journal cannot be read: {error.strerror}") from None
     head = _parsed(first)
     if head is None:
         raise JournalError(f"{path}: the journal is damaged, or none: its first line is no JSON mapping")
