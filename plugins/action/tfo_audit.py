@@ -29,7 +29,7 @@ class ActionModule(ControllerAction):
         try:
             path = _journal.start(arguments["report_dir"], "audit", {"rows": rows})
         except OSError as error:
-            raise AnsibleActionFail(f"rollout_report_dir: {error}") from error
+            raise AnsibleActionFail(f"rollout_report_dir: {error}") from None
         return {
             "rows": rows,
             "report": path,

@@ -42,7 +42,7 @@ class ActionModule(ControllerAction):
         try:
             folder = _files.folder(arguments["folder"], sources)
         except _files.FilesError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         looks = {host: registered(task_vars, host, REGISTERED)[0] or {} for host in arguments["hosts"]}
         found = {host: look for host, look in looks.items() if "services" in look}
         groups, everyone = task_vars.get("groups", {}), self._everyone(task_vars, looks)

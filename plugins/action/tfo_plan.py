@@ -205,7 +205,7 @@ class ActionModule(FinishingAction):
             first = {"step": "preflight", **who, **event, "limits": limits}
             return _journal.start(variables["rollout_report_dir"], "rollout", {}, first)
         except (OSError, ValueError) as error:
-            raise AnsibleActionFail(f"rollout_report_dir: the journal cannot be written: {error}") from error
+            raise AnsibleActionFail(f"rollout_report_dir: the journal cannot be written: {error}") from None
 
     @staticmethod
     def _lease_seconds(variables: dict[str, t.Any], waves: dict[str, list[str]], forks: int) -> float:

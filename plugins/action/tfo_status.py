@@ -42,9 +42,9 @@ class ActionModule(ControllerAction):
             else:
                 _read, status = _watch.look(path, now)
         except _journal.JournalError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         except _status.StatusError as error:
-            raise AnsibleActionFail(f"{path}: {error}") from error
+            raise AnsibleActionFail(f"{path}: {error}") from None
         return {
             "journal": path,
             "status": dataclasses.asdict(status),

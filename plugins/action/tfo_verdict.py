@@ -50,7 +50,7 @@ class ActionModule(ControllerAction):
                 last=arguments["last"],
             )
         except _measurement.MeasurementError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         return {**verdict, "lines": _lines.lines(verdict), "details": _lines.lines(verdict, details=True)}
 
 

@@ -34,7 +34,9 @@ options:
     required: true
     suboptions:
       host:
-        description: A name, an IPv4 or an IPv6 address. Of a name's addresses, IPv4 before IPv6 as Shadowsocks does, the first that answers is probed.
+        description: >-
+          A name, an IPv4 or an IPv6 address, in brackets or not. Of a name's addresses, IPv4 before IPv6 as Shadowsocks does, the
+          first that answers is probed.
         type: str
         required: true
       port:
@@ -81,7 +83,7 @@ paths:
   elements: dict
   contains:
     host:
-      description: The target's host.
+      description: The target's host, without brackets.
       type: str
       returned: always
     port:
@@ -201,11 +203,15 @@ def main() -> None:
     wrong = [target["port"] for target in targets if not 1 <= target["port"] <= 65535]
     if wrong:
         module.fail_json(msg=f"{wrong[0]} is not a TCP port. Give a number from 1 to 65535.")
+    if not all(target["host"] for target in targets):
+        module.fail_json(msg="host is empty. Give a name or an address.")
     if attempts < 1 or timeout <= 0:
         module.fail_json(msg="attempts and timeout_seconds must be greater than 0.")
 
     def probe(target: dict) -> dict:
-        return _path.probe(target["host"], target["port"], attempts, timeout, family)
+        host = target["host"]
+        bracketed = host.startswith("[") and host.endswith("]")
+        return _path.probe(host[1:-1] if bracketed else host, target["port"], attempts, timeout, family)
 
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
         module.exit_json(changed=False, paths=list(pool.map(probe, targets)))

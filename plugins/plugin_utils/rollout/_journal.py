@@ -106,7 +106,7 @@ def read(path: str) -> Journal:
         with open(path, "rb") as stream:
             first, *others = stream.read().split(b"\n")
     except (OSError, ValueError) as error:  # the latter for a path that none can have
-        raise JournalError(f"{path}: the journal cannot be read: {getattr(error, 'strerror', error)}") from error
+        raise JournalError(f"{path}: the journal cannot be read: {getattr(error, 'strerror', error)}") from None
     head = _parsed(first)
     if head is None:
         raise JournalError(f"{path}: the journal is damaged, or none: its first line is no JSON mapping")

@@ -38,7 +38,7 @@ class SideAction(ActionBase):
         try:
             side = self._side(str(arguments.get("side", "client")), task_vars)
         except _fleet.FleetError as error:
-            raise AnsibleActionFail(str(error)) from error
+            raise AnsibleActionFail(str(error)) from None
         arguments["services"], arguments["secrets"] = _secrets.part(side.services)
         if self.WITH_ABSENT:
             arguments["absent"] = side.absent

@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from ansible.errors import AnsibleActionFail
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.utils.display import Display
@@ -42,7 +43,11 @@ class Run:
         loader = DataLoader()
         templar = Templar(loader=loader, variables=variables)
         action = plugin.ActionModule(task, connection, play_context, loader, templar, shared_loader_obj)
-        return action.run(task_vars=variables)
+        try:
+            return action.run(task_vars=variables)
+        except AnsibleActionFail as error:
+            assert error.__cause__ is None, "Ansible shows a cause behind the message, which says it already"
+            raise
 
 
 @pytest.fixture

@@ -153,9 +153,9 @@ def test_tfo_path_probes_at_the_same_time(monkeypatch: pytest.MonkeyPatch, capsy
         return {"host": arguments[0], "asked": [str(argument) for argument in arguments]}
 
     monkeypatch.setattr(_path, "probe", probe)
-    targets = [{"host": host, "port": 8388} for host in ("a", "b", "c")]
+    targets = [{"host": host, "port": 8388} for host in ("a", "b", "[2001:db8::1]")]
     answer = run(capsys, "tfo_path", targets=targets, attempts=3, timeout_seconds=1.5, family="ipv6")
-    assert [path["host"] for path in answer["paths"]] == ["a", "b", "c"]
+    assert [path["host"] for path in answer["paths"]] == ["a", "b", "2001:db8::1"]
     assert answer["paths"][0]["asked"] == ["a", "8388", "3", "1.5", str(int(_path.socket.AF_INET6))]
 
 
@@ -173,6 +173,7 @@ def test_tfo_path_returns_what_it_documents(capsys: pytest.CaptureFixture[str]) 
     [
         ({"targets": [{"host": "a", "port": 0}]}, "0 is not a TCP port"),
         ({"targets": [{"host": "a", "port": 65536}]}, "65536 is not a TCP port"),
+        ({"targets": [{"host": "", "port": 80}]}, "host is empty"),
         ({"targets": [], "attempts": 0}, "must be greater than 0"),
         ({"targets": [], "timeout_seconds": 0}, "must be greater than 0"),
         ({"targets": [{"host": "a"}]}, "missing required arguments: port"),
