@@ -79,7 +79,7 @@ BAD_PATH = {"host": "192.0.2.2", "port": 8388, "verdict": "no_cookie", "server_h
 def test_plan(run, told):
     """For people and for the play, with what is to be asked of servers outside of it; the journal is begun."""
     fleet = variables(told, ss1=[look("server")], c1=[look("client", paths=[BAD_PATH])])
-    fleet["groups"] = {"shadowsocks_servers": ["ss1", "c1"], "shadowsocks_clients": ["c1"]}
+    fleet["groups"] = {"shadowsocks_servers": ["ss1"], "shadowsocks_clients": ["c1"]}
     result = run(tfo_plan, fleet, hosts=["ss1", "c1"], run="r1")
     assert result["lines"][:-1] == [
         f"Journal: {result['journal']}",
@@ -100,11 +100,20 @@ def test_plan(run, told):
     assert (event["waves"], event["refused"]) == ({"batch 1": ["ss1"], "wave 1": ["c1"]}, {})
     assert event["limit"] == ""
     assert event["who"] == f"{getpass.getuser()}@{socket.gethostname()}"
-    assert (event["sides"], event["also"]) == ({"ss1": ["server"], "c1": ["server", "client"]}, {})
+    assert (event["sides"], event["also"]) == ({"ss1": ["server"], "c1": ["client"]}, {})
     assert event["lease_seconds"] == result["lease_seconds"]
     assert list(event["smallest_harm"]) == ["wave 1"] and 0 < event["smallest_harm"]["wave 1"] < 0.2
     assert event["limits"] == {name: told[name] for name in tfo_plan.LIMITS}
     assert event["process"] == _process.process(os.getppid())
+
+
+def test_side_that_was_not_looked_at_is_in_no_wave(run, told):
+    """With --limit shadowsocks_servers, on a host that is a client as well."""
+    fleet = variables(told, ss1=[look("server")], c1=[look("server")])
+    fleet["groups"] = {"shadowsocks_servers": ["ss1", "c1"], "shadowsocks_clients": ["c1"]}
+    result = run(tfo_plan, fleet, hosts=["ss1", "c1"], run="r1")
+    assert result["passed"] == [{"host": "c1", "side": "client"}]
+    assert (result["busy"], result["batches"]) == (["ss1", "c1"], [1, 1])
 
 
 def test_clients_come_in_the_order_of_their_group(run, told):
@@ -125,7 +134,8 @@ def test_busy(run, told):
         "c4": [look("client", outcome="skipped", reasons=["no benefit"])],
     }
     fleet = variables(told, **seen)
-    fleet["groups"] = {"canary": ["c4"]}
+    fleet["ansible_play_hosts_all"] = list(seen)
+    fleet["groups"] = {"canary": ["c4"], "shadowsocks_servers": ["c2"], "shadowsocks_clients": list(seen)}
     result = run(tfo_plan, fleet, hosts=list(seen), run="r1")
     assert (result["busy"], result["hosts"]) == (["c2", "c3", "c4"], list(seen))
     assert result["passed"] == [{"host": host, "side": "client"} for host in ("c1", "c2", "c3")]
