@@ -37,6 +37,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._show
     addressed,
     as_text,
     short_name,
+    visible,
 )
 
 if t.TYPE_CHECKING:
@@ -169,7 +170,8 @@ class CallbackModule(DefaultCallback):
         """As `default` has it, below one line that says whose it is."""
         text = self._get_diff(result.result.get("diff") or []) if result.is_changed() else ""
         if text:
-            self._show(f"{self.host_label(result)}: {self._name(result.task)}\n{text}")
+            self._show(f"{self.host_label(result)}: {self._name(result.task)}")
+            self._display.display(text)  # it has colours
 
     @reported
     def v2_playbook_on_include(self, included_file: t.Any) -> None:
@@ -248,4 +250,4 @@ class CallbackModule(DefaultCallback):
 
     def _show(self, text: str, color: t.Optional[str] = None, stderr: bool = False) -> None:
         self._show_heading()
-        self._display.display(text, color=color, stderr=stderr)
+        self._display.display(visible(text), color=color, stderr=stderr)

@@ -16,6 +16,13 @@ def as_text(said: t.Any) -> str:
     return "\n".join(map(str, said)) if isinstance(said, list) else str(said)
 
 
+def visible(text: str) -> str:
+    """The text with what a terminal would obey as an escape, for hosts have a say in it."""
+    return "".join(
+        one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode("ascii") for one in text
+    )
+
+
 def addressed(hosts: t.Sequence[str], text: str) -> str:
     """``HOST, HOST: TEXT``, further lines indented; a text that begins with its host stays as it is."""
     indented = text.rstrip().replace("\n", "\n  ")

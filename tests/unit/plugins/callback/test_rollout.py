@@ -157,6 +157,16 @@ BAKE = """
     - name: Say it
       tfo_wave: {lines: [judged]}
 """
+OBEYED = r"""
+- name: Escapes
+  hosts: c1
+  gather_facts: false
+  tasks:
+    - name: Say it
+      tfo_wave: {lines: ["c1: gains 50 ms \u2192 \e]0;title\a\tall\u202e\r well"]}
+    - name: Fail
+      ansible.builtin.fail: {msg: "\e[2Jfailed\nfor good"}
+"""
 
 
 @pytest.mark.parametrize(
@@ -198,6 +208,14 @@ def test_colours(play):
     shown, _warnings = play(ROLLOUT, ANSIBLE_NOCOLOR="0", ANSIBLE_FORCE_COLOR="1")
     assert "\x1b[0;31mc1: failed: c1 is not proven\x1b[0m\n" in shown
     assert "\nCanary: c1, c2, c3\n  verdict   promote\n" in shown
+
+
+def test_what_a_terminal_would_obey(play):
+    """Hosts have a say in lines and messages, and none over the operator's terminal; its bytes are shown."""
+    shown, _warnings = play(OBEYED)
+    assert "c1: gains 50 ms \u2192 \\x1b]0;title\\x07\tall\\u202e\\r well\n" in shown
+    assert "c1: \\x1b[2Jfailed\n  for good\n" in shown
+    assert not set("\x1b\a\r\u202e") & set(shown)
 
 
 def test_failures_to_stderr(play):
