@@ -33,8 +33,11 @@ def refuse_edited(unit: str, state: _systemd.Unit, running: _process.Process) ->
 
     Raises Unfit, SystemdError.
     """
-    if state.needs_reload and _exec_start.DROP_IN not in state.drop_ins:
-        raise Unfit(f"{unit}: its unit has changed: systemctl daemon-reload, and restart it")
+    if _exec_start.DROP_IN not in state.drop_ins:
+        if state.needs_reload:
+            raise Unfit(f"{unit}: its unit has changed: systemctl daemon-reload, and restart it")
+        if running.replaced:
+            raise Unfit(f"{unit} runs on with a {running.replaced} that was upgraded or removed: {RESTART}")
     files = [path for path in state.drop_ins.split() if os.path.basename(path) != _exec_start.DROP_IN]
     told = _systemd.systemctl("show", "--property=EnvironmentFiles", "--", unit).split("\n")
     files += [one for line in told for one in glob.glob(line.partition("=")[2].rpartition(" (")[0])]

@@ -20,10 +20,12 @@ _LISTENER = re.compile(
 
 
 class Process(t.NamedTuple):
-    """A running process: its argv and the time of its start in seconds since the epoch, exact to one clock tick."""
+    """A running process: its argv, the time of its start in seconds since the epoch, exact to one clock tick, and the path
+    of its program where that file is another one by now, or gone: '' where it is not."""
 
     argv: list[str]
     started: float
+    replaced: str = ""
 
     def older_than(self, changed: float) -> bool:
         """Whether it started before a file's last change. A time to come tells nothing, and no restart would mend it:
@@ -46,7 +48,16 @@ def read(pid: int, proc: str = "/proc") -> t.Optional[Process]:
     if len(fields) < 20:
         return None
     since_boot = time.clock_gettime(time.CLOCK_BOOTTIME)
-    return Process(argv, time.time() - since_boot + _ascii.number(fields[19]) * TICK_SECONDS)
+    started = time.time() - since_boot + _ascii.number(fields[19]) * TICK_SECONDS
+    return Process(argv, started, _replaced(f"{proc}/{pid}/exe"))
+
+
+def _replaced(link: str) -> str:
+    try:
+        program, deleted, _rest = os.readlink(link).partition(" (deleted)")  # d_path() in fs/d_path.c
+    except OSError:
+        return ""
+    return program if deleted and not program.startswith("/memfd:") else ""
 
 
 def arguments(raw: bytes) -> list[str]:

@@ -209,6 +209,22 @@ def test_edit_that_is_not_in_effect(host: t.Any, monkeypatch: pytest.MonkeyPatch
         ]
 
 
+@pytest.mark.parametrize("stepped", [False, True])
+def test_program_that_was_upgraded(host: t.Any, stepped: bool) -> None:
+    """The restart of a step would start the new one. What is under TFO already has nothing to wait for."""
+    host.config()
+    if stepped:
+        host.put(host.run_unit_dir / f"{UNIT}.d/zz-fastopen.conf", "[Service]\nNice=5\n")
+    host.serve(UNIT, "/usr/bin/ss-server -c /etc/ss.json")
+    assert len(resolved("server").services) == 1
+    pid = host.running[UNIT]
+    host.processes[pid] = host.processes[pid]._replace(replaced="/usr/bin/ss-server")
+    found = resolved("server")
+    assert len(found.services) == int(stepped)
+    reason = "runs on with a /usr/bin/ss-server that was upgraded or removed: restart it yourself first"
+    assert stepped or reason in found.reasons[0]
+
+
 def test_no_main_process(host: t.Any) -> None:
     """Type=forking without a PIDFile: nobody knows what to look at."""
     host.config()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -27,6 +28,19 @@ def test_child():
         child.stdin.close()
     assert before - 2 * _process.TICK_SECONDS <= process.started <= after + 2 * _process.TICK_SECONDS
     assert _process.read(child.pid) is None
+
+
+@pytest.mark.parametrize("upgraded", [False, True])
+def test_program_that_was_replaced(tmp_path, upgraded):
+    """As package managers do it: another file gets the name."""
+    program, new = tmp_path / "sleep", tmp_path / "new"
+    for file in (program, new):
+        shutil.copy(shutil.which("sleep"), file)
+    with subprocess.Popen([program, "60"]) as child:
+        if upgraded:
+            new.rename(program)
+        assert _process.read(child.pid).replaced == (str(program) if upgraded else "")
+        child.kill()
 
 
 def test_name_with_a_bracket(tmp_path):
