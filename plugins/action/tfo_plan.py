@@ -100,11 +100,6 @@ class ActionModule(FinishingAction):
         event = {"plan": lines, "hosts": hosts, "waves": waves, "smallest_harm": harm, "lease_seconds": lease}
         event.update(also=also, sides=self._sides(task_vars))
         run, started = arguments["run"], _journal.now()
-        looked = {host: [look["side"] for look in sides] for host, sides in looks.items()}
-        out = {
-            host: [side for side in named if side not in looked.get(host, ()) or side in passed.get(host, ())]
-            for host, named in event["sides"].items()
-        }
         before = [one._asdict() for one in self.gone(task_vars, {}, arguments["hosts"])]
         event.update(run=run, refused=refused, gone=before, limit=task_vars.get("ansible_limit") or "")
         path = self._begin(variables, event)
@@ -121,7 +116,7 @@ class ActionModule(FinishingAction):
             "ask": ask,
             "batches": [len(batch) for batch in batches],
             "in_order": [host for batch in batches for host in batch] if together else [],
-            "passed": [{"host": host, "side": side} for host, sides in out.items() for side in sides],
+            "passed": _plan.outside(event["sides"], looks, passed),
             "busy": [host for host, sides in looks.items() if len(passed.get(host, [])) < len(sides) or host in ask],
             "undeployed": [host for host, sides in looks.items() if any(look["deployed"] == "no" for look in sides)],
             "canary_done": canary_done,

@@ -30,24 +30,20 @@ def pairs(target: Target, count: int, client: t.Optional[_request.Client] = None
     except OSError:
         return "", [Pair(time.time(), True, True)]
 
-    paused: list[bool] = []
-
     def plain() -> t.Optional[bool]:
         return _path.syn_lost(_attempt.plain(address, target.port, timeout=TIMEOUT_SECONDS))
 
-    def fast() -> t.Optional[bool]:
+    def fast() -> tuple[t.Optional[bool], bool]:
         lost = _request.data_lost(client, target, TIMEOUT_SECONDS) if client else None
-        if lost is None:
-            attempt = _attempt.fast_open(address, target.port, timeout=TIMEOUT_SECONDS)
-            paused.append(_path.is_paused(attempt))
-            lost = _data_lost(attempt)
-        return lost
+        if lost is not None:
+            return lost, False
+        attempt = _attempt.fast_open(address, target.port, timeout=TIMEOUT_SECONDS)
+        return _data_lost(attempt), _path.is_paused(attempt)
 
     made: list[Pair] = []
     for number in range(count):
-        paused.clear()
-        lost = {kind: kind() for kind in ((plain, fast) if number % 2 else (fast, plain))}
-        made.append(Pair(time.time(), bool(lost[plain]), lost[fast], any(paused)))
+        told = {kind: kind() for kind in ((plain, fast) if number % 2 else (fast, plain))}
+        made.append(Pair(time.time(), bool(told[plain]), *told[fast]))
         if len(made) > 1 and all(pair.plain_lost for pair in made[-2:]):
             break
     return source, made

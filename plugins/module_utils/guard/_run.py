@@ -74,7 +74,7 @@ def run(asked: Asked, say: Say) -> int:
 
 def _tell_blindness(kept: _state.Kept, say: Say) -> None:
     """Once where the kernel's counters cannot be read, and once where they can again; status has it meanwhile."""
-    named = _named.blind(*_counted())
+    named = _named.blind(*_tick.counted())
     if named != kept.named.get("watch", []):
         say(
             f"{named[0]['message']} ({named[0]['remedy']})"
@@ -82,14 +82,6 @@ def _tell_blindness(kept: _state.Kept, say: Say) -> None:
             else "the counters can be read: the guard watches again"
         )
     kept.named["watch"] = named
-
-
-def _counted() -> tuple[dict[str, str], str]:
-    """What the tick can read, and why not."""
-    try:
-        return _tick.counters(), ""
-    except OSError as error:
-        return {}, str(error.strerror)
 
 
 def _show(folder: str, kept: _state.Kept, found: _shown.Found, now: float, say: Say) -> None:
@@ -178,7 +170,7 @@ def _rest(whole: bool, level: float) -> None:
     ``whole``), for it would fail again at every tick. ``level``: the suspicion so far, which a mere look does not end.
     """
     kept, now = _state.load(), time.time()
-    counters, _why = _counted()
+    counters, _unread = _tick.counted()
     machine = kept.machine
     looked = kept.looked if 0 <= now - kept.looked < LOOK_SECONDS else now
     holds = [one.due for one in machine.taken.values() if not one.returned and one.due > now]

@@ -54,6 +54,14 @@ def counters(path: str = "/proc/net/netstat") -> dict[str, str]:
     return dict(zip(*rows[:2])) if len(rows) > 1 else {}
 
 
+def counted() -> tuple[dict[str, str], str]:
+    """The counters, and why they cannot be read, if so."""
+    try:
+        return counters(), ""
+    except OSError as error:
+        return {}, str(error.strerror)
+
+
 def signature(record: str = RECORD, lease: str = LEASE, sysctl: str = "/proc/sys/net/ipv4/tcp_fastopen") -> str:
     """What changes when somebody steps, confirms, undoes, or sets the bits: then everything is looked at anew."""
     told = ""
@@ -153,10 +161,7 @@ def due(kept: dict[str, str], now: float, found: dict[str, str], seen: str) -> t
 def main(arguments: list[str]) -> int:
     """One tick; the arguments are those of the program's command `guard`, and --textfile is read here, too."""
     now = time.time()
-    try:
-        found = counters()
-    except OSError:
-        found = {}
+    found, _unread = counted()
     why, after = due(read(), now, found, signature())
     try:
         if after:

@@ -209,19 +209,20 @@ def plan_boot(wants: Wants, line: t.Optional[Line], *, file: str = FILE, root: s
     return Boot(path, old, new, Line(file, before, str(value), None if was == str(value) else was), decided, left)
 
 
-def diff(before: int, after: int, files: t.Mapping[str, tuple[t.Any, t.Any]]) -> list[dict[str, str]]:
-    """Ansible's diff of the run-time value and of the key's lines in ``files``; other lines may hold a cookie key."""
-    texts = {"run time": tuple([f"{KEY} = {value}"] for value in (before, after))}
-    texts.update({path: tuple(_lines.lines_of(state, KEY) for state in states) for path, states in files.items()})
-    return [
-        {"before_header": name, "after_header": name, "before": _joined(old), "after": _joined(new)}
-        for name, (old, new) in texts.items()
-        if old != new
-    ]
+def run_time_diff(before: int, after: int) -> dict[str, str]:
+    """Ansible's diff of the run-time value."""
+    return _diff("run time", [f"{KEY} = {before}"], [f"{KEY} = {after}"])
 
 
-def _joined(lines: t.Iterable[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
+def boot_diff(boot: Boot) -> list[dict[str, str]]:
+    """Likewise of the key's lines in the files; other lines may hold a cookie key."""
+    lines = {path: [_lines.lines_of(state, KEY) for state in states] for path, states in boot.files.items()}
+    return [_diff(path, before, after) for path, (before, after) in lines.items() if before != after]
+
+
+def _diff(name: str, *lines: t.Sequence[str]) -> dict[str, str]:
+    before, after = ("".join(f"{line}\n" for line in some) for some in lines)
+    return {"before_header": name, "after_header": name, "before": before, "after": after}
 
 
 def persist(boot: Boot) -> None:

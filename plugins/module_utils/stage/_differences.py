@@ -24,7 +24,7 @@ def find(
     """Note what is not as it should be, or not as it is ``kept``; the units to be restarted for it, each with why."""
     if value.before != value.after:
         result.note("kernel", _switch.KEY, f"is {value.before}, not {value.after}")
-        result.diff += _switch.diff(value.before, value.after, {})
+        result.diff.append(_switch.run_time_diff(value.before, value.after))
     present = _drop_in.present()
     stale = {}
     for unit, entry in units.items():

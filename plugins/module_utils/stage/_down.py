@@ -195,7 +195,7 @@ def _bits(
         before = value.before if before is None else before
         if before != value.after:
             result.note("kernel", _switch.KEY, f"is {before}, not {value.after}")
-            result.diff += _switch.diff(before, value.after, {})
+            result.diff.append(_switch.run_time_diff(before, value.after))
         if not check:
             _switch.write(value)
         record.raised &= value.raised
@@ -211,7 +211,7 @@ def _bits(
         boot = _switch.plan_boot(_record.wants(record, None), record.line, file=file)
         for path in boot.files:
             result.note("file", path, f"{_switch.KEY} is put back")
-        result.diff += _switch.diff(0, 0, boot.files)
+        result.diff += _switch.boot_diff(boot)
         if not check:
             _record.persist(record, boot)
     except (KernelError, OSError) as error:

@@ -47,7 +47,7 @@ def _clear(request: Request, wanted: _record.Record, result: Outcome, check: boo
         value = _switch.run_time(_switch.Wants(killed=True), 0, lower=True)
         if value.before != value.after:
             result.note("kernel", _switch.KEY, f"is {value.before}, not {value.after}")
-            result.diff += _switch.diff(value.before, value.after, {})
+            result.diff.append(_switch.run_time_diff(value.before, value.after))
         if not check:
             _switch.write(value)
     except KernelError as error:
@@ -57,7 +57,7 @@ def _clear(request: Request, wanted: _record.Record, result: Outcome, check: boo
         boot = _switch.plan_boot(_record.wants(wanted, None), wanted.line, file=request.sysctl_file)
         for path in boot.files:
             result.note("file", path, f"would set bit 0x2 at boot, instead of {boot.value}")
-        result.diff += _switch.diff(0, 0, boot.files)
+        result.diff += _switch.boot_diff(boot)
         if not check:
             _record.persist(wanted, boot)
         failed = failed or bool(boot.value & _tfo_bits.ACCEPT)

@@ -135,10 +135,8 @@ def _hosts(waves: list[Wave], preflight: dict[str, t.Any], end: dict[str, t.Any]
     seen = {(host.name, host.side): host for wave in waves for host in wave.hosts}
     for one in ended:
         name, side, outcome = (text(one.get(key)) for key in ("host", "side", "outcome"))
-        before = seen.get((name, side))
+        before = seen.get((name, side), Host(name, side, "", ""))
         why = refused.get(name, "") if outcome == "refused" and name in refused else text(one.get("why"))
-        wave, reasons, since_step = (before.wave, before.reasons, before.since_step) if before else ("", (), True)
-        for each in [side] if side else sides.get(name, [""]):
-            remembered = one.get("remembered") is True
-            found.append(Host(name, each, outcome, why, wave, reasons, remembered, since_step))
+        now = dataclasses.replace(before, outcome=outcome, why=why, remembered=one.get("remembered") is True)
+        found += [dataclasses.replace(now, side=each) for each in ([side] if side else sides.get(name, [""]))]
     return found

@@ -11,10 +11,9 @@ import typing as t
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report import _figures, _words
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.report._values import number
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._status import TO_COME
 
 STAGES = {"server": "accept", "client": "send"}
-TO_COME = "to come"
-"""Hosts of a wave that is not begun, of a run without an end."""
 STAGE_NOW = {
     TO_COME: "as before",
     "skipped": "plain, as before",

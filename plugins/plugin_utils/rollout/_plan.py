@@ -113,6 +113,20 @@ def passed(looks: t.Mapping[str, t.Sequence[Look]], canary: t.Container[str]) ->
     return found
 
 
+def outside(
+    sides: t.Mapping[str, t.Sequence[str]],
+    looks: t.Mapping[str, t.Sequence[Look]],
+    out: t.Mapping[str, t.Collection[str]],
+) -> list[dict[str, str]]:
+    """All {host, side} that are to be in no wave: ``out``, see ``passed``, and of ``sides`` those that were not looked at."""
+    taken = {
+        (host, look["side"]) for host, seen in looks.items() for look in seen if look["side"] not in out.get(host, [])
+    }
+    return [
+        {"host": host, "side": side} for host, named in sides.items() for side in named if (host, side) not in taken
+    ]
+
+
 def waves(
     looks: t.Mapping[str, t.Sequence[Look]],
     out: t.Mapping[str, t.Collection[str]],

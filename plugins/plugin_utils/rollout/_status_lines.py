@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _lines
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._advice import again
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._shown import STATUS
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._status import (
     SILENT,
     Status,
@@ -18,7 +19,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._time
 FINE = "everybody is promoted, or skipped for a reason"
 UNDONE = "Hosts undo by themselves what was not confirmed when their lease ends"
 HELD = "; until then another run over them needs -e rollout_take_over={}"
-WATCH = "Next: nothing to do; ansible-playbook fastopen.shadowsocks.status -e status_watch=true follows it"
+WATCH = f"Next: nothing to do; {STATUS} -e status_watch=true follows it"
 
 
 def lines(status: Status, now: Time) -> list[str]:
@@ -35,8 +36,9 @@ def lines(status: Status, now: Time) -> list[str]:
         how = f"stopped at {status.stopped}" if status.stopped else "not all is well" if status.amiss else FINE
         shown.append(f"Ended {_when(status.written)}, after {took}: {how}")
     else:
-        left = f", {duration(-seconds(status.until, now))} left (until {_when(status.until)})" if status.until else ""
-        left = "" if status.died else left
+        left = ""
+        if status.until and not status.died:
+            left = f", {duration(-seconds(status.until, now))} left (until {_when(status.until)})"
         shown.append(
             f"  {'waited for' if status.died else 'waits for':<12} {status.waits}, since {_when(status.since)}{left}"
         )
