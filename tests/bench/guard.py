@@ -52,10 +52,34 @@ def commands(folder: Path, python: str) -> dict[str, list[str]]:
         text.replace(os.path.dirname(_tick.STATE), str(folder / "run")).replace(_tick.PROGRAM, str(program))
     )
     now = time.time()
-    kept = {"at": now, "acked": 0, "lost": 0, "level": 0.0, "threshold": 1e9, "not_before": 0.0, "look_at": now + 999}
+    kept = {
+        "at": now,
+        "acked": 0,
+        "lost": 0,
+        "level": 0.0,
+        "threshold": 1e9,
+        "not_before": 0.0,
+        "look_at": now + 999,
+        "blind": 0,
+    }
     _tick.write({**kept, "watched": 1, "signature": _tick.signature()}, str(folder / "run" / "tick"))
     stages = {"client": "send", "server": "accept"}
-    facts = _metrics.Facts("", "", now, stages, stages, dict.fromkeys(stages, now), {}, [], 0, True, False, 0)
+    facts = _metrics.Facts(
+        version="",
+        kernel="",
+        now=now,
+        stages=stages,
+        intended=stages,
+        changed=dict.fromkeys(stages, now),
+        counters={},
+        undone=[],
+        reverts=0,
+        watching=True,
+        paused=False,
+        boot_agrees=True,
+        kill_switch=False,
+        problems=0,
+    )
     (folder / _metrics.NAME).write_text(_metrics.render(facts))
     isolated = [python, "-I", "-S"]
     return {
