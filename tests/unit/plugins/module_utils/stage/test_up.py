@@ -302,12 +302,12 @@ def test_server_under_the_flag_is_asked(server, monkeypatch, mode, asked):
 
 
 def test_record_follows_the_inventory(client):
-    """What is confirmed and unchanged is not touched, but where its connections go is kept for the guard."""
+    """What is confirmed and unchanged is not touched, but where it listens is kept for the way down."""
     client.ask("present", "client")
     record = _record.load()
-    record.units[UNITS["client"]]["servers"] = []
+    record.units[UNITS["client"]]["port"] = 1
     _record.store(record)
     client.host.done.clear()
     assert client.ask("stepped", "client", run="run2").outcome == "confirmed"
-    assert _record.load().units[UNITS["client"]]["servers"] == [["203.0.113.7", 8388]]
+    assert _record.load().units[UNITS["client"]]["port"] == 1080
     assert not any("restart" in line for line in client.host.done)
