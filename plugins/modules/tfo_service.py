@@ -101,6 +101,13 @@ left:
   returned: success
   type: list
   elements: str
+taken_off:
+  description:
+    - Clients that were under TCP Fast Open, got another server, and run without it, since it was not seen to work on the path
+      there, each with why.
+  returned: success
+  type: list
+  elements: str
 """
 
 import dataclasses

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from _boxes import assert_fast, assert_plain, back, box, boxes, rollout
-from _hosts import fleet, host
+from _hosts import fleet, host, play
 from _seen import sysctl
 
 CLIENTS = "c2,c3,c4"
@@ -136,3 +136,27 @@ def test_other_users_ports_and_passwords(tmp_path: Path) -> None:
     assert list(judged["servers_now"]) == ["ss1"]
     assert all(event["measured"]["servers_now"] for event in run.events if event.get("measured"))
     back("c1,c2")
+
+
+def test_client_that_gets_another_server(tmp_path: Path) -> None:
+    """A deployment sends nobody under TFO down a path that loses its SYN data; on a good one TFO stays, to be judged again."""
+    to = {
+        name: {"ss_client_instances": [{"name": "main", "server": name, "server_instance": "main", "local_port": 1080}]}
+        for name in ("ss1", "ss2")
+    }
+    assert rollout("c3", tmp_path).outcomes() == {"c3": "promoted"}
+    with boxes("c3 drop-data"):
+        done = play("fastopen.shadowsocks.deploy", "--limit", "c3", **to["ss2"])
+        assert (done.status, done.recap["c3"]["changed"]) == (0, 1)
+        assert "without TCP Fast Open since its server changed: ss-local@main.service: syn_dropped: ss2" in done.words
+        assert_plain("c3")
+    assert rollout("c3", tmp_path, **to["ss2"]).outcomes() == {"c3": "promoted"}
+    done = play("fastopen.shadowsocks.deploy", "--limit", "c3")
+    assert (done.status, done.recap["c3"]["changed"]) == (0, 1)
+    assert_fast("c3")
+    run = rollout("c3", tmp_path)
+    assert run.outcomes() == {"c3": "promoted"}
+    assert [event["name"] for event in run.events if event.get("what") == "closed"] == ["wave 1"]
+    assert "promoted c3: gains " in run.words
+    assert rollout("c3", tmp_path).outcomes() == {"c3": "promoted"}
+    back("c3")

@@ -51,7 +51,8 @@ class Outcome:
     """What was not as wanted, {what, name, why} each, and the same as Ansible's diff.
 
     ``refused`` are the lines of what is in the way, ``steps`` what happens to things that are there already, ``missing``
-    the binaries that are not installed, or not from the wanted archive, ``left`` the deployed units that nobody lists any more.
+    the binaries that are not installed, or not from the wanted archive, ``left`` the deployed units that nobody lists any more,
+    ``taken_off`` the clients that lost TFO with their old server, each with why.
     """
 
     changed: bool
@@ -61,6 +62,7 @@ class Outcome:
     steps: list[str]
     missing: list[str]
     left: list[str]
+    taken_off: list[str] = dataclasses.field(default_factory=list)
 
 
 def build(params: t.Mapping[str, t.Any]) -> _observe.Wanted:

@@ -21,7 +21,13 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _service,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _down, _drop_in, _lock, _record
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _down,
+    _drop_in,
+    _lock,
+    _proof,
+    _record,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
@@ -30,8 +36,10 @@ def deploy(wanted: _observe.Wanted, check: bool) -> _deploy.Outcome:
     with contextlib.nullcontext() if check else _lock.hold():
         # The record is read first: a damaged one is told before anything changes.
         gone = _orphans(wanted.side) | set(_deployment.leaving(wanted, _owned.load()))
+        moved = _moved(wanted)
+        taken_off = {} if check else _take_off(wanted, moved)
         written: dict[str, t.Optional[_files.State]] = {}
-        result = _deploy.deploy(wanted, check, lambda: _renew(wanted.side, written))
+        result = _with_moved(_deploy.deploy(wanted, check, lambda: _renew(wanted.side, written)), moved, taken_off)
         if not check:
             _follow(wanted)
         if not gone or result.refused:
@@ -43,6 +51,45 @@ def deploy(wanted: _observe.Wanted, check: bool) -> _deploy.Outcome:
                 " run the playbook rollback"
             )
         return _with_bits(result, down)
+
+
+def _moved(wanted: _observe.Wanted) -> dict[str, t.Mapping[str, t.Any]]:
+    """The clients under TFO that get another server, by unit: nobody has seen that their SYN data is accepted there."""
+    if wanted.side != "client":
+        return {}
+    record, lease = _record.load(), _record.load_lease()
+    kept, request = {**record.units, **(lease.units if lease else {})}, Request(wanted.side, wanted.services)
+    return {
+        unit: service
+        for unit, service in wanted.units.items()
+        if unit in kept and kept[unit].get("servers") != request.unit(service)["servers"]
+    }
+
+
+def _take_off(wanted: _observe.Wanted, moved: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, str]:
+    """Those of them on whose new path SYN data is not seen to be accepted come down before they get there; each with why.
+
+    That their old server may not answer any more is no reason against it. Nothing is done where the deployment is refused.
+    """
+    found = {unit: "; ".join(_proof.paths([service])[1]) for unit, service in moved.items()}
+    found = {unit: why for unit, why in found.items() if why}
+    if not found or _deploy.deploy(wanted, check=True).refused:
+        return {}
+    _down.down(_down.Descent("operator", "its server changed", [wanted.side], found), check=False)
+    return found
+
+
+def _with_moved(result: _deploy.Outcome, moved: t.Collection[str], taken_off: t.Mapping[str, str]) -> _deploy.Outcome:
+    """And what their new servers mean to the clients under TFO."""
+    why = "gets another server: TCP Fast Open stays on where the path there carries it"
+    told = [{"what": "service", "name": unit, "why": why} for unit in moved]
+    return dataclasses.replace(
+        result,
+        changed=result.changed or bool(told),
+        differs=[*result.differs, *told],
+        steps=[*result.steps, *(f"{one['name']} {one['why']}" for one in told)],
+        taken_off=[f"{unit}: {reason}" for unit, reason in taken_off.items()],
+    )
 
 
 def _with_bits(result: _deploy.Outcome, down: Outcome) -> _deploy.Outcome:
@@ -79,15 +126,18 @@ def _orphans(side: str) -> set[str]:
 
 
 def _follow(wanted: _observe.Wanted) -> None:
-    """What is kept of services under TFO tells where they listen by now: the way down asks them there."""
+    """What is kept of services under TFO tells where they listen by now, for the way down asks them there, and which servers
+    they use, for the guard."""
     record, lease = _record.load(), _record.load_lease()
-    request = Request(wanted.side)
+    request = Request(wanted.side, wanted.services)
     for service in wanted.services:
         for units in (record.units, lease.units if lease else {}):
             entry = units.get(_service.unit(service))
             if entry is not None:
                 now = request.unit(service)
-                entry.update({key: now[key] for key in ("address", "port")})
+                if entry.get("servers") != now["servers"]:
+                    entry["moved"] = True
+                entry.update({key: now[key] for key in ("address", "port", "servers", "ipv6_first")})
     if record.units:
         _record.store(record)
     if lease and lease.units:

@@ -26,7 +26,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _service,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _stage, _status
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _proof, _record, _stage, _status
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
@@ -52,6 +52,8 @@ def look(
     paths, reasons = step.paths, step.reasons
     if probe_paths and wanted.side == "client" and not paths:
         paths = _proof.paths(request.services, request.planned_servers)[0]
+    if probe_paths and wanted.side == "server" and deployed == "differs":
+        paths = _proof.accepts(_as_kept(request.services))
     if probe_paths and wanted.side == "server" and deployed == "yes":
         paths = _proof.accepts(request.services)
         reasons = [*reasons, *(_proof.refusals(paths) if step.outcome == "confirmed" else [])]
@@ -85,6 +87,14 @@ def _listening(request: Request) -> list[dict[str, t.Any]]:
         return []
     own = {_service.tcp_port(service) for service in request.services}
     return _listeners.told(holder for holder in _listeners.tcp() if holder.port not in own)
+
+
+def _as_kept(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
+    """Those under TFO where they listen now, which may be elsewhere than is wanted."""
+    record, lease = _record.load(), _record.load_lease()
+    kept = {**record.units, **(lease.units if lease else {})}
+    under = [(service, kept[_service.unit(service)]) for service in services if _service.unit(service) in kept]
+    return [{**service, "server": [entry["address"]], "server_port": entry["port"]} for service, entry in under]
 
 
 def asked(wanted: _observe.Wanted, implementation: Implementation) -> str:

@@ -58,6 +58,11 @@ def step(request: Request, check: bool) -> Outcome:
     confirmed = set(units) <= set(record.units) - set(lease.units if lease else ())  # in both: killed while confirming
     kept = {**record.units, **(lease.units if lease else {})}
     stale = _differences.find(units, below, shown, kept, value, result)
+    needed = _record.wants(_record.Record(**{**vars(record), "units": {**kept, **units}}), None)
+    if _tfo_bits.ALL_LISTENERS & ~needed.on & value.after & (record.raised | (lease.raised if lease else 0)):
+        without = value.after & ~_tfo_bits.ALL_LISTENERS  # a service leaves mode listener, see _begin
+        result.note("kernel", _switch.KEY, f"is {value.after}, not {without}")
+        result.diff.append(_switch.run_time_diff(value.after, without))
     _eligible.conditions(sorted(stale))
     for path in boot.files if confirmed or check else ():
         result.note("file", path, f"has no line {_switch.KEY} = {boot.value} for the boot")

@@ -39,7 +39,7 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     intended, actual = look["stage"]["intended"], look["stage"]["actual"]
     drift = []
     if intended != actual and (intended != "off" or not look["own_fast_open"]):
-        drift.append(f"intended {intended}, but {actual} runs")
+        drift.append(f"intended {intended}, but {_runs(look)}")
     drift += [f"{item['name']} {item['why']}" for item in look["differs"]]
     drift += look["foreign"]
     drift += [f"{unit} was deployed, and is not listed any more" for unit in look["left"]]
@@ -67,6 +67,14 @@ def _row(host: str, look: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         "package": look["package"],
         "fastopen": look["fastopen"],
     }
+
+
+def _runs(look: t.Mapping[str, t.Any]) -> str:
+    """A server of which some instances accept is not off."""
+    refusing = [str(path["port"]) for path in look["paths"] if path["verdict"] != "fast_open"]
+    if look["side"] == "server" and 0 < len(refusing) < len(look["paths"]):
+        return f"not on port {', '.join(refusing)}"
+    return f"{look['stage']['actual']} runs"
 
 
 def _taken_off(one: t.Mapping[str, str]) -> str:

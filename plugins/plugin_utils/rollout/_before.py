@@ -20,20 +20,29 @@ def without_servers(asked: t.Mapping[str, Result]) -> dict[str, str]:
 
     ``asked`` is by host what its loop over tfo_path at servers has returned.
     """
-    found = {}
+    why: dict[str, list[str]] = {}
+    first: dict[str, list[str]] = {}
     for one in (one for result in asked.values() for one in (result or {}).get("results", [])):
         if one.get("skipped"):
             continue
         question, paths = one["__rollout_ask"], one.get("paths", [])
         server = question["server"]
-        first = f"Run first: ansible-playbook fastopen.shadowsocks.rollout --limit {server}"
         if one.get("failed") or one.get("unreachable"):
-            why = f"server {server} is outside of this run's limit, and could not be asked whether it accepts SYN data"
-            found.update(dict.fromkeys(question["clients"], f"{why}: {trouble(one)}"))
+            told = (
+                f"server {server} is outside of this run's limit, and could not be asked whether it accepts SYN data:"
+                f" {trouble(one)}"
+            )
         elif any(path["verdict"] != "fast_open" for path in paths):
-            why = f"server {server} does not accept SYN data yet and is outside of this run's limit"
-            found.update(dict.fromkeys(question["clients"], f"{why}. {first}"))
-    return found
+            told = f"server {server} does not accept SYN data yet and is outside of this run's limit"
+            for client in question["clients"]:
+                first.setdefault(client, []).append(server)
+        else:
+            continue
+        for client in question["clients"]:
+            why.setdefault(client, []).append(told)
+    command = ". Run first: ansible-playbook fastopen.shadowsocks.rollout --limit "
+    then = {client: f"{command}{','.join(servers)}" for client, servers in first.items()}
+    return {client: "; ".join(told) + then.get(client, "") for client, told in why.items()}
 
 
 def not_held(claims: t.Mapping[str, Result]) -> dict[str, str]:

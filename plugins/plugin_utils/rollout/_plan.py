@@ -161,9 +161,15 @@ def waves(
 
 
 def canary_done(looks: t.Mapping[str, t.Sequence[Look]], canary: t.Container[str]) -> bool:
-    """Whether a canary client was promoted by an earlier run, so that something has been learnt."""
+    """Whether a canary client was promoted by an earlier run, so that something has been learnt; also of one that is to be
+    deployed first, and runs on as it was promoted."""
     sides = [look for host in looks if host in canary for look in looks[host] if look["side"] == "client"]
-    return any(look["done"] or look["step"]["outcome"] == "confirmed" for look in sides)
+    return any(
+        look["done"]
+        or look["step"]["outcome"] == "confirmed"
+        or (look["deployed"] == "differs" and look["stage"]["state"] == "confirmed")
+        for look in sides
+    )
 
 
 def questions(looks: t.Mapping[str, t.Sequence[Look]], in_play: t.Container[str]) -> dict[str, list[dict[str, t.Any]]]:

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A deployment over a service under TFO that fails: what repeats its command goes back with it."""
+"""A deployment over a service under TFO: one that fails, and one that gives a client another server."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _observe, _systemd
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _deployed
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _apply, _observe, _owned, _systemd
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _deployed, _record
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE
 
 UNITS = {"server": "ss-server@main.service", "client": "ss-local@main.service"}
 
@@ -48,3 +49,67 @@ def test_systemd_that_goes_down(stage, side, monkeypatch):
         patch.setattr(_systemd, "_run", refuses)
         _deployed.deploy(in_rust(stage, side), check=False)
     assert stage.host.tree() == before
+
+
+MOVED = {**CLIENT_SERVICE, "server_host": "ss2", "server": ["203.0.113.8"], "server_port": 443}
+GETS = "ss-local@main.service gets another server: TCP Fast Open stays on where the path there carries it"
+
+
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_client_that_gets_another_server(client, state):
+    """Where the path there carries TFO it stays on, with one restart; the guard watches that path from then on, and a rollout
+    judges the client again."""
+    client.ask(state, "client")
+    wanted = _observe.Wanted("client", [MOVED])
+    planned = _deployed.deploy(wanted, check=True)
+    client.host.done.clear()
+    result = _deployed.deploy(wanted, check=False)
+    assert (result.steps, result.taken_off, client.flagged("client")) == (planned.steps, [], True)
+    assert GETS in result.steps
+    assert [line for line in client.host.done if line.startswith("restart")] == ["restart ss-local@main.service"]
+    kept = {**_record.load().units, **client.lease().get("units", {})}
+    assert kept["ss-local@main.service"]["servers"] == [["203.0.113.8", 443]]
+    assert _deployed.deploy(wanted, check=False).changed is False
+    planned = client.ask("stepped", "client", check=True, services=[MOVED])
+    assert [one["why"] for one in planned.differs] == ["has another server than the one that it was judged with"]
+    client.host.done.clear()
+    assert client.ask("stepped", "client", services=[MOVED]).outcome == "stepped"
+    assert client.ask("confirmed", "client", services=[MOVED]).outcome == "confirmed"
+    assert not [line for line in client.host.done if line.startswith("restart")]
+    assert client.ask("stepped", "client", check=True, services=[MOVED]).changed is False
+
+
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_client_whose_new_server_is_not_seen_to_accept(client, state):
+    """It goes there without TFO, and a rollout may try it again."""
+    client.ask(state, "client")
+    client.host.verdicts[443] = "syn_dropped"
+    wanted = _observe.Wanted("client", [MOVED])
+    planned = _deployed.deploy(wanted, check=True)
+    assert client.flagged("client")
+    result = _deployed.deploy(wanted, check=False)
+    assert (result.steps, client.flagged("client"), client.places("client")) == (planned.steps, False, [])
+    (line,) = result.taken_off
+    assert line.startswith("ss-local@main.service: syn_dropped: ss2 port 443: SYNs with TFO are lost")
+    assert _deployed.deploy(wanted, check=False).changed is False
+    client.host.verdicts.clear()
+    assert client.ask("stepped", "client", services=[MOVED]).outcome == "stepped"
+
+
+def test_client_whose_deployment_is_refused(client):
+    """It keeps what it has: nothing is changed."""
+    client.ask("present", "client")
+    client.host.verdicts[443] = "syn_dropped"
+    _owned.store({})
+    client.host.put(client.host.unit_dir / "ss-local@.service", "[Service]\nExecStart=/usr/bin/ss-local\n")
+    before = client.host.tree()
+    with pytest.raises(_deployed._deploy.Refused):
+        _deployed.deploy(_observe.Wanted("client", [MOVED]), check=False)
+    assert (client.host.tree(), client.flagged("client")) == (before, True)
+
+
+def test_adopted_client_whose_owner_gives_it_another_server(client):
+    """Nobody of ours was there: the next rollout sees it."""
+    client.ask("present", "client")
+    planned = client.ask("stepped", "client", check=True, services=[MOVED])
+    assert [one["why"] for one in planned.differs] == ["has another server than the one that it was judged with"]

@@ -217,6 +217,15 @@ def test_something_else_is_deployed(stage, side):
     assert found["differs"]
 
 
+def test_server_that_accepts_and_is_to_be_deployed_elsewhere(server):
+    """What runs accepts, whatever else is wanted of it by now."""
+    server.ask("present", "server")
+    server.host.verdicts[443] = "unreachable"
+    found = look(server, "server", services=[{**SERVER_SERVICE, "server_port": 443}])
+    assert (found["deployed"], found["stage"]["actual"], found["done"]) == ("differs", "accept", False)
+    assert [path["port"] for path in found["paths"]] == [8388]
+
+
 @pytest.mark.parametrize("prune", [True, False])
 def test_unit_that_nobody_lists(stage, side, prune):
     """It stays, or it goes, and each is told in one place."""

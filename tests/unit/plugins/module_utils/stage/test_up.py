@@ -194,6 +194,20 @@ def test_listener_mode(server):
     assert server.host.running[UNITS["server"]] != pid
 
 
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_service_that_leaves_listener_mode(server, state):
+    """The bit for all listeners goes with it, and the plan says so."""
+    server.ask(state, "server", mode="listener")
+    planned = server.ask("stepped", "server", check=True)
+    assert ("kernel", "is 1027, not 3") in [(one["what"], one["why"]) for one in planned.differs]
+    assert "net.ipv4.tcp_fastopen = 3\n" in [one["after"] for one in planned.diff]
+    result = server.ask("stepped", "server")
+    told = [
+        [one for one in some.differs if one["what"] != "file"] for some in (planned, result)
+    ]  # the line comes later
+    assert (result.outcome, server.host.sysctl(), told[0]) == ("stepped", "3", told[1])
+
+
 @pytest.mark.parametrize("value", ["0", "2", "1024"])
 def test_listener_on_a_kernel_that_may_not_send(server, value):
     """The service itself needs no 0x1, the host's own fast open that proves it does: it comes with the step and goes with it."""
@@ -302,12 +316,12 @@ def test_server_under_the_flag_is_asked(server, monkeypatch, mode, asked):
 
 
 def test_record_follows_the_inventory(client):
-    """What is confirmed and unchanged is not touched, but where its connections go is kept for the guard."""
+    """What is confirmed and unchanged is not touched, but where it listens is kept for the way down."""
     client.ask("present", "client")
     record = _record.load()
-    record.units[UNITS["client"]]["servers"] = []
+    record.units[UNITS["client"]]["port"] = 1
     _record.store(record)
     client.host.done.clear()
     assert client.ask("stepped", "client", run="run2").outcome == "confirmed"
-    assert _record.load().units[UNITS["client"]]["servers"] == [["203.0.113.7", 8388]]
+    assert _record.load().units[UNITS["client"]]["port"] == 1080
     assert not any("restart" in line for line in client.host.done)

@@ -39,8 +39,13 @@ def look(**change):
 
 
 GUARD = {"by": "guard", "when": "2026-01-01T00:00:00Z", "why": "SYNs lost", "intended": "accept"}
+PATHS = {8388: {"verdict": "fast_open"}, 8390: {"verdict": "data_refused"}}
 DRIFT = {
     "stage": ({"stage": {"actual": "off"}}, "intended accept, but off runs"),
+    "stage of one instance": (
+        {"stage": {"actual": "off"}, "paths": [{"host": "a", "port": port, **one} for port, one in PATHS.items()]},
+        "intended accept, but not on port 8390",
+    ),
     "somebody else's": ({"foreign": ["/y is a unit of somebody else"]}, "/y is a unit of somebody else"),
     "left": ({"left": ["ss-server@old.service"]}, "ss-server@old.service was deployed, and is not listed any more"),
     "mode": (

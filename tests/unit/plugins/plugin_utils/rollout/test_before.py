@@ -29,6 +29,18 @@ def test_clients_before_their_servers(result, told):
     assert all(why.startswith(told) for why in against.values())
 
 
+def test_client_before_several_servers():
+    """All of them are named at once, whoever asked them."""
+    closed = {"paths": [{"verdict": "no_cookie"}]}
+    ss2 = {"__rollout_ask": {"server": "ss2", "clients": ["c1"]}, **closed}
+    ss3 = {"__rollout_ask": {"server": "ss3", "clients": ["c1"]}, "failed": True, "msg": "no python"}
+    against = _before.without_servers({"c1": {"results": [{**ASK, **closed}, ss2]}, "c2": {"results": [ss3]}})
+    first = "Run first: ansible-playbook fastopen.shadowsocks.rollout --limit"
+    unasked = "server ss3 is outside of this run's limit, and could not be asked whether it accepts SYN data: no python"
+    assert against["c1"] == f"{OUTSIDE}; {OUTSIDE.replace('ss1', 'ss2')}; {unasked}. {first} ss1,ss2"
+    assert against["c2"] == f"{OUTSIDE}. {first} ss1"
+
+
 @pytest.mark.parametrize(
     ("claim", "why"),
     [

@@ -153,10 +153,16 @@ def test_waves():
 
 @pytest.mark.parametrize(
     ("seen", "done"),
-    [([look(done=True)], True), ([look("server", done=True), look()], False), ([look()], False)],
+    [
+        ([look(done=True)], True),
+        ([look("server", done=True), look()], False),
+        ([look()], False),
+        ([{**look(deployed="differs"), "stage": {"state": "confirmed"}}], True),
+        ([{**look(deployed="differs"), "stage": {"state": "plain"}}], False),
+    ],
 )
 def test_canary_done(seen, done):
-    """By an earlier run, and as a client."""
+    """By an earlier run, and as a client; one that waits for a deployment runs on as it was promoted."""
     assert _plan.canary_done({"c1": seen, "c2": [look(done=True)]}, ["c1"]) is done
 
 
