@@ -34,6 +34,9 @@ class ActionModule(ControllerAction):
             return {}
         if arguments["hosts"] is not None:
             found = {host: _inventory.plain(task_vars["hostvars"][host].get(REGISTERED)) for host in arguments["hosts"]}
+            # A host that was lost in a play of somebody else's, before ours, was never at this door: it keeps nobody out.
+            here = task_vars.get("ansible_play_hosts", arguments["hosts"])
+            found = {host: one for host, one in found.items() if one is not None or host in here}
             if arguments["used_by"] == "rollback":
                 # A host that could not even be checked is told of, and is not to keep the others from going back.
                 found = {host: one for host, one in found.items() if not (one and one.get("failed"))}

@@ -108,6 +108,14 @@ def test_host_that_could_not_be_checked(run):
         run(tfo_fleet, fleet, used_by="rollback", hosts=["ss1", "c1"])
 
 
+@pytest.mark.parametrize("used_by", ["rollout", "rollback", "audit", "deploy", "discover"])
+def test_host_that_was_lost_in_an_earlier_play(run, used_by):
+    """A playbook of the operator's imports ours: who fails in a play before is not here, and keeps nobody out."""
+    fleet = {**variables("ss1"), "ansible_play_hosts": ["ss1"]}
+    fleet["hostvars"]["ss1"]["__rollout_door"] = {"variables": {}, "errors": []}
+    assert run(tfo_fleet, fleet, used_by=used_by, hosts=["ss1", "c1"]) == {"changed": False}
+
+
 @pytest.mark.parametrize(
     ("scope", "hosts", "message"),
     [
