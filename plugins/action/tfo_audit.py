@@ -25,7 +25,8 @@ class ActionModule(ControllerAction):
 
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """The table as lines, the JSON written, and who is not as intended."""
-        rows = _audit.rows({host: registered(task_vars, host, "__rollout_seen")[0] for host in arguments["hosts"]})
+        seen = {host: registered(task_vars, host, "__rollout_seen")[0] for host in arguments["hosts"]}
+        rows = _audit.rows({host: one or {"msg": _audit.GONE} for host, one in seen.items()})
         try:
             path = _journal.start(arguments["report_dir"], "audit", {"rows": rows})
         except OSError as error:

@@ -34,10 +34,15 @@ class ActionModule(ControllerAction):
             return {}
         if arguments["hosts"] is not None:
             found = {host: _inventory.plain(task_vars["hostvars"][host].get(REGISTERED)) for host in arguments["hosts"]}
+            # A host that was lost in a play of somebody else's, before ours, was never at this door: it keeps nobody out.
+            here = task_vars.get("ansible_play_hosts", arguments["hosts"])
+            found = {host: one for host, one in found.items() if one is not None or host in here}
             if arguments["used_by"] == "rollback":
                 # A host that could not even be checked is told of, and is not to keep the others from going back.
                 found = {host: one for host, one in found.items() if not (one and one.get("failed"))}
             reports = {host: self._report(host, one or {}) for host, one in found.items()}
+            if arguments["used_by"] == "rollback":
+                self._leave_to_hosts(reports.values())
             groups = task_vars.get("groups", {})
             scopes = [report.variables.get("rollback_scope") for report in reports.values()]
             wrong = _door.group_errors(groups) + _door.scope_errors(scopes, arguments["hosts"], groups)
@@ -58,6 +63,14 @@ class ActionModule(ControllerAction):
         groups = task_vars.get("group_names", [])
         sides = [side for side in ("server", "client") if f"shadowsocks_{side}s" in groups]
         return _door.check(used_by, own, lookup, ROLE_SIDES.get(used_by, sides))
+
+    def _leave_to_hosts(self, reports: t.Iterable[_door.Report]) -> None:
+        """What is wrong with a variable of one host fails that host where it needs it, and keeps no other from going back."""
+        for report in reports:
+            own = _door.own_errors("rollback", report.errors)
+            for error in own:
+                self._display.warning(error)
+            report.errors = [error for error in report.errors if error not in own]
 
     @staticmethod
     def _report(host: str, found: dict[str, t.Any]) -> _door.Report:

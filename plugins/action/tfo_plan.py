@@ -44,6 +44,7 @@ LIMITS = (
     "rollout_max_reverted_share",
 )
 """What the journal keeps of the variables: a verdict is read beside them."""
+TWICE = "this ansible-playbook has had a rollout already, whose waves and groups it keeps to its end: give this one a call of its own"
 ASKED_SECONDS, REQUEST_SECONDS = 20, 3
 """What a measurement takes at most, as a rule: to start, and for a request of each kind."""
 
@@ -59,6 +60,8 @@ class ActionModule(FinishingAction):
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Read each host's __rollout_seen and give the plan, without the hosts that are ``refused``."""
         groups = task_vars["groups"]
+        if any(registered(task_vars, host, "__rollout_plan")[0] for host in arguments["hosts"]):
+            self._refuse([TWICE])
         known = {host: registered(task_vars, host, "__rollout_seen", "__rollout_door") for host in arguments["hosts"]}
         told = {host: door["variables"] for host, (_seen, door) in known.items()}
         looks = {host: seen["results"] for host, (seen, _door) in known.items()}

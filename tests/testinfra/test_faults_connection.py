@@ -115,6 +115,17 @@ def test_way_back_past_hosts_that_cannot_be_worked_on(tmp_path: Path, faults: di
     assert sysctl("ss2", "net.ipv4.tcp_fastopen") == "1"
 
 
+def test_way_back_past_a_variable_that_cannot_be_read(tmp_path: Path) -> None:
+    """A host's own variable keeps that host from going back, by name, and nobody else."""
+    more = _faults.inventory(tmp_path, {"c1": {"rollout_probe_url": "{{ of_nobody }}"}})
+    run = play("fastopen.shadowsocks.rollback", "--limit", "c1,c2,ss2", *more, rollback_scope="all")
+    assert run.status != 0
+    assert {name: figures["failed"] for name, figures in run.recap.items()} == {"c1": 1, "c2": 0, "ss2": 0}
+    assert (
+        "c1 is not proven plain: client: c1: rollout_probe_url: cannot be read: 'of_nobody' is undefined" in run.words
+    )
+
+
 def test_kill_switch_past_a_server_that_is_not_reached(tmp_path: Path) -> None:
     """It is named, and thrown on the other."""
     more = _faults.inventory(tmp_path, {}, {"ss9": {**NOBODY, "data_address": "10.203.1.99"}})

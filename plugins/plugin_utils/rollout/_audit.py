@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 FOREIGN = "has fast_open by its owner's config: foreign, no rollback takes it off"
+GONE = "it left the run in an earlier play, see above"
 COLUMNS = ("host", "side", "intended", "actual", "state", "paths")
 
 

@@ -108,6 +108,27 @@ def test_host_that_could_not_be_checked(run):
         run(tfo_fleet, fleet, used_by="rollback", hosts=["ss1", "c1"])
 
 
+@pytest.mark.parametrize("wrong", ["rollout_probe_url: cannot be read: x", "tcp_fastopen_sysctl_file: y"])
+def test_variable_of_one_host_that_is_wrong(run, wrong):
+    """A way back goes on for the others, and says so; what is decided for the run as a whole keeps all of them."""
+    fleet = variables("ss1")
+    fleet["hostvars"]["ss1"]["__rollout_door"] = {"variables": {"rollback_scope": "all"}, "errors": []}
+    fleet["hostvars"]["c1"]["__rollout_door"] = {"variables": {"rollback_scope": "all"}, "errors": [f"c1: {wrong}"]}
+    assert run(tfo_fleet, fleet, used_by="rollback", hosts=["ss1", "c1"]) == {"changed": False}
+    assert any(f"c1: {wrong}" in " ".join(line.split()) for line in run.shown)
+    fleet["hostvars"]["c1"]["__rollout_door"]["errors"].append("c1: rollback_lift: z")
+    with pytest.raises(AnsibleActionFail, match="changed:\nc1: rollback_lift: z$"):
+        run(tfo_fleet, fleet, used_by="rollback", hosts=["ss1", "c1"])
+
+
+@pytest.mark.parametrize("used_by", ["rollout", "rollback", "audit", "deploy", "discover"])
+def test_host_that_was_lost_in_an_earlier_play(run, used_by):
+    """A playbook of the operator's imports ours: who fails in a play before is not here, and keeps nobody out."""
+    fleet = {**variables("ss1"), "ansible_play_hosts": ["ss1"]}
+    fleet["hostvars"]["ss1"]["__rollout_door"] = {"variables": {}, "errors": []}
+    assert run(tfo_fleet, fleet, used_by=used_by, hosts=["ss1", "c1"]) == {"changed": False}
+
+
 @pytest.mark.parametrize(
     ("scope", "hosts", "message"),
     [

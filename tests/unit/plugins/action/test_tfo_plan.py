@@ -73,6 +73,16 @@ def variables(told, **looks):
     return {"hostvars": Hostvars(hostvars), "ansible_play_hosts_all": ["ss1", "c1"], "groups": {}, "ansible_forks": 5}
 
 
+def test_second_rollout_of_one_call(run, told):
+    """Imported twice into a playbook: what the first has registered, and its groups, would count for this one."""
+    play = variables(told, ss1=[look("server")])
+    play["hostvars"]["ss1"]["__rollout_plan"] = {"run": "before"}
+    with pytest.raises(
+        AnsibleActionFail, match="Nothing was changed:\nthis ansible-playbook has had a rollout already"
+    ):
+        run(tfo_plan, play, hosts=["ss1"], run="run")
+
+
 BAD_PATH = {"host": "192.0.2.2", "port": 8388, "verdict": "no_cookie", "server_hosts": ["ss2"]}
 
 
