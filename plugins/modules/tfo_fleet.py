@@ -20,7 +20,20 @@ options:
     description: The role or playbook whose variables are checked.
     type: str
     required: true
-    choices: [tcp_fastopen, shadowsocks, ss_server, ss_client, deploy, rollout, rollback, discover, audit, status]
+    choices:
+      - tcp_fastopen
+      - shadowsocks
+      - ss_server
+      - ss_client
+      - tfo_guard
+      - deploy
+      - rollout
+      - rollback
+      - discover
+      - audit
+      - capture
+      - status
+      - report
   refuse:
     description: Whether the task fails with what is wrong on its host. Otherwise it returns that as RV(errors).
     type: bool

@@ -54,9 +54,9 @@ attributes:
     description: There is nothing to compare.
     support: none
   platform:
-    description: Debian 12 or 13 with systemd, Python 3.9 or later.
+    description: Linux with systemd 247 or later, Python 3.9 or later.
     support: full
-    platforms: debian
+    platforms: linux
 seealso:
   - module: fastopen.shadowsocks.tfo_stage
 """

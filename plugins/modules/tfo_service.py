@@ -38,9 +38,9 @@ attributes:
     description: Shows files line by line, without their secrets, and what happens to services.
     support: full
   platform:
-    description: Debian 12 or 13 with systemd, Python 3.9 or later.
+    description: Linux with systemd 247 or later, Python 3.9 or later.
     support: full
-    platforms: debian
+    platforms: linux
 seealso:
   - module: fastopen.shadowsocks.tfo_stage
 """

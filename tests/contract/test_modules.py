@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
@@ -48,6 +49,20 @@ def test_examples_are_tasks_with_known_options(module: str, documentation: dict[
         assert set(call) <= set(known), f"unknown options: {sorted(set(call) - set(known))}"
         missing = {name for name, option in known.items() if option.get("required")} - set(call)
         assert not missing, f"required options are missing: {sorted(missing)}"
+
+
+@pytest.mark.parametrize("module", [path.stem for path in sorted((ROOT / "plugins" / "action").glob("[!_]*.py"))])
+def test_options_of_an_action_are_documented(module: str, documentation: dict[str, Any]) -> None:
+    """Of the actions that are all of a module; ansible-test compares the others."""
+    action = importlib.import_module(f"ansible_collections.fastopen.shadowsocks.plugins.action.{module}")
+    asked = getattr(action.ActionModule, "ARGUMENTS", None)
+    told = documentation["doc"].get("options", {})
+    assert asked is None or _compared(told) == _compared(asked)
+
+
+def _compared(options: dict[str, Any]) -> dict[str, Any]:
+    keys = ("type", "elements", "required", "choices", "default")
+    return {name: {key: one[key] for key in keys if one.get(key)} for name, one in options.items()}
 
 
 def test_action_group_holds_every_module() -> None:

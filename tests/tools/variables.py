@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import sys
 from pathlib import Path
@@ -38,6 +39,8 @@ def page() -> str:
         if role in ("ss_server", "ss_client"):
             side = role.removeprefix("ss_")
             keys = _instances.SERVER_KEYS if side == "server" else _instances.CLIENT_KEYS
+            adopted = _instances.ADOPTED_SERVER_KEYS if side == "server" else _instances.ADOPTED_CLIENT_KEYS
+            keys = {"name": keys["name"], "unit": dataclasses.replace(adopted["unit"], required=False), **keys}
             parts.append(f"### Keys of an entry of {role}_instances\n\n{key_table(role, keys)}")
     return "\n".join(parts)
 

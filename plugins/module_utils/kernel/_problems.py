@@ -102,7 +102,7 @@ def _processes(facts: dict) -> Iterator[Problem]:
             "accept_off",
             "warning",
             "0x2 is off although a server runs with TCP Fast Open: no client's SYN data is accepted.",
-            "Set 0x2 (tfo_sysctl with accept: true); it acts at once, without a restart.",
+            "Roll the server out again; where no rollout owns it, set 0x2 (tfo_sysctl with accept: true): it acts at once.",
         )
 
 
@@ -116,7 +116,7 @@ def _boot(facts: dict) -> Iterator[Problem]:
             "boot_disagrees",
             "warning",
             f"net.ipv4.tcp_fastopen is {facts['sysctl']['value']} now; the next boot takes {found} from {source}.",
-            "Run tfo_sysctl, which persists the value, and remove the line from other files that set it.",
+            "Remove the line from other files that set it; then a rollout, or tfo_sysctl for bits of your own, persists it.",
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import typing as t
 
@@ -31,6 +32,9 @@ def main(arguments: t.Optional[t.Sequence[str]] = None) -> int:
     """Run a command; 0 when it did what it says, 1 when it could not, with the reason on standard error. A lease's undoing
     that did not get through has _lease.AGAIN."""
     options = _parser().parse_args(arguments)
+    if os.path.isdir(_record.FOLDER) and not os.access(_record.FOLDER, os.R_OK | os.X_OK):
+        _warn("needs root (sudo): nobody else can read what is kept here")
+        return 1
     try:
         return options.action(options)
     except EXPECTED as error:

@@ -30,7 +30,7 @@ def refuse(request: Request, record: _record.Record) -> None:
     if request.side == "server" and record.killed:
         raise Refused(
             f"the kill switch is on since {record.killed['when']} ({record.killed['by']}): lift it with"
-            " -e rollback_scope=accept -e rollback_lift=true"
+            " rollback -e rollback_scope=accept -e rollback_lift=true"
         )
     units = [_service.unit(service) for service in request.services]
     bits = 0

@@ -54,6 +54,16 @@ def test_status_names_what_was_done_by_hand(stage, side, capsys):
     assert "zz-fastopen.conf is gone" in told(capsys)
 
 
+@pytest.mark.parametrize("command", ["status", "off"])
+def test_another_user_than_root(stage, side, command, monkeypatch, capsys):
+    """Whoever cannot read the record is told that, and no half of it."""
+    stage.ask("present", side)
+    monkeypatch.setattr(_cli.os, "access", lambda path, mode: path != _record.FOLDER)
+    assert _cli.main([command]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "fastopen: needs root (sudo): nobody else can read what is kept here\n")
+
+
 @pytest.mark.parametrize("state", ["stepped", "confirmed"])
 def test_off(stage, side, state, capsys):
     """Plain, proven, kept: a rollout skips it until it is told to try again, and the run that was on is told."""

@@ -44,7 +44,7 @@ def test_sticky_until_lifted(server):
     refused = server.ask("stepped", "server", retry=True)
     assert refused.outcome == "refused"
     assert "the kill switch is on since" in refused.reasons[0]
-    assert "(ops@desk): lift it with -e rollback_scope=accept -e rollback_lift=true" in refused.reasons[0]
+    assert "(ops@desk): lift it with rollback -e rollback_scope=accept -e rollback_lift=true" in refused.reasons[0]
     lifted = server.ask("lifted", "server", run="")
     assert (lifted.outcome, lifted.changed, server.host.sysctl()) == ("lifted", True, "1")
     assert server.ask("lifted", "server", run="").changed is False
