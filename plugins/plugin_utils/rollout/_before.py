@@ -22,8 +22,6 @@ def without_servers(asked: t.Mapping[str, Result]) -> dict[str, str]:
     """
     found = {}
     for one in (one for result in asked.values() for one in (result or {}).get("results", [])):
-        if one.get("skipped"):
-            continue
         question, paths = one["__rollout_ask"], one.get("paths", [])
         server = question["server"]
         first = f"Run first: ansible-playbook fastopen.shadowsocks.rollout --limit {server}"
