@@ -23,8 +23,6 @@ def without_servers(asked: t.Mapping[str, Result]) -> dict[str, str]:
     why: dict[str, list[str]] = {}
     first: dict[str, list[str]] = {}
     for one in (one for result in asked.values() for one in (result or {}).get("results", [])):
-        if one.get("skipped"):
-            continue
         question, paths = one["__rollout_ask"], one.get("paths", [])
         server = question["server"]
         if one.get("failed") or one.get("unreachable"):

@@ -79,7 +79,7 @@ def stepped(wave: Wave, results: t.Mapping[str, Result], check: bool, final: boo
         if wave.canary and not wave.with_outcome("planned"):
             wave.conclude(unknown=[NO_CANARY])
         return
-    wave.revert += [name for name in wave.with_outcome("failed") if name not in wave.revert]
+    wave.revert += wave.with_outcome("failed")
     if final or not wave.with_outcome("stepped") or any(wave.weigh()):
         wave.decide()
 

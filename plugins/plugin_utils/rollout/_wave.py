@@ -169,7 +169,7 @@ class Wave:
         for name in stepped:
             host = self.hosts[name]
             host.end(outcome, *([reason] if reason else host.reasons), said="" if reason else host.said)
-        self.revert += [name for name in stepped if self.stop and name not in self.revert]
+        self.revert += stepped if self.stop else []
 
 
 def stopped_at(kept: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -73,3 +73,9 @@ def test_client_before_its_server_is_refused(side, outcome):
     found = [_end.Side("c1", side, "skipped", "no_cookie"), _end.Side("c2", "client", "skipped", "no_cookie")]
     ended = _before.sides(found, {"c1": OUTSIDE}, {"c1": OUTSIDE})
     assert [(one.outcome, one.why == OUTSIDE) for one in ended] == [(outcome, side == "client"), ("skipped", False)]
+
+
+def test_client_that_was_skipped_and_is_held_by_another_run():
+    """Its path is why it was left out, whoever has it."""
+    found = [_end.Side("c1", "client", "skipped", "no_cookie")]
+    assert _before.sides(found, {"c1": "claimed"}) == found

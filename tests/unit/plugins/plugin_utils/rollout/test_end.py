@@ -87,6 +87,21 @@ def test_amiss(outcome):
     assert _end.amiss(found, None) == {"c3": f"{outcome}: because"}
 
 
+def test_nothing_amiss():
+    """A run that came to its end, and everybody is as meant."""
+    assert _end.amiss([side("promoted"), side("skipped", "c2")], None) == {}
+
+
+def test_canary_that_stopped_the_run_with_nobody_to_blame():
+    """Each of it is named, with why where it was skipped; who has TCP Fast Open from before is not said to be."""
+    stopped = {**wave("skipped", verdict="inconclusive"), "hosts": ["c1", "c2"]}
+    found = [side("skipped", why="no_cookie"), side("promoted", "c2", "before this run")]
+    assert _end.amiss(found, stopped) == {
+        "c1": "the run stopped at wave 2: late (skipped: no_cookie)",
+        "c2": "the run stopped at wave 2: late",
+    }
+
+
 def test_who_was_not_reached_is_not_to_blame():
     """But for a run in which nobody else is."""
     found = [side("skipped"), side("refused", "c2", _end.NOT_REACHED)]
@@ -132,6 +147,13 @@ def test_taken_back():
     assert _end.taken_back(found, {("c1", "server"): {"outcome": "plain"}}) == found
 
 
+@pytest.mark.parametrize("outcome", ["skipped", "inconclusive", "reverted"])
+def test_side_that_was_plain_before_that(outcome):
+    """With rollout_revert: all it is proven once more, and nothing else has become of it."""
+    before = [side(outcome)]
+    assert _end.taken_back(before, {("c1", "client"): {"outcome": "plain"}}) == before
+
+
 @pytest.mark.parametrize(
     ("result", "outcome", "why"),
     [
@@ -165,6 +187,23 @@ def test_lost_side_after_that(result, outcome, why):
     )
     assert (ended.outcome, ended.why) == (outcome, why)
     assert _end.amiss([ended], None) == {"c1": f"{outcome}: {why}"}
+
+
+def test_counts():
+    """Of hosts, for metrics and notifications: one that is server and client is one of each, and of two alike one."""
+    found = [
+        side("promoted"),
+        side("reverted", side="server"),
+        side("promoted", "c2"),
+        side("promoted", "c2", side="server"),
+    ]
+    assert _end.counts(found) == {"promoted": 2, "reverted": 1}
+
+
+def test_look_that_failed_without_a_word_on_stderr():
+    """Why is the module's own message, and that nothing was changed."""
+    seen = {"results": [{"failed": True, "msg": "sudo: a password is required"}]}
+    assert _end.gone("c1", seen, "").why == f"sudo: a password is required{_end.UNCHANGED}"
 
 
 def test_lines():

@@ -50,6 +50,12 @@ def test_figures(now, said):
     assert (found["said"], found["against"], found["restarts"]) == (said, [], 0)
 
 
+def test_probes_of_before():
+    """What this run had sent before the first look is in neither figure."""
+    found = _fares.since("ss1", look(own=3, TCPFastOpenPassive=3), look(GOOD, own=8, TCPFastOpenPassive=20))
+    assert found["said"].startswith("took 12 SYNs with data")
+
+
 def test_what_a_restart_resets_is_told_as_such():
     """Where the step has restarted a service, and only there."""
     found = _fares.since("ss1", {**look(), "restarted": True}, look(GOOD, EstabResets=2))

@@ -37,10 +37,19 @@ def ends(one):
 
 def test_measured_before():
     """Who is worse with it, or cannot be compared, does not make the step; who has it on leaves it then."""
-    one = wave([""] * 7)
-    findings = {"c1": GOOD, "c2": WORSE, "c3": UNHEARD, "c4": WORSE, "c5": UNHEARD, "c6": OPEN, "c7": UNHEARD}
+    one = wave([""] * 8)
+    findings = {
+        "c1": GOOD,
+        "c2": WORSE,
+        "c3": UNHEARD,
+        "c4": WORSE,
+        "c5": UNHEARD,
+        "c6": OPEN,
+        "c7": UNHEARD,
+        "c8": GOOD,
+    }
     _phases.unreachable_before(one, {"c5": UNREACHABLE})
-    _phases.measured_before(one, findings, ["c4", "c7"])
+    _phases.measured_before(one, findings, ["c4", "c7", "c8"])
     assert ends(one) == {
         "c1": "",
         "c2": "skipped",
@@ -49,6 +58,7 @@ def test_measured_before():
         "c5": "unreachable",
         "c6": "",
         "c7": "inconclusive",
+        "c8": "",
     }
     assert (one.revert, one.remember) == (["c4", "c7"], ["c4"])
     assert one.hosts["c2"].because() == "14 of 15 late"

@@ -70,6 +70,10 @@ def path(verdict, *servers, port=8388):
             look("server", step=[FILE], boot=LOCAL),
             f"h  server  off -> accept, /x is missing; {LOCAL} stays as it is and decides at boot",
         ),
+        (
+            look("server", step=[BITS, {**FILE, "name": LOCAL, "why": "has no line"}], boot=LOCAL),
+            "h  server  off -> accept, net.ipv4.tcp_fastopen is 1, not 3; /etc/sysctl.d/local.conf has no line",
+        ),
     ],
 )
 def test_line(seen, line):
@@ -139,7 +143,7 @@ def test_waves():
         **{f"c{number}": [look()] for number in range(2, 6)},
         "c6": [look(skipped=["no_cookie"])],
     }
-    passed = _plan.passed(looks, ["c1"])
+    passed = _plan.passed(looks, ["c1", "ss1"])
     assert passed == {"ss1": ["server"], "ss3": ["client"], "c6": ["client"]}
     assert _plan.waves(looks, passed, ["c1"], [1], ["50%", "100%"]) == {
         "batch 1": ["ss2"],
@@ -260,12 +264,23 @@ def test_provers():
     }
 
 
+def test_servers_beside_clients():
+    """One server is enough for the clients of its group to be its witnesses."""
+    assert _plan.has_server({"c1": [look()], "ss1": [look("server")]})
+    assert not _plan.has_server({"c1": [look()]})
+
+
 def test_senders():
     """Clients whose kernel has 0x1; servers are not asked."""
     able = look() | {"fastopen": {"sysctl": {"value": 3, "send": True}}}
     unable = look() | {"fastopen": {"sysctl": {"value": 2, "send": False}}}
     server = look("server") | {"fastopen": {"sysctl": {"value": 3, "send": True}}}
     assert [_plan.is_sender(one) for one in (able, unable, look(kernel=False), server)] == [True, False, False, False]
+
+
+def test_client_before_its_server_is_measured():
+    """Its path has no cookies yet, for which its look skips it; nobody has taken it off."""
+    assert _plan.is_sender(look(skipped=["no_cookie"]) | {"fastopen": {"sysctl": {"value": 3, "send": True}}})
 
 
 @pytest.mark.parametrize(("skipped", "measured"), [((), True), (["taken off by rollout"], False)])

@@ -76,6 +76,42 @@ def test_lost_hosts_count_over_the_run():
     assert (judged.verdict, judged.why) == ("inconclusive", ["2 hosts were lost since their step (c2): too many"])
 
 
+@pytest.mark.parametrize(
+    ("tally", "verdict"),
+    [
+        (Tally(judged=17, undecided=2), "promote"),
+        (Tally(judged=16, undecided=2), "inconclusive"),
+        (Tally(judged=16, undecided=1, lost=2), "promote"),
+        (Tally(judged=15, undecided=1, lost=2), "inconclusive"),
+    ],
+)
+def test_share_is_of_all_that_stepped(tally, verdict):
+    """The undecided and the lost are among those of whom they may be a tenth."""
+    judged = wave("stepped", tally=tally)
+    judged.decide()
+    assert judged.verdict == verdict
+
+
+def test_good_figure_is_not_why():
+    """Who goes back with its wave is named with that; who stays, with what it gains."""
+    for against, told in ([], "gains 50 ms"), (["ss1: restarted"], "goes back with its wave"):
+        judged = wave("stepped")
+        judged.hosts["c1"].said = "gains 50 ms"
+        judged.decide(against=against)
+        assert judged.hosts["c1"].because() == told
+
+
+@pytest.mark.parametrize("outcome", ["lost", "skipped", "reverted"])
+@pytest.mark.parametrize(
+    ("speaks", "verdict"), [("against", "roll_back"), ("unknown", "inconclusive")], ids=["against", "unknown"]
+)
+def test_what_is_known_beside_an_empty_canary(outcome, speaks, verdict):
+    """Its server was restarted, say: that is why the run stops, not that nobody is left."""
+    judged = wave(outcome, canary=True)
+    judged.decide(**{speaks: ["ss1: its service is gone"]})
+    assert (judged.verdict, judged.why) == (verdict, ["ss1: its service is gone"])
+
+
 def test_no_server_may_be_bad():
     """It restarts for everybody."""
     judged = wave("stepped", "failed", side="server", tally=Tally(judged=100))
