@@ -16,6 +16,7 @@ description:
     and no plain one, is not asked any more, for each further one would take a second or more. Late is one whose connection
     to the server had to send a segment again or, where that was not seen, whose first byte came 500 ms or more after the
     fastest plain one.
+  - An instance whose requests have waited four time-outs for nothing since its last answer is not asked any more either.
   - The cookie is fetched by a first request that does not count.
   - For an ss-redir instance, ss-local measures the same path; for ss-tunnel, an ss-tunnel to the host of O(url).
   - The password is neither in the arguments of a process nor on disk, and nothing is left when the module is killed.

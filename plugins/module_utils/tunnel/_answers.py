@@ -28,6 +28,8 @@ DECIDED = 5
 """Pairs. By chance alone they never all show it: at 5 % loss that is 1 in 3 million."""
 LATE_MS = 500.0
 """Half of what a lost SYN costs (RFC 6298 section 2: 1 s)."""
+SILENT = 4
+"""Time-outs: a path on which nothing was answered for so long is not asked any more, for others wait for it, under leases."""
 
 
 @dataclasses.dataclass

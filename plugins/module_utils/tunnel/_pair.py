@@ -34,6 +34,7 @@ class Pair:
         self.path = _answers.Path(service["name"], _server(service), {arm: _answers.Answers() for arm in terms.arms})
         self._clients = {arm: TemporaryClient(service, terms.url, _answers.ARMS[arm]) for arm in terms.arms}
         self._made: dict[str, list[Fetch]] = {arm: [] for arm in _answers.ARMS}
+        self._waited = 0.0  # seconds for answers that did not come, since the last one that did
         self._terms = terms
 
     def warm(self) -> bool:
@@ -42,12 +43,13 @@ class Pair:
         return client is not None and client.fetch(self._terms.url, self._terms.timeout).ok
 
     def ask(self) -> None:
-        """One request of each kind, none where the path is decided."""
-        if _answers.decided(**self._made):
+        """One request of each kind, none where the path is decided, or silent."""
+        if _answers.decided(**self._made) or self._waited >= _answers.SILENT * self._terms.timeout:
             return
         for arm, client in self._clients.items():
-            before = _counters.read()
+            before, began = _counters.read(), time.monotonic()
             result = client.fetch(self._terms.url, self._terms.timeout)
+            self._waited = 0.0 if result.ok else self._waited + time.monotonic() - began
             time.sleep(self._terms.pause)
             self.path.arms[arm].add(result, _counters.delta(before, _counters.read()))
             self.path.arms[arm].exits = client.exits

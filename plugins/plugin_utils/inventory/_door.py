@@ -102,7 +102,7 @@ def own_errors(used_by: str, errors: t.Iterable[str]) -> list[str]:
     """Those about a variable of which each host has one of its own."""
     by_host = _variables.BY_HOST.get(used_by, ())
     own = {one.name for one in _variables.variables(used_by) if not one.run or one.name in by_host}
-    return [error for error in errors if error.split(": ")[1] in own]
+    return [error for error in errors if error.partition(": ")[2].partition(": ")[0] in own]
 
 
 def secret_errors(used_by: str, hosts: t.Collection[str], lookup: Lookup) -> list[str]:

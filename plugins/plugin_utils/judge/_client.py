@@ -80,7 +80,8 @@ def _judge_path(path: Path, client: Client, policy: Policy, clients: int, more: 
         return Finding(REVERT, words, figures=figures)
     if not plain.ok:
         words = f"none of {plain.requests} plain requests was answered: nothing to compare with, repair that first"
-        return Finding(INCONCLUSIVE, words, figures=figures, more=0 if plain.requests >= STEP else more)
+        more = more if fast.ok and plain.requests < STEP else 0
+        return Finding(INCONCLUSIVE, words, figures=figures, more=more)
 
     paths = clients * len(client.paths)
     harm_odds, safe_odds = policy.harm_odds(paths, last), policy.safe_odds(last, client.fast_open.requests)

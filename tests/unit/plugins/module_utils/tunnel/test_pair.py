@@ -79,6 +79,32 @@ def test_decided_path_is_left_alone(client):
     assert [[path.arms[arm].ok for arm in BOTH] for path in paths] == [[5, 5], [10, 10]]
 
 
+@pytest.mark.parametrize(
+    ("arms", "answered", "seconds", "asked"),
+    [
+        pytest.param(BOTH, 0, 1.0, 2, id="two pairs"),
+        pytest.param(["plain"], 0, 1.0, 4, id="four plain requests"),
+        pytest.param(BOTH, 6, 1.0, 5, id="since the last answer"),
+        pytest.param(BOTH, 0, 0.01, 20, id="refused at once, which costs nobody anything"),
+    ],
+)
+def test_silent_path_is_left_alone(client, monkeypatch, arms, answered, seconds, asked):
+    """After four time-outs without an answer: the rest of the wave waits, and its leases run."""
+    clock, made = [0.0], []
+
+    def fetch(self, _url, timeout):
+        made.append(self.arm)
+        if len(made) <= answered + (arms == BOTH):  # the cookie's request comes before
+            return Fetch(True, 50.0, 200)
+        clock[0] += seconds * timeout
+        return Fetch(False, None, error="timed out")
+
+    monkeypatch.setattr(client, "fetch", fetch)
+    monkeypatch.setattr(_pair.time, "monotonic", lambda: clock[0])
+    paths, _warmed = measure(["a"], 20, arms)
+    assert [paths[0].arms[arm].ok + paths[0].arms[arm].failed for arm in arms] == [asked] * len(arms)
+
+
 def test_clients_end_with_an_error(client, monkeypatch):
     """Whatever happens."""
     monkeypatch.setattr(client, "fetch", lambda *_arguments: 1 // 0)

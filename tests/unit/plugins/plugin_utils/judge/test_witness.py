@@ -57,6 +57,13 @@ def test_a_slow_server_is_seen_on_one_of_many_paths(instances: int) -> None:
     assert (f"path p{instances - 1} to s{instances - 1}" in result["reasons"][0]) == (instances > 1)
 
 
+def test_four_requests_without_an_answer_are_enough() -> None:
+    """So many are made of a path that is silent since the step."""
+    before = {"a": plain(200, requests=20), "out": plain(50, requests=20)}
+    now = {"a": plain(200, requests=4, failed=4), "out": plain(50, requests=20)}
+    assert accept(now, before)["verdict"] == "roll_back"
+
+
 def test_a_path_may_wander_by_a_quarter_of_itself() -> None:
     before = {"a": plain(800), "out": plain(50)}
     assert accept({"a": plain(990), "out": plain(50)}, before)["verdict"] == "promote"
