@@ -41,7 +41,7 @@ def deploy(wanted: _observe.Wanted, check: bool) -> _deploy.Outcome:
         written: dict[str, t.Optional[_files.State]] = {}
         result = _with_moved(_deploy.deploy(wanted, check, lambda: _renew(wanted.side, written)), moved, taken_off)
         if not check:
-            _follow(wanted)
+            _follow(wanted, written)
         if not gone or result.refused:
             return result
         down = _down.down(_down.Descent("operator", "the instance was removed", [wanted.side], gone), check)
@@ -125,18 +125,20 @@ def _orphans(side: str) -> set[str]:
     }
 
 
-def _follow(wanted: _observe.Wanted) -> None:
+def _follow(wanted: _observe.Wanted, renewed: t.Container[str]) -> None:
     """What is kept of services under TFO tells where they listen by now, for the way down asks them there, and which servers
-    they use, for the guard."""
+    they use, for the guard. ``renewed`` are the drop-ins that repeat another command than before."""
     record, lease = _record.load(), _record.load_lease()
     request = Request(wanted.side, wanted.services)
     for service in wanted.services:
         for units in (record.units, lease.units if lease else {}):
-            entry = units.get(_service.unit(service))
+            unit = _service.unit(service)
+            entry = units.get(unit)
             if entry is not None:
                 now = request.unit(service)
-                if entry.get("servers") != now["servers"]:
-                    entry["moved"] = True
+                again = any(_drop_in.path(unit, folder) in renewed for folder in (_drop_in.STEPPED, _drop_in.CONFIRMED))
+                if again or entry.get("servers") != now["servers"]:
+                    entry["unjudged"] = True
                 entry.update({key: now[key] for key in ("address", "port", "servers", "ipv6_first")})
     if record.units:
         _record.store(record)

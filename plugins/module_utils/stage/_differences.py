@@ -31,9 +31,9 @@ def find(
         if unit in kept and kept[unit]["mode"] != entry["mode"]:
             result.note("mode", unit, f"is under TFO in mode {kept[unit]['mode']}, not {entry['mode']}")
         if unit in kept and (
-            kept[unit].get("moved") or kept[unit].get("servers", entry["servers"]) != entry["servers"]
+            kept[unit].get("unjudged") or kept[unit].get("servers", entry["servers"]) != entry["servers"]
         ):
-            result.note("service", unit, "has another server than the one that it was judged with")
+            result.note("service", unit, "has another server or command than it was judged with")
         if entry["mode"] != "flag":
             for folder in present[unit].folders if unit in present else ():
                 result.note("file", _drop_in.path(unit, folder), f"is of no use in mode {entry['mode']}")

@@ -42,7 +42,7 @@ Unit = dict[str, t.Any]
 """One service under TFO: ``side``, ``mode`` (flag, listener, or own: fast_open by its own config), and what the way down needs to prove it plain:
 ``program``, ``port`` (None: no TCP), ``address``, ``url`` ('' where no request can be made); ``servers`` of a client, [address, port]
 each, and ``ipv6_first``, for the guard. ``fell``: a restart of ours has left it down, so that the way down starts it again.
-``moved``: a deployment gave it other servers than the rollout has judged it with."""
+``unjudged``: a deployment gave it other servers, or another command, than the rollout has judged it with."""
 
 
 class RecordError(Exception):

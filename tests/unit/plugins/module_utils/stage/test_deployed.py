@@ -71,7 +71,7 @@ def test_client_that_gets_another_server(client, state):
     assert kept["ss-local@main.service"]["servers"] == [["203.0.113.8", 443]]
     assert _deployed.deploy(wanted, check=False).changed is False
     planned = client.ask("stepped", "client", check=True, services=[MOVED])
-    assert [one["why"] for one in planned.differs] == ["has another server than the one that it was judged with"]
+    assert [one["why"] for one in planned.differs] == ["has another server or command than it was judged with"]
     client.host.done.clear()
     assert client.ask("stepped", "client", services=[MOVED]).outcome == "stepped"
     assert client.ask("confirmed", "client", services=[MOVED]).outcome == "confirmed"
@@ -112,4 +112,22 @@ def test_adopted_client_whose_owner_gives_it_another_server(client):
     """Nobody of ours was there: the next rollout sees it."""
     client.ask("present", "client")
     planned = client.ask("stepped", "client", check=True, services=[MOVED])
-    assert [one["why"] for one in planned.differs] == ["has another server than the one that it was judged with"]
+    assert [one["why"] for one in planned.differs] == ["has another server or command than it was judged with"]
+
+
+@pytest.mark.parametrize("state", ["stepped", "present"])
+def test_service_that_gets_another_program(stage, side, state):
+    """It keeps TFO with the new one, and a rollout judges that."""
+    stage.ask(state, side)
+    wanted = in_rust(stage, side)
+    _deployed.deploy(wanted, check=False)
+    assert stage.flagged(side)
+    change = {"services": wanted.services, "mode": "flag" if side == "server" else None}
+    planned = stage.ask("stepped", side, check=True, **change)
+    told = [one["why"] for one in planned.differs if one["what"] == "service"]
+    assert told == ["has another server or command than it was judged with"]
+    stage.host.done.clear()
+    assert stage.ask("stepped", side, **change).outcome == "stepped"
+    assert stage.ask("confirmed", side, **change).outcome == "confirmed"
+    assert not [line for line in stage.host.done if line.startswith("restart")]
+    assert stage.ask("stepped", side, check=True, **change).changed is False
