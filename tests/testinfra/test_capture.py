@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -17,9 +18,10 @@ LEFT = "ls -d /tmp/fastopen* /root/.ansible/tmp/fastopen* 2>/dev/null; pgrep -x 
 
 
 def capture(folder: Path, **extra: object) -> Play:
-    """A run over a server and its client."""
+    """A run over a server and its client, told of the folder by a path that begins here."""
+    where = os.path.relpath(folder)
     return play(
-        "fastopen.shadowsocks.capture", "--limit", "ss1,c1", rollout_report_dir=str(folder), capture_seconds=8, **extra
+        "fastopen.shadowsocks.capture", "--limit", "ss1,c1", rollout_report_dir=where, capture_seconds=8, **extra
     )
 
 
