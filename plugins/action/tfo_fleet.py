@@ -16,6 +16,12 @@ ROLE_SIDES = {"ss_server": ("server",), "ss_client": ("client",)}
 REGISTERED = "__rollout_door"
 """Where the playbooks register what this action returned for each host."""
 
+KEPT_OUT = "a condition keeps it out, and a playbook works on hosts together: use --limit"
+
+
+def _kept_out(found: dict[str, t.Any]) -> bool:
+    return bool(found.get("skipped"))
+
 
 class ActionModule(ControllerAction):
     """Check the variables of a host on the controller; no host is contacted."""
@@ -38,8 +44,11 @@ class ActionModule(ControllerAction):
             here = task_vars.get("ansible_play_hosts", arguments["hosts"])
             found = {host: one for host, one in found.items() if one is not None or host in here}
             if arguments["used_by"] == "rollback":
-                # A host that could not even be checked is told of, and is not to keep the others from going back.
-                found = {host: one for host, one in found.items() if not (one and one.get("failed"))}
+                # A host that could not even be checked is told of, and is not to keep the others from going back; nor is one
+                # that a condition at import_playbook keeps out.
+                found = {
+                    host: one for host, one in found.items() if not (one and (one.get("failed") or _kept_out(one)))
+                }
             reports = {host: self._report(host, one or {}) for host, one in found.items()}
             if arguments["used_by"] == "rollback":
                 self._leave_to_hosts(reports.values())
@@ -77,7 +86,8 @@ class ActionModule(ControllerAction):
         """What was registered for a host, or why it was not checked: a variable of its connection is undefined, say."""
         if "variables" in found:
             return _door.Report(found["variables"], found["errors"])
-        why = str(found.get("msg") or "start the playbook at its first task, without --tags")
+        started = KEPT_OUT if _kept_out(found) else "start the playbook at its first task, without --tags"
+        why = str(found.get("msg") or started)
         return _door.Report(errors=[f"{host}: its variables were not checked: {' '.join(why.split())}"])
 
     @staticmethod

@@ -204,8 +204,9 @@ class CallbackModule(DefaultCallback):
         self._handle_warnings(result.result)
         found, name = result.result, short_name(result.task)
         if name.startswith("tfo_"):
-            self._rollout = self._rollout or name == "tfo_plan"
-            self._begun = self._begun or bool(name == "tfo_plan" and found.get("journal"))
+            ended = name == "tfo_end" and bool(found.get("lines"))  # plays that follow are somebody else's
+            self._rollout = (self._rollout or name == "tfo_plan") and not ended
+            self._begun = (self._begun or bool(name == "tfo_plan" and found.get("journal"))) and not ended
             self._bake_seconds = found.get("bake_seconds", self._bake_seconds)
             if found.get("lines"):
                 self._heading = ""

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from _collection import PLAYBOOKS, ROOT, read_yaml
 
 
@@ -54,3 +56,24 @@ def test_inventory_without_a_canary(tmp_path: Path, canary: str, plays: list[int
     )
     counts = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith("hosts (")]
     assert counts[2:4] == [f"hosts ({number}):" for number in plays]
+
+
+@pytest.mark.parametrize(
+    ("limit", "sides"),
+    [
+        ("shadowsocks_servers", ["server"]),
+        ("shadowsocks_servers:!ss2", ["server"]),
+        ("shadowsocks_servers:&dc1,!ss2", ["server"]),
+        ("shadowsocks_servers:c1", ["server", "client"]),
+        ("shadowsocks_servers:!ss2:c1", ["server", "client"]),
+        ("shadowsocks_servers2", ["server", "client"]),
+        ("ss1", ["server", "client"]),
+        (None, ["server", "client"]),
+    ],
+)
+def test_limit_to_servers(limit: str | None, sides: list[str]) -> None:
+    """All of them, or some: the run stops after servers also on hosts that are clients as well."""
+    tasks = read_yaml(ROOT / "roles" / "rollout" / "tasks" / "preflight.yml")
+    (loop,) = (task["loop"] for task in tasks if "fastopen.shadowsocks.tfo_host" in task)
+    known = {"__rollout_sides": ["server", "client"], **({"ansible_limit": limit} if limit else {})}
+    assert Templar(loader=DataLoader(), variables=known).template(trust_as_template(loop)) == sides

@@ -108,6 +108,18 @@ def test_host_that_could_not_be_checked(run):
         run(tfo_fleet, fleet, used_by="rollback", hosts=["ss1", "c1"])
 
 
+def test_host_that_a_condition_keeps_out(run):
+    """`when` at import_playbook: the others go back; any other playbook says what to do instead."""
+    fleet = variables("ss1")
+    fleet["hostvars"]["ss1"]["__rollout_door"] = {"variables": {}, "errors": []}
+    fleet["hostvars"]["c1"]["__rollout_door"] = {"skipped": True, "skip_reason": "Conditional result was False"}
+    assert run(tfo_fleet, fleet, used_by="rollback", hosts=["ss1", "c1"]) == {"changed": False}
+    with pytest.raises(
+        AnsibleActionFail, match="c1: its variables were not checked: a condition keeps it out, .* --limit$"
+    ):
+        run(tfo_fleet, fleet, used_by="rollout", hosts=["ss1", "c1"])
+
+
 @pytest.mark.parametrize("wrong", ["rollout_probe_url: cannot be read: x", "tcp_fastopen_sysctl_file: y"])
 def test_variable_of_one_host_that_is_wrong(run, wrong):
     """A way back goes on for the others, and says so; what is decided for the run as a whole keeps all of them."""

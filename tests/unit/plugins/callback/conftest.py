@@ -27,7 +27,7 @@ all:
   children: {{nobody: {{}}}}
   vars: {{ansible_connection: local, ansible_python_interpreter: {sys.executable}}}
 """
-ACTIONS = ("tfo_plan", "tfo_wave", "tfo_stage", "other")
+ACTIONS = ("tfo_plan", "tfo_wave", "tfo_stage", "tfo_end", "other")
 
 
 class Playbooks:

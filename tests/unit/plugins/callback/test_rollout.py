@@ -187,6 +187,23 @@ def test_golden(play, name, playbook, arguments):
     assert shown == golden.read_text(encoding="utf-8")
 
 
+def test_plays_of_somebody_else_after_a_rollout(play):
+    """A playbook that imports it goes on: what changes there is shown as ever."""
+    end = """
+- name: End of the run
+  hosts: all
+  gather_facts: false
+  tasks:
+    - name: End
+      tfo_end: {lines: [End of the run]}
+      run_once: true
+"""
+    shown, _warnings = play(ROLLOUT.partition("- name: End of the run")[0] + end + OTHER)
+    alone, _warnings = play(OTHER)
+    after = shown.partition("End of the run\n")[2]
+    assert after == alone.partition("\nPLAY RECAP")[0]
+
+
 def test_warnings(play):
     """As always, on stderr."""
     _shown, warnings = play(ROLLOUT)
