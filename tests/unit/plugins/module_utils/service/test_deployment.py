@@ -288,9 +288,45 @@ def test_differences_name_their_steps(wanted, seen, expected):
         (with_unit(settled(), active_state="activating", sub_state="auto-restart"), "is activating (auto-restart)"),
         (with_file(settled(), CONFIG, mtime=STARTED + 1), "runs since before its files were written"),
         (with_file(settled(), CONFIG, content=b"{}"), "reads a file that changes"),
+        (dataclasses.replace(settled(), processes={UNIT: None}), "is active (running)"),
+        (
+            dataclasses.replace(settled(), installed={"ss-server": STARTED + 1}),
+            "runs since before /usr/bin/ss-server was written",
+        ),
+        (dataclasses.replace(settled(), unplugged={UNIT}), "runs without its plugin: it is restarted"),
+        (
+            dataclasses.replace(settled(), folder=(0o700, 0, 0)),
+            "is 0700, so that the services cannot read their configs",
+        ),
         (with_file(settled(), CONFIG, mode=0o600), f"is 0600 0:{GID}, not 0640 root:shadowsocks"),
     ],
 )
 def test_reasons(seen, reason):
     """What a person reads."""
     assert any(reason in one["why"] for one in _deployment.compare(WANTED, seen).differs)
+
+
+@pytest.mark.parametrize(("prune", "kept"), [(False, ["main", "other", "phone"]), (True, ["main", "phone"])])
+def test_what_stays_ours(prune, kept):
+    """Of the other side everything, and of this one what does not go: the next run finds no stranger there."""
+    others = {"ss-server@other.service": "other", "ss-local@phone.service": "phone"}
+    seen = dataclasses.replace(settled(), owned={UNIT: "main", **others})
+    plan = _deployment.compare(dataclasses.replace(WANTED, prune=prune), seen)
+    assert sorted(plan.owned.values()) == kept
+
+
+def test_template_keeps_what_an_instance_that_stays_needs():
+    """A port below 1024, say: without it that instance would not come up again at its next start."""
+    capable = _service.files([SERVER_SERVICE], WANTED.limit_nofile, PROGRAMS, {"ss-server"})[UNIT_FILE].text
+    alone = with_file(settled(), UNIT_FILE, content=capable.encode())
+    beside = dataclasses.replace(alone, owned={**alone.owned, "ss-server@other.service": "other"})
+    assert _deployment.compare(WANTED, beside).write == []
+    assert _deployment.compare(WANTED, alone).write == [UNIT_FILE]
+    gone = dataclasses.replace(beside, files={**beside.files, UNIT_FILE: None})
+    assert _deployment.compare(WANTED, gone).write == [UNIT_FILE]
+
+
+def test_folder_that_nobody_needs():
+    """Where nothing is wanted the folder of the configs may be as it is."""
+    seen = dataclasses.replace(settled(), folder=(0o700, 0, 0))
+    assert _deployment.compare(dataclasses.replace(WANTED, services=[]), seen).differs == []

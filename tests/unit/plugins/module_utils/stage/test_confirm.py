@@ -97,6 +97,36 @@ def test_confirm_over_an_edit(stage, side):
     assert stage.observe() == before
 
 
+def test_confirm_holds_the_host_on(stage, side):
+    """Its run has more to do here: the claim counts anew from the confirmation, whatever was left of the step's."""
+    stage.ask("stepped", side, lease_seconds=60.0)
+    timer, deadline = stage.lease()["timer"], stage.lease()["deadline"]
+    stage.ask("confirmed", side, lease_seconds=600.0)
+    assert stage.lease()["deadline"] > deadline + 500
+    assert (f"{timer}.timer" in stage.host.transient, f"{stage.lease()['timer']}.timer" in stage.host.transient) == (
+        False,
+        True,
+    )
+
+
+def test_confirm_by_another_run(stage, side):
+    """It is not its step, and it is not undone for it."""
+    stage.ask("stepped", side)
+    result = stage.ask("confirmed", side, run="run2")
+    assert (result.outcome, result.reasons[0].partition(" of ")[0]) == ("refused", "claimed by run run1")
+    assert (stage.places(side), _record.load().units) == (["stepped"], {})
+    assert stage.ask("confirmed", side).outcome == "confirmed"
+
+
+def test_confirm_of_what_was_tried_again(stage, side):
+    """It is forgotten what took it off before: the next run goes on without being told to try again."""
+    stage.ask("stepped", side)
+    stage.ask("plain", side, memory="add", why="slower")
+    stage.ask("stepped", side, retry=True)
+    stage.ask("confirmed", side)
+    assert (_record.load().undone, stage.ask("stepped", side, run="run1").outcome) == ({}, "confirmed")
+
+
 def test_confirm_without_a_step(stage, side):
     """An error that says what there is."""
     result = stage.ask("confirmed", side)
@@ -108,7 +138,8 @@ def test_confirm_after_the_lease_ended(stage, side):
     """Even where its timer has not come to it yet."""
     stage.ask("stepped", side)
     stage.end_lease()
-    assert stage.ask("confirmed", side).outcome == "refused"
+    result = stage.ask("confirmed", side)
+    assert (result.outcome, "undoes the step by itself" in result.reasons[0]) == ("refused", True)
     assert stage.places(side) == ["stepped"]
 
 

@@ -38,3 +38,28 @@ def test_counters():
     now = look(TCPFastOpenPassive=7, TCPTimeouts=1)
     assert since(look(TCPFastOpenPassive=5, TCPTimeouts=1), now)["counters"] == {"TCPFastOpenPassive": 2}
     assert since(look(TCPFastOpenPassive=9), now)["counters"] == {"TCPFastOpenPassive": 7, "TCPTimeouts": 1}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "risen"),
+    [
+        pytest.param(
+            {"TCPFastOpenPassive": 9}, {"TCPFastOpenPassive": 9, "EstabResets": 3}, {"EstabResets": 1}, id="quiet"
+        ),
+        pytest.param({"CurrEstab": 40}, {"CurrEstab": 12, "EstabResets": 3}, {"EstabResets": 1}, id="a gauge fell"),
+        pytest.param(
+            {"TCPFastOpenPassive": 9, "TCPFastOpenActive": 1},
+            {"TCPFastOpenPassive": 2, "TCPFastOpenActive": 4, "EstabResets": 3},
+            {"TCPFastOpenPassive": 2, "TCPFastOpenActive": 4, "EstabResets": 3},
+            id="one fell: rebooted, whatever the others have reached since",
+        ),
+    ],
+)
+def test_what_is_a_reboot(before, now, risen):
+    """Only there the figures are all that the kernel has counted."""
+    assert since(look(EstabResets=2, **before), look(**now))["counters"] == risen
+
+
+def test_service_that_was_not_there_before():
+    """Every restart of it is one since."""
+    assert since(look(), look(("a", "active", 1)))["restarts"] == 1

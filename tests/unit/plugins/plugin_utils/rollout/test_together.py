@@ -22,6 +22,7 @@ def look(keys=(ONE,), done=False, outcome="planned", side="server"):
         ({"ss1": ["a"], "ss2": ["b"], "ss3": []}, []),
         ({"ss1": ["a"], "ss2": ["b"], "ss3": ["a"]}, [["ss1", "ss3"]]),
         ({"ss1": ["a"], "ss2": ["b"], "ss3": ["b", "a"]}, [["ss1", "ss2", "ss3"]]),
+        ({"ss1": ["a"], "ss2": ["a", "b"], "ss3": ["b"]}, [["ss1", "ss2", "ss3"]]),
         ({"ss1": [], "ss2": []}, []),
     ],
 )
@@ -41,6 +42,7 @@ def test_groups(addresses, together):
         ({"ss1": look(), "ss2": look([OTHER], done=True)}, [], {"ss1": "cookie key"}),
         ({"ss1": look(done=True), "ss2": look([OTHER], done=True)}, [], {}),
         ({"ss1": look(), "ss2": look([], outcome="skipped")}, [], {}),
+        ({"ss1": look([]), "ss2": look([], outcome="skipped")}, [], {}),
         ({"ss1": look()}, [], {"ss1": "ss2 is not in this run"}),
         ({"ss1": look(), "ss2": look(side="client")}, [], {"ss1": "ss2 is not in this run"}),
         ({"ss1": look(), "ss2": look()}, ["ss2"], {"ss1": "ss2 is refused"}),

@@ -37,6 +37,14 @@ def test_marked(one, unproven):
     assert _plan.passed({"c1": [marked]}, ["c1"]) == ({"c1": ["client"]} if unproven else {})
 
 
+@pytest.mark.parametrize("hosts", [None, [], ["gone", "stays"]])
+def test_server_that_this_run_could_bring_or_nobody_can(hosts):
+    """One of two inventory hosts at that address takes part; or the server is no host of the inventory at all."""
+    one = look()
+    one["paths"] = [{"port": 8388, "verdict": "data_refused", **({} if hosts is None else {"server_hosts": hosts})}]
+    assert _unproven.marked({"c1": [one]}, ["stays"]) == {"c1": [one]}
+
+
 def test_reason():
     """Which path, and why nobody brings it there."""
     (marked,) = _unproven.marked({"c1": [look(gone="data_refused")]}, [])["c1"]
