@@ -117,8 +117,9 @@ def refusals(looks: t.Mapping[str, t.Sequence[Look]], demands: t.Mapping[str, De
     """
     return {
         host: f"was asked for cookies by clients that are not managed: {demand}, {demand.own} at most by this collection's"
-        " own probes, and no managed client that this run has looked at asks it. As soon as it accepts, all of them send SYN"
-        " data to it. Where that is meant to be: -e rollout_accept_unmanaged=true (docs/unmanaged.md)"
+        f" own probes ({RUNS} runs or audits since boot, and one a day), and no managed client that this run has looked at asks"
+        " it. As soon as it accepts, all of them send SYN data to it. Where that is meant to be, or audits have come more often:"
+        " -e rollout_accept_unmanaged=true (docs/unmanaged.md)"
         for host, demand in demands.items()
         if not demand.explained and any(_turns_on(look) for look in looks[host] if look["side"] == "server")
     }
