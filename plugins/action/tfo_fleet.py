@@ -19,10 +19,6 @@ REGISTERED = "__rollout_door"
 KEPT_OUT = "a condition keeps it out, and a playbook works on hosts together: use --limit"
 
 
-def _kept_out(found: dict[str, t.Any]) -> bool:
-    return bool(found.get("skipped"))
-
-
 class ActionModule(ControllerAction):
     """Check the variables of a host on the controller; no host is contacted."""
 
@@ -39,25 +35,7 @@ class ActionModule(ControllerAction):
             self._refuse(_refusals.twins(arguments["machines"]))
             return {}
         if arguments["hosts"] is not None:
-            found = {host: _inventory.plain(task_vars["hostvars"][host].get(REGISTERED)) for host in arguments["hosts"]}
-            # A host that was lost in a play of somebody else's, before ours, was never at this door: it keeps nobody out.
-            here = task_vars.get("ansible_play_hosts", arguments["hosts"])
-            found = {host: one for host, one in found.items() if one is not None or host in here}
-            if arguments["used_by"] == "rollback":
-                # A host that could not even be checked is told of, and is not to keep the others from going back; nor is one
-                # that a condition at import_playbook keeps out.
-                found = {
-                    host: one for host, one in found.items() if not (one and (one.get("failed") or _kept_out(one)))
-                }
-            reports = {host: self._report(host, one or {}) for host, one in found.items()}
-            if arguments["used_by"] == "rollback":
-                self._leave_to_hosts(reports.values())
-            groups = task_vars.get("groups", {})
-            scopes = [report.variables.get("rollback_scope") for report in reports.values()]
-            wrong = _door.group_errors(groups) + _door.scope_errors(scopes, arguments["hosts"], groups)
-            lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
-            secrets = _door.secret_errors(arguments["used_by"], found, lookup)
-            self._refuse(wrong + _door.gathered(arguments["used_by"], reports) + secrets)
+            self._gather(arguments["used_by"], arguments["hosts"], task_vars)
             return {}
         report = self._check(arguments["used_by"], task_vars)
         for warning in report.warnings:
@@ -65,6 +43,32 @@ class ActionModule(ControllerAction):
         if arguments["refuse"]:
             self._refuse(report.errors)
         return {"variables": report.variables, "errors": report.errors}
+
+    def _gather(self, used_by: str, hosts: list[str], task_vars: dict[str, t.Any]) -> None:
+        """Refuse all hosts for what speaks against any of them, and for what does not go together."""
+        reports = {host: self._report(host, one) for host, one in self._found(used_by, hosts, task_vars).items()}
+        if used_by == "rollback":
+            self._leave_to_hosts(reports.values())
+        groups = task_vars.get("groups", {})
+        scopes = [report.variables.get("rollback_scope") for report in reports.values()]
+        wrong = _door.group_errors(groups) + _door.scope_errors(scopes, hosts, groups)
+        lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
+        secrets = _door.secret_errors(used_by, reports, lookup)
+        self._refuse(wrong + _door.gathered(used_by, reports) + secrets)
+
+    @staticmethod
+    def _found(used_by: str, hosts: list[str], task_vars: dict[str, t.Any]) -> dict[str, dict[str, t.Any]]:
+        """What was registered for each host that counts.
+
+        One that was lost in an earlier play of somebody else's was never at this door, and keeps nobody out. From going back
+        nobody is kept either by one that could not even be checked, which is told of, or that a condition leaves out.
+        """
+        here = task_vars.get("ansible_play_hosts", hosts)
+        known = {host: _inventory.plain(task_vars["hostvars"][host].get(REGISTERED)) for host in hosts}
+        found = {host: one or {} for host, one in known.items() if one is not None or host in here}
+        if used_by != "rollback":
+            return found
+        return {host: one for host, one in found.items() if not (one.get("failed") or one.get("skipped"))}
 
     def _check(self, used_by: str, task_vars: dict[str, t.Any]) -> _door.Report:
         own = _inventory.Variables(task_vars["inventory_hostname"], task_vars, self._templar.template)
@@ -86,7 +90,7 @@ class ActionModule(ControllerAction):
         """What was registered for a host, or why it was not checked: a variable of its connection is undefined, say."""
         if "variables" in found:
             return _door.Report(found["variables"], found["errors"])
-        started = KEPT_OUT if _kept_out(found) else "start the playbook at its first task, without --tags"
+        started = KEPT_OUT if found.get("skipped") else "start the playbook at its first task, without --tags"
         why = str(found.get("msg") or started)
         return _door.Report(errors=[f"{host}: its variables were not checked: {' '.join(why.split())}"])
 
