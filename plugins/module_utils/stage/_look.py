@@ -90,11 +90,14 @@ def _listening(request: Request) -> list[dict[str, t.Any]]:
 
 
 def _as_kept(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """Those under TFO where they listen now, which may be elsewhere than is wanted."""
+    """Those under TFO where they listen now, which may be elsewhere than is wanted; of a drop-in that nobody kept, nobody
+    knows that."""
     record, lease = _record.load(), _record.load_lease()
     kept = {**record.units, **(lease.units if lease else {})}
-    under = [(service, kept[_service.unit(service)]) for service in services if _service.unit(service) in kept]
-    return [{**service, "server": [entry["address"]], "server_port": entry["port"]} for service, entry in under]
+    known = {unit: entry for unit, entry in kept.items() if entry["port"] is not None}
+    under = [(service, known[_service.unit(service)]) for service in services if _service.unit(service) in known]
+    now = {"mode": "tcp_only", "plugin": None}  # else it would not be under TFO
+    return [{**service, **now, "server": [entry["address"]], "server_port": entry["port"]} for service, entry in under]
 
 
 def asked(wanted: _observe.Wanted, implementation: Implementation) -> str:

@@ -43,9 +43,9 @@ def fixture_kernel(fake_host, monkeypatch):
 
 def look(stage, side, probe_paths=True, services=None, **change):
     """Look, and see that nothing changed by it and that no password is shown."""
-    request = stage.request(side, **change)
+    request = stage.request(side, **({} if services is None else {"services": services}), **change)
     before, done = stage.observe(), list(stage.host.done)
-    wanted = _observe.Wanted(side, request.services if services is None else services)
+    wanted = _observe.Wanted(side, request.services)
     found = _look.look(request, wanted, "shadowsocks-libev", probe_paths)
     assert (stage.observe(), stage.host.done) == (before, done)
     assert MARKER not in str(found)
@@ -217,13 +217,24 @@ def test_something_else_is_deployed(stage, side):
     assert found["differs"]
 
 
-def test_server_that_accepts_and_is_to_be_deployed_elsewhere(server):
+@pytest.mark.parametrize("change", [{"server_port": 443}, {"plugin": "obfs-server"}, {"mode": "udp_only"}])
+def test_server_that_accepts_and_is_to_be_deployed_otherwise(server, change):
     """What runs accepts, whatever else is wanted of it by now."""
     server.ask("present", "server")
     server.host.verdicts[443] = "unreachable"
-    found = look(server, "server", services=[{**SERVER_SERVICE, "server_port": 443}])
+    found = look(server, "server", services=[{**SERVER_SERVICE, **change}])
     assert (found["deployed"], found["stage"]["actual"], found["done"]) == ("differs", "accept", False)
     assert [path["port"] for path in found["paths"]] == [8388]
+
+
+def test_server_of_which_little_is_kept(server):
+    """A drop-in that nobody kept, over a process that no restart reached: nobody knows where that listens."""
+    server.ask("present", "server")
+    record = _record.load()
+    record.units[UNITS["server"]].update(address="", port=None)
+    _record.store(record)
+    found = look(server, "server", services=[{**SERVER_SERVICE, "server_port": 443}])
+    assert (found["deployed"], found["stage"]["actual"], found["paths"]) == ("differs", "off", [])
 
 
 @pytest.mark.parametrize("prune", [True, False])
