@@ -32,7 +32,7 @@ def main(arguments: t.Optional[t.Sequence[str]] = None) -> int:
     """Run a command; 0 when it did what it says, 1 when it could not, with the reason on standard error. A lease's undoing
     that did not get through has _lease.AGAIN."""
     options = _parser().parse_args(arguments)
-    if os.path.isdir(_record.FOLDER) and not os.access(_record.FOLDER, os.R_OK | os.X_OK):
+    if os.geteuid() != 0 and any(map(_closed, (_record.FOLDER, _record.RUN_FOLDER))):
         _warn("needs root (sudo): nobody else can read what is kept here")
         return 1
     try:
@@ -40,6 +40,10 @@ def main(arguments: t.Optional[t.Sequence[str]] = None) -> int:
     except EXPECTED as error:
         _say(f"fastopen: {error}", sys.stderr)
         return _lease.AGAIN if options.action is _expire else 1
+
+
+def _closed(folder: str) -> bool:
+    return os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK)
 
 
 def _say(text: str, stream: t.Optional[t.TextIO] = None) -> None:

@@ -55,13 +55,25 @@ def test_status_names_what_was_done_by_hand(stage, side, capsys):
 
 
 @pytest.mark.parametrize("command", ["status", "off"])
-def test_another_user_than_root(stage, side, command, monkeypatch, capsys):
-    """Whoever cannot read the record is told that, and no half of it."""
-    stage.ask("present", side)
-    monkeypatch.setattr(_cli.os, "access", lambda path, mode: path != _record.FOLDER)
+@pytest.mark.parametrize(("state", "folder"), [("present", "FOLDER"), ("stepped", "RUN_FOLDER")])
+def test_another_user_than_root(stage, side, state, folder, command, monkeypatch, capsys):
+    """Whoever cannot read what is kept, of a step only below /run, is told that, and no half of it."""
+    stage.ask(state, side)
+    kept = getattr(_record, folder)
+    monkeypatch.setattr(_cli.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(_cli.os, "access", lambda path, mode: path != kept)
     assert _cli.main([command]) == 1
     out, err = capsys.readouterr()
     assert (out, err) == ("", "fastopen: needs root (sudo): nobody else can read what is kept here\n")
+
+
+def test_folder_that_root_cannot_read(client, monkeypatch, capsys):
+    """Something keeps root from it, a file system with an error, say: that stops no way down."""
+    client.ask("present", "client")
+    monkeypatch.setattr(_cli.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(_cli.os, "access", lambda path, mode: path != _record.FOLDER)
+    _cli.main(["off"])
+    assert (client.flagged("client"), client.places("client")) == (False, [])
 
 
 @pytest.mark.parametrize("state", ["stepped", "confirmed"])
