@@ -28,6 +28,7 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import 
     _proof,
     _record,
 )
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._errors import EXPECTED
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage._request import Outcome, Request
 
 
@@ -38,19 +39,37 @@ def deploy(wanted: _observe.Wanted, check: bool) -> _deploy.Outcome:
         gone = _orphans(wanted.side) | set(_deployment.leaving(wanted, _owned.load()))
         moved = _moved(wanted)
         taken_off = {} if check else _take_off(wanted, moved)
-        written: dict[str, t.Optional[_files.State]] = {}
-        result = _with_moved(_deploy.deploy(wanted, check, lambda: _renew(wanted.side, written)), moved, taken_off)
-        if not check:
-            _follow(wanted, written)
-        if not gone or result.refused:
-            return result
-        down = _down.down(_down.Descent("operator", "the instance was removed", [wanted.side], gone), check)
-        if down.outcome == "failed":
+        try:
+            return _carry_out(wanted, check, gone, moved, taken_off)
+        except (*_deploy.EXPECTED, *EXPECTED) as error:
+            if not taken_off:
+                raise
             raise _apply.ApplyError(
-                f"{', '.join(sorted(gone))} removed, but its bits are not put back: {'; '.join(down.reasons)}; mend that, and"
-                " run the playbook rollback"
-            )
-        return _with_bits(result, down)
+                f"{error}; without TCP Fast Open since its server was to change: {'; '.join(_told(taken_off))}."
+                " The next rollout tries it again"
+            ) from error
+
+
+def _carry_out(
+    wanted: _observe.Wanted,
+    check: bool,
+    gone: t.Collection[str],
+    moved: t.Collection[str],
+    taken_off: t.Mapping[str, str],
+) -> _deploy.Outcome:
+    written: dict[str, t.Optional[_files.State]] = {}
+    result = _with_moved(_deploy.deploy(wanted, check, lambda: _renew(wanted.side, written)), moved, taken_off)
+    if not check:
+        _follow(wanted, written)
+    if not gone or result.refused:
+        return result
+    down = _down.down(_down.Descent("operator", "the instance was removed", [wanted.side], gone), check)
+    if down.outcome == "failed":
+        raise _apply.ApplyError(
+            f"{', '.join(sorted(gone))} removed, but its bits are not put back: {'; '.join(down.reasons)}; mend that, and"
+            " run the playbook rollback"
+        )
+    return _with_bits(result, down)
 
 
 def _moved(wanted: _observe.Wanted) -> dict[str, t.Mapping[str, t.Any]]:
@@ -70,13 +89,24 @@ def _take_off(wanted: _observe.Wanted, moved: t.Mapping[str, t.Mapping[str, t.An
     """Those of them on whose new path SYN data is not seen to be accepted come down before they get there; each with why.
 
     That their old server may not answer any more is no reason against it. Nothing is done where the deployment is refused.
+    Raises ApplyError where one cannot come down.
     """
     found = {unit: "; ".join(_proof.paths([service])[1]) for unit, service in moved.items()}
     found = {unit: why for unit, why in found.items() if why}
     if not found or _deploy.deploy(wanted, check=True).refused:
         return {}
-    _down.down(_down.Descent("operator", "its server changed", [wanted.side], found), check=False)
+    down = _down.down(_down.Descent("operator", "its server changed", [wanted.side], found), check=False)
+    still = sorted(set(found) & set(_drop_in.present()))
+    if still:
+        raise _apply.ApplyError(
+            f"nothing was deployed: {', '.join(still)} cannot be taken off TCP Fast Open, and gets a server that it must not"
+            f" send SYN data to: {'; '.join(down.reasons)}"
+        )
     return found
+
+
+def _told(taken_off: t.Mapping[str, str]) -> list[str]:
+    return [f"{unit}: {reason}" for unit, reason in taken_off.items()]
 
 
 def _with_moved(result: _deploy.Outcome, moved: t.Collection[str], taken_off: t.Mapping[str, str]) -> _deploy.Outcome:
@@ -88,7 +118,7 @@ def _with_moved(result: _deploy.Outcome, moved: t.Collection[str], taken_off: t.
         changed=result.changed or bool(told),
         differs=[*result.differs, *told],
         steps=[*result.steps, *(f"{one['name']} {one['why']}" for one in told)],
-        taken_off=[f"{unit}: {reason}" for unit, reason in taken_off.items()],
+        taken_off=_told(taken_off),
     )
 
 

@@ -96,6 +96,38 @@ def test_client_whose_new_server_is_not_seen_to_accept(client, state):
     assert client.ask("stepped", "client", services=[MOVED]).outcome == "stepped"
 
 
+def test_client_whose_deployment_fails_after_that(client):
+    """It runs where it ran before, and whoever has to mend the deployment is told that it is plain there."""
+    client.ask("present", "client")
+    client.host.verdicts[443] = "syn_dropped"
+    client.host.broken.add(UNITS["client"])
+    with pytest.raises(_apply.ApplyError) as caught:
+        _deployed.deploy(_observe.Wanted("client", [MOVED]), check=False)
+    assert "does not come up" in str(caught.value)
+    assert str(caught.value).endswith(
+        "; without TCP Fast Open since its server was to change: ss-local@main.service: syn_dropped: ss2 port 443:"
+        " SYNs with TFO are lost, so every connection would take a second longer. The next rollout tries it again"
+    )
+    assert (client.places("client"), _record.load().units) == ([], {})
+
+
+def test_client_whose_drop_in_cannot_be_removed(client, monkeypatch):
+    """It is immutable, say: nobody is sent with TFO down a path that loses its SYN data."""
+    client.ask("present", "client")
+    client.host.verdicts[443] = "syn_dropped"
+    before = client.host.tree()
+
+    def refuse(_unit, _folder):
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch, pytest.raises(_apply.ApplyError) as caught:
+        patch.setattr(_deployed._drop_in, "remove", refuse)
+        _deployed.deploy(_observe.Wanted("client", [MOVED]), check=False)
+    assert str(caught.value).startswith("nothing was deployed: ss-local@main.service cannot be taken off TCP Fast Open")
+    assert "zz-fastopen.conf cannot be removed: Operation not permitted" in str(caught.value)
+    assert client.host.tree() == before
+
+
 def test_client_whose_deployment_is_refused(client):
     """It keeps what it has: nothing is changed."""
     client.ask("present", "client")
