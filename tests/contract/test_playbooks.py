@@ -77,3 +77,22 @@ def test_limit_to_servers(limit: str | None, sides: list[str]) -> None:
     (loop,) = (task["loop"] for task in tasks if "fastopen.shadowsocks.tfo_host" in task)
     known = {"__rollout_sides": ["server", "client"], **({"ansible_limit": limit} if limit else {})}
     assert Templar(loader=DataLoader(), variables=known).template(trust_as_template(loop)) == sides
+
+
+@pytest.mark.parametrize(
+    ("back", "told"),
+    [
+        ({"reasons": ["it still runs"], "outcome": "failed"}, "it still runs"),
+        ({"failed": True, "msg": "sudo: no"}, "ss1: rollout_probe_url: x; sudo: no"),
+        (
+            {"failed": True, "msg": "", "module_stderr": "no python\n"},
+            "ss1: rollout_probe_url: x; the task failed: no python",
+        ),
+    ],
+)
+def test_why_a_host_is_not_plain(back: dict[str, object], told: str) -> None:
+    """A variable that cannot be read may be why, and may have nothing to do with it: the task's own words are there, too."""
+    tasks = read_yaml(ROOT / "roles" / "rollout" / "tasks" / "back.yml")
+    (why,) = (task["vars"]["__rollout_why_not"] for task in tasks if "__rollout_why_not" in task.get("vars", {}))
+    known = {"__rollout_back": back, "__rollout_door": {"errors": ["ss1: rollout_probe_url: x"]}}
+    assert Templar(loader=DataLoader(), variables=known).template(trust_as_template(why)) == told
