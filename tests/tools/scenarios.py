@@ -73,7 +73,8 @@ SLOW = (
     "runner",
     "secrets@rust",
 )
-"""Left out unless they are asked for, by name or with --slow. Two of them are not slow: @mixed has libev with libev too."""
+"""Left out unless they are asked for, by name or with --slow. playbook_audit and playbook_rollout are not slow: what they show is
+in their @mixed, which has libev with libev among its pairs."""
 RECEPTOR = "receptor"
 """A scenario, and the program that it needs: no package of Debian or PyPI has it, and Go cannot install it by its name."""
 # A line in quotes is what the verifying tests printed of playbooks that they ran themselves.
