@@ -94,7 +94,7 @@ def _show(folder: str, kept: _state.Kept, found: _shown.Found, now: float, say: 
 
 def _host(kept: _state.Kept, asked: Asked, now: float) -> _machine.Host:
     record, lease = _record.load(), _record.load_lease()
-    units = {**record.units, **(lease.units if lease else {})}
+    units = _record.under(record, lease)
     machine = kept.machine
     for unit, one in list(machine.taken.items()):
         again = unit in units and not one.returned
@@ -141,7 +141,7 @@ def _act(kept: _state.Kept, host: _machine.Host, hold: float, say: Say) -> bool:
 def _client(unit: str) -> t.Optional[_request.Client]:
     """The service, where it is under TFO and a request can be made through it."""
     record, lease = _record.load(), _record.load_lease()
-    entry = {**record.units, **(lease.units if lease else {})}.get(unit)
+    entry = _record.under(record, lease).get(unit)
     return _request.client(unit, entry) if entry else None
 
 
@@ -149,7 +149,7 @@ def _undo(kept: _state.Kept, host: _machine.Host, action: _machine.Undo, hold: f
     """Take the service off, unless somebody else has meanwhile; whether it is not proven plain."""
     with _alone.locked(say):
         record, lease = _record.load(), _record.load_lease()
-        entry = {**record.units, **(lease.units if lease else {})}.get(action.unit)
+        entry = _record.under(record, lease).get(action.unit)
         if entry is None:
             return False
         result = _alone.come_down(_down.Descent("guard", action.why, units=[action.unit], memory="add"))
@@ -198,5 +198,5 @@ def _watched() -> bool:
         record, lease = _record.load(), _record.load_lease()
     except _record.RecordError:
         return False
-    units = {**record.units, **(lease.units if lease else {})}
+    units = _record.under(record, lease)
     return any(entry.get("servers") for entry in units.values())

@@ -77,7 +77,7 @@ def _moved(wanted: _observe.Wanted) -> dict[str, t.Mapping[str, t.Any]]:
     if wanted.side != "client":
         return {}
     record, lease = _record.load(), _record.load_lease()
-    kept, request = {**record.units, **(lease.units if lease else {})}, Request(wanted.side, wanted.services)
+    kept, request = _record.under(record, lease), Request(wanted.side, wanted.services)
     return {
         unit: service
         for unit, service in wanted.units.items()
@@ -143,7 +143,7 @@ def _orphans(side: str) -> set[str]:
 
     An adopted one that is stopped is its owner's."""
     record, lease = _record.load(), _record.load_lease()
-    kept = {**record.units, **(lease.units if lease else {})}
+    kept = _record.under(record, lease)
     there = {*_owned.load(), *_drop_in.present()}
     names = sorted(set(_owned.side({unit: "" for unit in kept}, side)) - set(there))
     return {

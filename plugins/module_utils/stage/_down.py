@@ -89,7 +89,7 @@ def kept(load: t.Callable[[], t.Any], result: Outcome) -> t.Any:
 
 def _targets(descent: Descent, record: _record.Record, lease: t.Optional[_record.Lease]) -> dict[str, _record.Unit]:
     """The units under TFO that are meant: by their drop-ins, and by what is kept (in listener mode there is none)."""
-    found: dict[str, _record.Unit] = {**record.units, **(lease.units if lease else {})}
+    found = _record.under(record, lease)
     for unit, drop_in in _drop_in.present().items():
         program = unit.partition("@")[0]
         bare = {"side": drop_in.side, "mode": "flag", "program": program, "address": "", "port": None, "url": ""}

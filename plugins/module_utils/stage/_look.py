@@ -93,7 +93,7 @@ def _as_kept(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.An
     """Those under TFO where they listen now, which may be elsewhere than is wanted; of a drop-in that nobody kept, nobody
     knows that."""
     record, lease = _record.load(), _record.load_lease()
-    kept = {**record.units, **(lease.units if lease else {})}
+    kept = _record.under(record, lease)
     known = {unit: entry for unit, entry in kept.items() if entry["port"] is not None}
     under = [(service, known[_service.unit(service)]) for service in services if _service.unit(service) in known]
     now = {"mode": "tcp_only", "plugin": None}  # else it would not be under TFO

@@ -106,6 +106,11 @@ def intended(record: Record, lease: t.Optional[Lease], side: str) -> str:
     return STAGES[side] if confirmed or renewed or kept else "off"
 
 
+def under(record: Record, lease: t.Optional[Lease]) -> dict[str, Unit]:
+    """Every unit that is kept as being under TFO; one that both have, as it is stepped."""
+    return {**record.units, **(lease.units if lease else {})}
+
+
 def wants(record: Record, lease: t.Optional[Lease]) -> Wants:
     """Which bits are wanted by whom; with lease None only by what outlives a reboot."""
     needed = 0

@@ -56,7 +56,7 @@ def step(request: Request, check: bool) -> Outcome:
     if request.side == "client" and may_send and request.judge_paths:
         _eligible.judge_paths(request, result)
     confirmed = set(units) <= set(record.units) - set(lease.units if lease else ())  # in both: killed while confirming
-    kept = {**record.units, **(lease.units if lease else {})}
+    kept = _record.under(record, lease)
     stale = _differences.find(units, below, shown, kept, value, result)
     needed = _record.wants(_record.Record(**{**vars(record), "units": {**kept, **units}}), None)
     if _tfo_bits.ALL_LISTENERS & ~needed.on & value.after & (record.raised | (lease.raised if lease else 0)):
