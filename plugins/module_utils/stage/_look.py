@@ -90,14 +90,17 @@ def _listening(request: Request) -> list[dict[str, t.Any]]:
 
 
 def _as_kept(services: t.Sequence[t.Mapping[str, t.Any]]) -> list[dict[str, t.Any]]:
-    """Those under TFO where they listen now, which may be elsewhere than is wanted; of a drop-in that nobody kept, nobody
-    knows that."""
+    """Those under TFO where they listen now, which may be elsewhere than is wanted: by the address that is kept, one of several,
+    or any that is wanted. Of a drop-in that nobody kept nobody knows the port."""
     record, lease = _record.load(), _record.load_lease()
     kept = _record.under(record, lease)
     known = {unit: entry for unit, entry in kept.items() if entry["port"] is not None}
     under = [(service, known[_service.unit(service)]) for service in services if _service.unit(service) in known]
     now = {"mode": "tcp_only", "plugin": None}  # else it would not be under TFO
-    return [{**service, **now, "server": [entry["address"]], "server_port": entry["port"]} for service, entry in under]
+    return [
+        {**service, **now, "server": [entry["address"], *service["server"]], "server_port": entry["port"]}
+        for service, entry in under
+    ]
 
 
 def asked(wanted: _observe.Wanted, implementation: Implementation) -> str:

@@ -18,7 +18,13 @@ from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service impor
     _observe,
     _process,
 )
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import _drop_in, _look, _record, _request
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.stage import (
+    _drop_in,
+    _look,
+    _proof,
+    _record,
+    _request,
+)
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _refusals
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import (
     CLIENT_SERVICE,
@@ -225,6 +231,20 @@ def test_server_that_accepts_and_is_to_be_deployed_otherwise(server, change):
     found = look(server, "server", services=[{**SERVER_SERVICE, **change}])
     assert (found["deployed"], found["stage"]["actual"], found["done"]) == ("differs", "accept", False)
     assert [path["port"] for path in found["paths"]] == [8388]
+
+
+def test_server_that_is_to_be_deployed_otherwise_without_ipv6(server, monkeypatch):
+    """It is bound to :: and 0.0.0.0, and the first of them, which is kept, is not there."""
+    server.ask("present", "server")
+    probe = _proof._path.probe
+
+    def without_ipv6(host, port, **options):
+        found = probe(host, port, **options)
+        return {**found, "verdict": "unreachable"} if host == "::1" else found
+
+    monkeypatch.setattr(_proof._path, "probe", without_ipv6)
+    found = look(server, "server", services=[{**SERVER_SERVICE, "server_port": 443}])
+    assert (found["deployed"], found["stage"]["actual"]) == ("differs", "accept")
 
 
 def test_server_of_which_little_is_kept(server):
