@@ -16,8 +16,6 @@ ROLE_SIDES = {"ss_server": ("server",), "ss_client": ("client",)}
 REGISTERED = "__rollout_door"
 """Where the playbooks register what this action returned for each host."""
 
-KEPT_OUT = "a condition keeps it out, and a playbook works on hosts together: use --limit"
-
 
 class ActionModule(ControllerAction):
     """Check the variables of a host on the controller; no host is contacted."""
@@ -90,7 +88,7 @@ class ActionModule(ControllerAction):
         """What was registered for a host, or why it was not checked: a variable of its connection is undefined, say."""
         if "variables" in found:
             return _door.Report(found["variables"], found["errors"])
-        started = KEPT_OUT if found.get("skipped") else "start the playbook at its first task, without --tags"
+        started = _refusals.LEFT_OUT if found.get("skipped") else "start the playbook at its first task, without --tags"
         why = str(found.get("msg") or started)
         return _door.Report(errors=[f"{host}: its variables were not checked: {' '.join(why.split())}"])
 

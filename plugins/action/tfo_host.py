@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.errors import AnsibleActionFail
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.inventory import _inventory
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout import _refusals
+from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._controller_action import registered
 from ansible_collections.fastopen.shadowsocks.plugins.plugin_utils.rollout._side_action import SideAction
 
 
@@ -20,6 +23,15 @@ class ActionModule(SideAction):
     LOCAL = ("instances", "told")
     ASKS_OTHERS = True
     WITH_ABSENT = True
+
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[dict[str, t.Any]] = None) -> dict[str, t.Any]:
+        """As any side action; but not where a condition leaves out the first host of the play, on which it does what is done once
+        for all: a table, a plan."""
+        for first in (task_vars or {}).get("ansible_play_hosts", [])[:1]:
+            (door,) = registered(task_vars or {}, first, "__rollout_door")
+            if door and door.get("skipped"):
+                raise AnsibleActionFail(f"{first}: {_refusals.LEFT_OUT}")
+        return super().run(tmp, task_vars)
 
     def arguments(self) -> dict[str, t.Any]:
         """The task's arguments, and where it has ``told`` those that follow from it."""

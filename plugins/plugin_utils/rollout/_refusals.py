@@ -17,6 +17,8 @@ CLAIM = re.compile("rollout_take_over|no say on this host")
 UNFIT = " has no --fast-open"
 """A build that no deployment changes, and no step can do without."""
 NO_KERNEL = "this kernel has no TCP Fast Open"
+LEFT_OUT = "a condition keeps it out, and a playbook works on hosts together: use --limit"
+"""Of a host that a condition (`when` at import_playbook) leaves out."""
 
 
 def kept_out(host: str, sides: t.Sequence[Look], told: t.Mapping[str, t.Any]) -> list[str]:

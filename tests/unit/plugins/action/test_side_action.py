@@ -73,6 +73,20 @@ TOLD = {
 }
 
 
+@pytest.mark.parametrize(("door", "told"), [(None, []), ({"variables": {}}, []), ({"skipped": True}, ["ss1"])])
+def test_first_host_that_a_condition_keeps_out(run, monkeypatch, door, told):
+    """`when` at import_playbook: what is done once for all would be left out with it, and nobody would be told."""
+    monkeypatch.setattr(ActionBase, "_execute_module", lambda _self, module_args, task_vars: {})
+    hosts = Hostvars({**HOSTVARS, "ss1": {**HOSTVARS["ss1"], "__rollout_door": door}})
+    play = {**variables("c1"), "hostvars": hosts, "ansible_play_hosts": ["ss1", "c1"]}
+    refused = []
+    try:
+        run(tfo_host, play, side="client", instances=[CLIENT_INSTANCE])
+    except AnsibleActionFail as error:
+        refused.append(str(error).partition(": a condition keeps it out, ")[0])
+    assert refused == told
+
+
 def test_told(run, sent):
     """What the door has let in counts where the task says nothing."""
     run(tfo_host, variables("c1"), side="client", instances=[CLIENT_INSTANCE], told=TOLD, package="theirs")
