@@ -16,7 +16,8 @@ description:
     else is in the way is named, units, configs, a used server of the package, processes on a wanted port, and nothing changes.
   - An instance that is no longer listed stays, unless it is listed with C(state=absent), or O(prune) is set.
   - TCP Fast Open is the business of M(fastopen.shadowsocks.tfo_stage). Its drop-ins follow what changes below them, and go
-    with their instance.
+    with their instance. A client that is under it and gets another server goes there without it, unless its SYN data is seen
+    to be accepted there.
   - A run that was killed at any point can be started again. What really runs is compared, not only files.
 author: fastopen.shadowsocks authors (@fastopen-shadowsocks)
 extends_documentation_fragment:
