@@ -50,6 +50,19 @@ def test_the_last_look_decides_for_good(kept: list[Client], verdict: str) -> Non
     assert (finding.verdict, finding.more) == (verdict, 0), finding
 
 
+def test_a_first_look_asks_again_where_a_last_one_would_roll_back() -> None:
+    """Two of twenty are late at each of five: more requests cost less than a wave that goes back for nothing."""
+    kept = clients(5, 20, 2)
+    assert [pool(kept, POLICY, 5, last).verdict for last in (False, True)] == ["inconclusive", "roll_back"]
+
+
+def test_many_clients_are_not_rolled_back_by_odds_of_three_to_one() -> None:
+    """What it would cost grows with them, the doubt does not go with it."""
+    kept = [*clients(16, 100, 4, 1), *clients(4, 100, 1, 1)]
+    finding = pool(kept, POLICY, 20, last=True)
+    assert finding.verdict == "promote" and "odds of harm 3.48:1 (proven at 5:1)" in finding.reasons[0]
+
+
 def test_what_could_not_be_excluded_is_told() -> None:
     assert "5 clients together exclude 6.5% more lost SYNs" in pool(clients(5, 100, 5, 3), POLICY, 5, True).summary
     assert pool(clients(1, 20, 0, 0), POLICY, 1, False).summary.startswith("1 client excludes ")

@@ -139,6 +139,12 @@ def test_one_undecided_client_does_not_stop_the_others() -> None:
     assert result["hosts"]["b"]["verdict"] == "inconclusive"
 
 
+def test_who_was_bad_before_its_measurement_failed_is_bad() -> None:
+    """Or it would be tried again at every run."""
+    result = send(wave(10, odd=one(arm(5), fast(5, 200, late=5), trouble="gone later")))
+    assert (result["verdict"], result["revert"]) == ("promote", ["odd"])
+
+
 def test_who_failed_to_measure_is_not_pooled() -> None:
     result = send({**wave(9), "gone": one(arm(100), fast(100, late=10), trouble="gone")})
     assert result["pooled"]["figures"]["late"]["fast_open"] == [0, 180]
