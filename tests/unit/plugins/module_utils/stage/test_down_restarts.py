@@ -1,11 +1,12 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way down interrupts nobody without need, and takes no bit from a process that its restart did not reach."""
+"""The way down interrupts nobody without need, brings back what a restart of ours has left down, and takes no bit from a process
+that needs it."""
 
 from __future__ import annotations
 
-from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc
+from ansible_collections.fastopen.shadowsocks.plugins.module_utils.kernel import _proc, _ss_processes
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import _process
 from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._others import OWN, ask, restarts, serve
 
@@ -66,3 +67,56 @@ def test_flag_of_its_owner(others):
     others.host.done.clear()
     result = ask(others, "plain", OWN, run="")
     assert (result.outcome, restarts(others), others.host.sysctl()) == ("plain", [], "1")
+
+
+def test_service_that_our_own_restart_has_left_down(stage, side):
+    """It looks like one that its owner has stopped, and is started again: plain where it can be, else nobody calls it so."""
+    stage.host.unmet.add(UNITS[side])
+    stage.host.mute = True
+    assert stage.ask("stepped", side).outcome == "failed"
+    assert UNITS[side] not in stage.host.running
+    down = stage.ask("plain", side)
+    assert (down.outcome, f"{UNITS[side]} does not come up" in "; ".join(down.reasons)) == ("failed", True)
+
+
+def test_service_that_our_own_restart_has_left_down_and_that_can_start(stage, side):
+    """The way down brings it back."""
+    stage.host.unmet.add(UNITS[side])
+    stage.host.mute = True
+    assert stage.ask("stepped", side).outcome == "failed"
+    stage.host.unmet.clear()
+    assert stage.ask("plain", side).outcome == "plain"
+    assert (UNITS[side] in stage.host.running, stage.flagged(side)) == (True, False)
+
+
+def test_bits_that_were_there_before_stay(server):
+    """Only what we raised goes back."""
+    _proc.write_sysctl(_proc.FASTOPEN, "3", str(server.host.root / "proc"))
+    server.ask("stepped", "server")
+    server.ask("plain", "server")
+    assert server.host.sysctl() == "3"
+
+
+def test_bit_that_another_process_needs(client, monkeypatch):
+    """0x1 stays under it, and that is said; it is no failure."""
+    _proc.write_sysctl(_proc.FASTOPEN, "0", str(client.host.root / "proc"))
+    client.ask("stepped", "client")
+    other = _ss_processes.FastOpenProcess(7, "sslocal", "fast_open is true in /x")
+    monkeypatch.setattr(_ss_processes, "find", lambda proc: [other])
+    result = client.ask("plain", "client")
+    assert (result.outcome, client.host.sysctl()) == ("plain", "1")
+    assert "sslocal (pid 7)" in result.reasons[0]
+    assert client.ask("released", "client").outcome == "released"
+    monkeypatch.setattr(_ss_processes, "find", lambda proc: [])
+    assert client.ask("plain", "client", run="").outcome == "plain"
+    assert (client.host.sysctl(), client.host.state_dir.exists()) == ("0", False)  # known as ours until then
+
+
+def test_bit_that_the_service_itself_needs_until_it_restarts(client):
+    """Check mode tells that it goes: by then that process has ended."""
+    _proc.write_sysctl(_proc.FASTOPEN, "0", str(client.host.root / "proc"))
+    client.ask("stepped", "client")
+    planned = client.ask("plain", "client", check=True)
+    real = client.ask("plain", "client")
+    assert (planned.differs, planned.reasons) == (real.differs, real.reasons)
+    assert ("kernel", client.host.sysctl()) == (real.differs[-1]["what"], "0")
