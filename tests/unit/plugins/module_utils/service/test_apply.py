@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, the fastopen.shadowsocks authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A plan carried out on a host in memory, and its diff."""
+"""A plan carried out on a host in memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ import pytest
 from ansible_collections.fastopen.shadowsocks.plugins.module_utils.service import (
     _apply,
     _deployment,
-    _diff,
     _exec_start,
     _files,
     _observe,
     _owned,
-    _service,
     _systemd,
 )
-from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, MARKER, SERVER_SERVICE
+from ansible_collections.fastopen.shadowsocks.tests.unit.plugins._services import CLIENT_SERVICE, SERVER_SERVICE
 
 WANTED = _observe.Wanted("server", [SERVER_SERVICE])
 GONE = dataclasses.replace(WANTED, services=[], prune=True)
@@ -120,18 +118,6 @@ def test_mode_is_repaired_without_a_restart(fake_host):
     fake_host.done.clear()
     bring(WANTED)
     assert (fake_host.done, _files.read(path).mode) == ([], 0o640)
-
-
-def test_folder_is_repaired(fake_host):
-    """And said to be, in check mode too."""
-    bring(WANTED)
-    os.chmod(fake_host.config_dir, 0o700)
-    seen = _observe.observe(WANTED)
-    plan, _seen = bring(WANTED)
-    assert [(one["name"], one["why"].split(",")[0]) for one in plan.differs] == [(str(fake_host.config_dir), "is 0700")]
-    assert _diff.diff(plan, seen)[0]["after"].startswith(f"{fake_host.config_dir}: is 0700")
-    assert stat.S_IMODE(os.stat(fake_host.config_dir).st_mode) == 0o750
-    assert bring(WANTED)[0].differs == []
 
 
 def test_access_list_goes_with_its_folder(fake_host):
@@ -404,80 +390,3 @@ def test_failing_command(fake_host, monkeypatch):
     monkeypatch.setattr(fake_host, "_load_state", lambda unit: "not-found")
     with pytest.raises(_apply.ApplyError, match="not found"):
         bring(WANTED)
-
-
-FILES = {
-    "ours": _service.config_text({**SERVER_SERVICE, "plugin": "p", "plugin_opts": f"key={MARKER}"}),
-    "blanks and a number": '{"server_port" : 8388, "password" : 4711471147, "method": "aes-256-gcm"}',
-    "several ports": '{"port_password": {"8388": "' + MARKER + '}", "8389": "' + MARKER + '"}, "mode": "tcp_only"}',
-    "one line": '{"password":"' + MARKER + '","key":"' + MARKER + '","timeout":60}',
-    "quotes": '{"password": "a\\"' + MARKER + '", "timeout": 60}',
-    "cut short": '{"timeout": 60, "password": "' + MARKER + " " + MARKER,
-    "no JSON": 'password: "x"',
-}
-
-
-@pytest.mark.parametrize("before", FILES.values(), ids=FILES)
-def test_diff_shows_no_secret(fake_host, before):
-    """Whoever wrote the config that is replaced, and when it is removed too."""
-    fake_host.put(f"{fake_host.config_dir}/ss-server-main.json", before, 0o640)
-    _owned.store({UNIT: "main"})
-    for wanted in (WANTED, GONE):
-        seen = _observe.observe(wanted)
-        shown = _diff.diff(_deployment.compare(wanted, seen), seen)
-        assert MARKER not in str(shown)
-        assert "4711471147" not in str(shown)
-        assert any(one["before_header"].endswith("ss-server-main.json") for one in shown)
-
-
-def test_diff_tells_a_new_password(fake_host):
-    """Masked on both sides, it would look like no change."""
-    bring(WANTED)
-    wanted = asks(password="other")
-    seen = _observe.observe(wanted)
-    config, services = _diff.diff(_deployment.compare(wanted, seen), seen)
-    assert config["before"] + "(a masked value changes)\n" == config["after"]
-    assert '"password": "********"' in config["after"]
-    assert services["after"] == f"{UNIT}: reads a file that changes: it is restarted\n"
-
-
-def test_diff_of_a_drop_in_shows_no_command(fake_host):
-    """It repeats somebody's own command, which may hold a password."""
-    bring(WANTED)
-    own = f"[Service]\nExecStart=\nExecStart=/usr/bin/ss-server -p 8388 -k {MARKER}\n"
-    fake_host.put(fake_host.unit_dir / f"{UNIT}.d/mine.conf", own)
-    fake_host._systemctl("daemon-reload")
-    drop_in = under_fast_open(fake_host, fake_host.unit_dir)
-    assert MARKER in drop_in.read_text()
-    gone = GONE
-    seen = _observe.observe(gone)
-    shown = _diff.diff(_deployment.compare(gone, seen), seen)
-    assert str(drop_in) in [one["before_header"] for one in shown]
-    assert MARKER not in str(shown)
-
-
-def test_diff_shows_nothing_of_somebody_else(fake_host):
-    """Check mode names what is in the way; a command line or a config of any kind may hold a password."""
-    fake_host.put(fake_host.unit_dir / "ss-server@.service", f"[Service]\nExecStart=/opt/ss-server -k {MARKER}\n")
-    fake_host.put(f"{fake_host.config_dir}/ss-server-main.json", f'{{"users": {{"bob": "{MARKER}"}}}}', 0o640)
-    seen = _observe.observe(WANTED)
-    shown = _diff.diff(_deployment.compare(WANTED, seen), seen)
-    before = {os.path.basename(one["before_header"]): one["before"] for one in shown}
-    assert before["ss-server@.service"] == before["ss-server-main.json"] == _diff.NOT_SHOWN
-    assert MARKER not in str([one["before"] for one in shown])
-
-
-def test_diff_of_other_changes(fake_host):
-    """Plain text line by line; attributes and services in words."""
-    bring(WANTED)
-    os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o600)
-    wanted = dataclasses.replace(WANTED, limit_nofile=99)
-    seen = _observe.observe(wanted)
-    unit, services = _diff.diff(_deployment.compare(wanted, seen), seen)
-    assert "LimitNOFILE=65536" in unit["before"]
-    assert "LimitNOFILE=99" in unit["after"]
-    assert "is 0600" in services["after"]
-    wanted = dataclasses.replace(WANTED)
-    os.chmod(f"{fake_host.config_dir}/ss-server-main.json", 0o640)
-    seen = _observe.observe(wanted)
-    assert _diff.diff(_deployment.compare(wanted, seen), seen) == []

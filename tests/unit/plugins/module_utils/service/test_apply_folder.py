@@ -17,6 +17,18 @@ UNIT = "ss-server@main.service"
 WANTED = _observe.Wanted("server", [SERVER_SERVICE])
 
 
+def test_folder_is_repaired(fake_host):
+    """And said to be."""
+    _deploy.deploy(WANTED, check=False)
+    os.chmod(fake_host.config_dir, 0o700)
+    result = _deploy.deploy(WANTED, check=False)
+    told = [(one["name"], one["why"].split(",")[0]) for one in result.differs]
+    assert told == [(str(fake_host.config_dir), "is 0700")]
+    assert result.diff[0]["after"].startswith(f"{fake_host.config_dir}: is 0700")
+    assert fake_host.config_dir.stat().st_mode & 0o777 == 0o750
+    assert _deploy.deploy(WANTED, check=False).differs == []
+
+
 def test_folder_of_somebody_that_the_services_can_read(fake_host):
     """Its mode and owner are his."""
     fake_host.put(fake_host.config_dir / "theirs.json", "{}")
