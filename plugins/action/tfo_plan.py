@@ -60,11 +60,12 @@ class ActionModule(FinishingAction):
     def act(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         """Read each host's __rollout_seen and give the plan, without the hosts that are ``refused``."""
         groups = task_vars["groups"]
-        if any(registered(task_vars, host, "__rollout_plan")[0] for host in arguments["hosts"]):
+        names = ("__rollout_seen", "__rollout_door", "__rollout_plan")
+        known = {host: registered(task_vars, host, *names) for host in arguments["hosts"]}
+        if any(before for _seen, _door, before in known.values()):
             self._refuse([TWICE])
-        known = {host: registered(task_vars, host, "__rollout_seen", "__rollout_door") for host in arguments["hosts"]}
-        told = {host: door["variables"] for host, (_seen, door) in known.items()}
-        looks = {host: seen["results"] for host, (seen, _door) in known.items()}
+        told = {host: door["variables"] for host, (_seen, door, _before) in known.items()}
+        looks = {host: seen["results"] for host, (seen, _door, _before) in known.items()}
         lookup = _inventory.reader(task_vars["hostvars"], evaluation(self._loader))
         instances = self._reader(lookup, looks)
         clients = groups.get("shadowsocks_clients", [])

@@ -169,7 +169,8 @@ class Wave:
         for name in stepped:
             host = self.hosts[name]
             host.end(outcome, *([reason] if reason else host.reasons), said="" if reason else host.said)
-        self.revert += stepped if self.stop else []
+        if self.stop:
+            self.revert += stepped
 
 
 def stopped_at(kept: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
